@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// PolicySet: the four policies that decide for one GPU, and the guarded calls by which the engine asks them.
+//
+// Purpose    The engine never sees a policy, only a PolicySet. Each call below hands the question to the policy,
+//            checks the answer, drops what is wrong in it, and replaces the whole answer by the built-in fallback's
+//            when the policy
+//            failed or answered too late. So every call returns a usable answer, always, and nothing a policy returns
+//            needs checking
+//            twice. What was wrong is counted in faults(). (DESIGN.md §5.8, §6)
+// Not checked here: what only the engine can know (co-residency, quotas, what lenders tolerate, limits on outstanding
+// work). Every TPC
+//            set the engine gets back is within the device, and every number finite and of plausible size; nothing
+//            more.
+// Cost       at most 25 ns over a direct call through a pointer: no lock, no allocation, and the time is read only if
+//            a guard clock is set (tests/bench/policy_call_bench.cpp).
+// Threads    create/destroy/set_param and the calls: one at a time for one PolicySet. Different sets are independent,
+//            also when their policies come from the same library.
+// Ownership  The set owns its instances and keeps their libraries loaded. Destroying it destroys the instances, then
+// unloads libraries
+//            that nobody else uses. Copies gpu_info at creation. No exception leaves any function.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.hpp"
+#include "base/time.hpp"
+#include "config/config.hpp"
+#include "lithos/policy_abi.h"
+#include "policy_host/faults.hpp"
+#include "policy_host/kinds.hpp"
+
+namespace lithos {
+
+class PolicyCatalog;  // policy_host/catalog.hpp
+
+// Time limits of one call. They count only if a clock is given: the simulator's clock is virtual and stands still
+// during a decision, so there nothing is late unless a test injects a clock that advances.
+struct GuardOptions {
+  std::function<Nanoseconds()> clock;  // empty: time is never read and nothing is late
+  Nanoseconds soft_limit{50'000};      // later answers are used and counted (FaultReason::slow)
+  Nanoseconds hard_limit{5'000'000};   // later answers are dropped, the fallback's used (FaultReason::too_late)
+};
+
+// Policies given directly as C tables, for tests and for policies that are compiled in. nullptr: the built-in fallback.
+// The tables must outlive the set. Parameters take their declared defaults.
+struct PolicyTables {
+  const lithos_policy* scheduler = nullptr;
+  const lithos_policy* predictor = nullptr;
+  const lithos_policy* right_sizer = nullptr;
+  const lithos_policy* dvfs = nullptr;
+};
+
+// Which policy answers for a kind, for reports.
+struct PolicyDescription {
+  PolicyKind kind = PolicyKind::scheduler;
+  std::string id;       // "org.lithos.tpc_borrowing"; "builtin.scheduler" for the fallback
+  std::string version;
+  std::string summary;
+  std::string path;     // the library as the operator named or the catalog found it; empty: compiled in
+  std::string hash;     // of the library's content (16 hex digits); empty: compiled in
+};
+
+struct MetricReading {
+  PolicyKind kind = PolicyKind::scheduler;
+  std::string name;
+  std::string unit;
+  bool counter = true;  // else a gauge
+  double value = 0;
+};
+
+// Who gave the answer that a guarded call returned.
+enum class AnsweredBy : std::uint8_t { policy, fallback };
+
+class PolicySet;
+struct CreatedPolicySet {
+  std::unique_ptr<PolicySet> set;       // present only if there are no diagnostics
+  std::vector<Diagnostic> diagnostics;  // every mistake at once, with its position in the configuration
+};
+
+class PolicySet {
+ public:
+  // Finds, loads and creates the four policies that `config` names. An empty id takes the built-in fallback, which can
+  // also be named: "builtin.scheduler", "builtin.predictor", "builtin.right_sizer", "builtin.dvfs".
+  static CreatedPolicySet create(const PolicySetConfig& config, PolicyCatalog& catalog, const lithos_gpu_info& gpu,
+                                 GuardOptions guard = {});
+
+  // From tables; slip 1.1 and the default starvation limit. Fails only if a table is invalid or a create() fails.
+  static Result<std::unique_ptr<PolicySet>> from_tables(const PolicyTables& tables, const lithos_gpu_info& gpu,
+                                                        GuardOptions guard = {});
+
+  // Checks as create() does, without creating instances: `lithos config check`.
+  static std::vector<Diagnostic> check(const PolicySetConfig& config, PolicyCatalog& catalog);
+
+  ~PolicySet();
+  PolicySet(const PolicySet&) = delete;
+  PolicySet& operator=(const PolicySet&) = delete;
+
+  // ---- questions of the engine: the answer is always usable
+  // ----------------------------------------------------------
+
+  // Fills answer.lease[0 … view.tenants) and answer.next_decision_ns (0: only on events; else after view.now_ns).
+  // The caller owns answer.lease, which must not be a lease in force, and sets answer.tenants, lease_size and lease;
+  // the leases need not be preset (preset_leases() is done here). view.tenant_size, tpc_size and answer.lease_size may
+  // exceed
+  // today's structs.
+  AnsweredBy decide(const lithos_sched_view& view, lithos_sched_answer& answer);
+
+  // p50_ns > 0, p99_ns >= p50_ns, confidence within 0 … 1. query.tpcs must be at least 1.
+  lithos_prediction predict(const lithos_predict_query& query);
+
+  // tpcs within 1 … query.tpcs, expected_slowdown >= 1. query.tpcs must be at least 1.
+  lithos_size choose(const lithos_size_query& query);
+
+  // clock_mhz is one of the device's; next_sample_ns is 0 (default pace) or after sample.now_ns.
+  lithos_clock_request plan(const lithos_power_sample& sample);
+
+  // ---- facts for the policies ---------------------------------------------------------------------------------------
+
+  // A completed launch or atom: to the predictor and the right-sizer, and to the built-in predictor, which must know
+  // what to say when it is needed.
+  void observe(const lithos_observation& seen);
+  void tenant_left(std::uint64_t tenant_id);
+
+  // Changes a LIVE parameter at a decision boundary. The message names what was wrong; nothing has changed then.
+  Status set_param(PolicyKind kind, const std::string& key, const RawValue& value);
+
+  // ---- for the engine's other rules and for reports
+  // -------------------------------------------------------------------
+
+  const std::string& name() const;
+  double slip() const;
+  Nanoseconds starvation_limit() const;
+  const GuardOptions& guard() const;
+
+  const PolicyFaults& faults() const;
+  std::uint64_t calls(PolicyKind kind) const;      // questions asked
+  std::uint64_t fallbacks(PolicyKind kind) const;  // … of which the fallback answered, though a policy was configured
+  PolicyDescription description(PolicyKind kind) const;
+  std::vector<MetricReading> metrics() const;
+
+ private:
+  struct Impl;
+  explicit PolicySet(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// What a lease is when the policy leaves it alone: the tenant's own TPCs, plus the unowned ones if it has no quota;
+// nothing borrowed, no limits. Steps by the sizes in view and answer. (policy_abi.h, lithos_lease)
+void preset_leases(const lithos_sched_view& view, lithos_sched_answer& answer);
+
+}  // namespace lithos
