@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+# The two functions that every CMakeLists.txt in this tree is written with.
+#
+#   lithos_add_library(NAME engine SOURCES ledger.cpp … DEPS base config Threads::Threads)
+#       → target lithos_engine, a static library (INTERFACE when it has no SOURCES), position independent, with the
+#         framework folder as include root (#include "engine/ledger.hpp") and the project's warnings.
+#   lithos_add_test(NAME engine_ledger_test SOURCES ledger_test.cpp … DEPS engine [LABELS slow] [ARGS --seed=1]
+#                   [TIMEOUT seconds] [WHOLE])
+#       → a GoogleTest program; each TEST is one CTest entry, or with WHOLE the program is. Its labels are the folder below
+#         tests/ (unit, abi, e2e, …) and LABELS. LITHOS_SOURCE_DIR and LITHOS_BINARY_DIR are string macros in it.
+#
+# DEPS are names given to lithos_add_library without the prefix (base, config, …), or any other target.
+
+add_library(lithos_warnings INTERFACE)
+target_compile_options(lithos_warnings INTERFACE -Wall -Wextra $<$<BOOL:${LITHOS_WERROR}>:-Werror>
+  $<$<COMPILE_LANGUAGE:CXX>:-Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual>)
+
+# "engine" → lithos_engine when that is a target, else the name as it stands.
+function(lithos_resolve_deps out)
+  set(resolved)
+  foreach(dep IN LISTS ARGN)
+    if(TARGET lithos_${dep})
+      list(APPEND resolved lithos_${dep})
+    elseif(TARGET ${dep} OR dep MATCHES "::" OR dep MATCHES "^[$-]")
+      list(APPEND resolved ${dep})
+    else()
+      message(FATAL_ERROR "${CMAKE_CURRENT_SOURCE_DIR}: unknown dependency '${dep}' (is its folder added earlier?)")
+    endif()
+  endforeach()
+  set(${out} ${resolved} PARENT_SCOPE)
+endfunction()
+
+function(lithos_add_library)
+  cmake_parse_arguments(PARSE_ARGV 0 ARG "" "NAME" "SOURCES;DEPS")
+  lithos_resolve_deps(deps ${ARG_DEPS})
+  if(NOT ARG_SOURCES)
+    add_library(lithos_${ARG_NAME} INTERFACE)
+    target_include_directories(lithos_${ARG_NAME} INTERFACE ${PROJECT_SOURCE_DIR}/framework)
+    target_link_libraries(lithos_${ARG_NAME} INTERFACE ${deps})
+    return()
+  endif()
+  add_library(lithos_${ARG_NAME} STATIC ${ARG_SOURCES})
+  target_include_directories(lithos_${ARG_NAME} PUBLIC ${PROJECT_SOURCE_DIR}/framework)
+  target_link_libraries(lithos_${ARG_NAME} PUBLIC ${deps} PRIVATE $<BUILD_INTERFACE:lithos_warnings>)
+endfunction()
+
+function(lithos_add_test)
+  cmake_parse_arguments(PARSE_ARGV 0 ARG "WHOLE" "NAME;TIMEOUT" "SOURCES;DEPS;LABELS;ARGS")
+  lithos_resolve_deps(deps ${ARG_DEPS})
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
+  target_link_libraries(${ARG_NAME} PRIVATE ${deps} lithos_warnings GTest::gmock GTest::gtest GTest::gtest_main)
+  target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${ARG_NAME} PRIVATE
+    LITHOS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LITHOS_BINARY_DIR="${PROJECT_BINARY_DIR}")
+
+  file(RELATIVE_PATH tier ${PROJECT_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
+  string(REGEX REPLACE "/.*" "" tier "${tier}")
+  set(labels ${tier} ${ARG_LABELS})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  if(ARG_WHOLE)
+    add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} ${ARG_ARGS})
+    set_tests_properties(${ARG_NAME} PROPERTIES LABELS "${labels}" TIMEOUT ${ARG_TIMEOUT})
+  else()
+    string(REPLACE ";" "\\;" escaped_labels "${labels}")  # gtest_discover_tests splits lists once more
+    gtest_discover_tests(${ARG_NAME} EXTRA_ARGS ${ARG_ARGS} TEST_PREFIX "${ARG_NAME}/" DISCOVERY_TIMEOUT 120
+      PROPERTIES LABELS "${escaped_labels}" TIMEOUT ${ARG_TIMEOUT})
+  endif()
+endfunction()
+
+if(BUILD_TESTING)
+  include(GoogleTest)
+endif()
