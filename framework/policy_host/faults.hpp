@@ -3,9 +3,8 @@
 // the system).
 //
 // A fault is always repaired on the spot: the bad entry is dropped, or the whole answer replaced by the built-in
-// fallback's. The counters say how often and why, and `last_message` what the policy said about it. Written by the
-// thread that calls the policy
-// set; read by the same thread, or by others once it has stopped.
+// fallback's. The counters say how often and why, and `last_message` what the policy said about it.
+// Written by the thread that calls the policy set; read by the same thread, or by others once it has stopped.
 #pragma once
 
 #include <array>

@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // PolicySet: the four policies that decide for one GPU, and the guarded calls by which the engine asks them.
 //
-// Purpose    The engine never sees a policy, only a PolicySet. Each call below hands the question to the policy,
-//            checks the answer, drops what is wrong in it, and replaces the whole answer by the built-in fallback's
-//            when the policy
-//            failed or answered too late. So every call returns a usable answer, always, and nothing a policy returns
-//            needs checking
-//            twice. What was wrong is counted in faults(). (DESIGN.md §5.8, §6)
-// Not checked here: what only the engine can know (co-residency, quotas, what lenders tolerate, limits on outstanding
-// work). Every TPC
-//            set the engine gets back is within the device, and every number finite and of plausible size; nothing
-//            more.
-// Cost       at most 25 ns over a direct call through a pointer: no lock, no allocation, and the time is read only if
+// Purpose    The engine never sees a policy, only a PolicySet. Each call below hands the question to the policy, checks
+//            the answer, drops what is wrong in it, and replaces the whole answer by the built-in fallback's when the
+//            policy failed or answered too late. So every call returns a usable answer, always, and nothing that a
+//            policy returns needs checking twice. What was wrong is counted in faults(). (DESIGN.md §5.8, §6)
+// Limits     What only the engine can know is not checked here: co-residency, quotas, what lenders tolerate, limits on
+//            outstanding work. Every TPC set the engine gets back lies within the device and every number is finite
+//            and of plausible size; nothing more.
+// Cost       At most 25 ns over a direct call through a pointer: no lock, no allocation, and the time is read only if
 //            a guard clock is set (tests/bench/policy_call_bench.cpp).
 // Threads    create/destroy/set_param and the calls: one at a time for one PolicySet. Different sets are independent,
 //            also when their policies come from the same library.
 // Ownership  The set owns its instances and keeps their libraries loaded. Destroying it destroys the instances, then
-// unloads libraries
-//            that nobody else uses. Copies gpu_info at creation. No exception leaves any function.
+//            unloads libraries that nobody else uses. Copies gpu_info at creation. No exception leaves any function.
 #pragma once
 
 #include <cstdint>
@@ -99,14 +95,12 @@ class PolicySet {
   PolicySet(const PolicySet&) = delete;
   PolicySet& operator=(const PolicySet&) = delete;
 
-  // ---- questions of the engine: the answer is always usable
-  // ----------------------------------------------------------
+  // ---- questions of the engine: the answer is always usable ----------------------------------------------------
 
   // Fills answer.lease[0 … view.tenants) and answer.next_decision_ns (0: only on events; else after view.now_ns).
   // The caller owns answer.lease, which must not be a lease in force, and sets answer.tenants, lease_size and lease;
-  // the leases need not be preset (preset_leases() is done here). view.tenant_size, tpc_size and answer.lease_size may
-  // exceed
-  // today's structs.
+  // the leases need not be preset (preset_leases() is done here). view.tenant_size, tpc_size and answer.lease_size are
+  // honoured as strides.
   AnsweredBy decide(const lithos_sched_view& view, lithos_sched_answer& answer);
 
   // p50_ns > 0, p99_ns >= p50_ns, confidence within 0 … 1. query.tpcs must be at least 1.
@@ -118,7 +112,7 @@ class PolicySet {
   // clock_mhz is one of the device's; next_sample_ns is 0 (default pace) or after sample.now_ns.
   lithos_clock_request plan(const lithos_power_sample& sample);
 
-  // ---- facts for the policies ---------------------------------------------------------------------------------------
+  // ---- facts for the policies ----------------------------------------------------------------------------------
 
   // A completed launch or atom: to the predictor and the right-sizer, and to the built-in predictor, which must know
   // what to say when it is needed.
@@ -128,8 +122,7 @@ class PolicySet {
   // Changes a LIVE parameter at a decision boundary. The message names what was wrong; nothing has changed then.
   Status set_param(PolicyKind kind, const std::string& key, const RawValue& value);
 
-  // ---- for the engine's other rules and for reports
-  // -------------------------------------------------------------------
+  // ---- for the engine's other rules and for reports ------------------------------------------------------------
 
   const std::string& name() const;
   double slip() const;

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine: one per GPU. It arbitrates: gathers what happened, asks the policies, repairs their answers by the safety rules of
+// DESIGN.md §5, and publishes leases and operator decisions.
+//
+// Pure and single-threaded: time comes in with every call, everything goes out through EnginePort, nothing is read from anywhere
+// else. So a run is a function of its inputs, and the simulator and the daemon run the same code. Steady state does not allocate.
+// No state is half-changed while a policy is being asked.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/ids.hpp"
+#include "base/status.hpp"
+#include "base/time.hpp"
+#include "base/tpc_set.hpp"
+#include "engine/gpu_shape.hpp"
+#include "engine/lease.hpp"
+#include "engine/operator.hpp"
+#include "engine/record.hpp"
+#include "policy_host/policy_set.hpp"
+
+namespace lithos {
+
+// Where the engine's output goes. Called on the engine's thread, from inside engine calls; must not call back.
+class EnginePort {
+ public:
+  virtual ~EnginePort() = default;
+  virtual void publish_lease(TenantId tenant, const Lease& lease) = 0;
+  virtual void publish_operator(TenantId tenant, OperatorId op, const OperatorDecision& decision) = 0;
+  virtual void request_clock(std::uint32_t mhz) = 0;
+};
+
+struct TenantSpec {
+  std::string name;
+  TenantClass tenant_class = TenantClass::best_effort;
+  unsigned quota_tpcs = 0;  // own TPCs, chosen once and kept for its life, whole GPCs first
+  Nanoseconds slo{0};
+  Nanoseconds tolerates{0};
+};
+
+struct EngineConfig {
+  Nanoseconds starvation_limit{200'000'000};
+  Nanoseconds decide_at_least_every{10'000'000};  // also without any event
+  Nanoseconds decide_at_most_every{20'000};       // pressure changes come in bursts
+  double slip = 1.1;
+  bool masked = true;
+};
+
+struct TenantCounters {
+  std::array<std::uint64_t, kCoverageKinds> launches{};  // by Coverage
+  std::uint64_t atoms_submitted = 0, atoms_completed = 0;
+  std::uint64_t requests_completed = 0;
+  std::uint64_t service_tpc_ns = 0;
+  std::uint64_t mispredicted = 0;  // off by more than 50 µs (paper §5.7)
+};
+struct EngineCounters {
+  std::uint64_t decisions = 0;
+  std::uint64_t bad_records = 0;      // unknown tenant, operator or launch; doubled
+  std::uint64_t repaired_leases = 0;  // a policy's answer broke a safety rule
+};
+
+class Engine {
+ public:
+  Engine(const GpuShape& gpu, const EngineConfig& config, PolicySet& policies, EnginePort& out);
+  ~Engine();
+
+  // Fails if the quota exceeds what is unowned, or the tenant table is full.
+  Result<TenantId> join(const TenantSpec& spec, Nanoseconds now);
+  // The slot is reused once everything in flight has completed or `leave` was called with nothing in flight.
+  void leave(TenantId tenant, Nanoseconds now);
+  void queue_added(TenantId tenant, QueueId queue, Nanoseconds now);
+  void queue_removed(TenantId tenant, QueueId queue, Nanoseconds now);
+  // Must precede the first record that names the operator; idempotent. The infos must outlive the tenant.
+  void register_kernel(TenantId tenant, const KernelInfo& kernel, Nanoseconds now);
+  void register_graph(TenantId tenant, const GraphInfo& graph, Nanoseconds now);
+
+  void on_record(const Record& record, Nanoseconds now);
+  // To be called at next_timer(): decisions that are due, expiries, starvation, DVFS samples.
+  void on_timer(Nanoseconds now);
+  Nanoseconds next_timer() const;
+  void on_clock(std::uint32_t mhz, double power_w, Nanoseconds now);
+
+  // Replaces the set of policies at a decision boundary; the tenants are replayed to the new one by its next view.
+  void set_policies(PolicySet& policies, Nanoseconds now);
+
+  TpcSet own_tpcs(TenantId tenant) const;
+  const TenantCounters& counters(TenantId tenant) const;
+  const EngineCounters& counters() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lithos
