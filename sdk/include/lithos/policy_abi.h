@@ -90,6 +90,7 @@ typedef struct lithos_tpc_set {
 #define LITHOS_TYPE_RATE_HZ 6u     /* f64, per second; TOML "300/s" */
 #define LITHOS_TYPE_FREQUENCY_HZ 7u /* f64; TOML "1980MHz" */
 #define LITHOS_TYPE_ENUM 8u        /* i64: index into choices; TOML: the choice's text */
+#define LITHOS_TYPE_STRING 9u      /* text; TOML "/var/log/lithos.jsonl" */
 
 typedef struct lithos_value {
   uint32_t type; /* LITHOS_TYPE_* */
@@ -97,6 +98,7 @@ typedef struct lithos_value {
   union {
     int64_t i64; /* BOOL (0 or 1), I64, DURATION_NS, BYTES, ENUM */
     double f64;  /* F64, RATE_HZ, FREQUENCY_HZ */
+    const char* text; /* STRING: never NULL; whoever wants to keep it copies it */
   } as;
 } lithos_value;
 
@@ -110,7 +112,7 @@ typedef struct lithos_param { /* static storage, owned by the policy */
   const char* doc;  /* one sentence */
   uint32_t type;
   uint32_t flags;
-  lithos_value def, min, max; /* all of `type`; min and max inclusive (ignored for BOOL and ENUM) */
+  lithos_value def, min, max; /* all of `type`; min and max inclusive (ignored for BOOL, ENUM and STRING) */
   const char* const* choices; /* ENUM: NULL-terminated; else NULL */
 } lithos_param;
 
@@ -137,7 +139,8 @@ struct lithos_host { /* valid from create() until destroy() has returned */
   uint32_t abi_minor;
   void* ctx; /* the host's own */
   void (*log)(const lithos_host* host, int32_t level, const char* text);               /* [any] rate-limited */
-  void (*fail)(const lithos_host* host, const char* text);                             /* [any] why the next status is < 0 */
+  /* [any] why the next status is < 0; from an operation that returns nothing, the call itself counts as a fault */
+  void (*fail)(const lithos_host* host, const char* text);
   void (*metric)(const lithos_host* host, uint32_t index, double value);               /* [any] adds or sets, by type */
   const void* (*extension)(const lithos_host* host, const char* id);                   /* [any] NULL: not offered */
 };
