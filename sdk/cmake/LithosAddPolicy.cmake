@@ -6,16 +6,16 @@
 # STB_GNU_UNIQUE symbols, nothing undefined, everything bound at load. Sources may be C++20 or C.
 # HERMETIC links the C++ runtime statically, for compilers other than the host's (about 1.5 MB more).
 # Works the same in the LithOS tree and outside with find_package(LithosSDK); outside, the module lands in the current
-# binary folder, or in LITHOS_POLICY_OUTPUT_DIRECTORY / LITHOS_PLUGIN_OUTPUT_DIRECTORY where set.
+# binary folder, or in LITHOS_POLICY_OUTPUT_DIR / LITHOS_PLUGIN_OUTPUT_DIR where set.
 include_guard(GLOBAL)
 
 function(lithos_add_policy name)
-  _lithos_add_module(${name} lithos_policy.map "${LITHOS_POLICY_OUTPUT_DIRECTORY}" policies
+  _lithos_add_module(${name} lithos_policy.map "${LITHOS_POLICY_OUTPUT_DIR}" policies
                      "scheduler;predictor;right_sizer;dvfs;mixed" ${ARGN})
 endfunction()
 
 function(lithos_add_plugin name)
-  _lithos_add_module(${name} lithos_service.map "${LITHOS_PLUGIN_OUTPUT_DIRECTORY}" plugins
+  _lithos_add_module(${name} lithos_service.map "${LITHOS_PLUGIN_OUTPUT_DIR}" plugins
                      "power;exporter;mixed" ${ARGN})
 endfunction()
 
@@ -51,6 +51,9 @@ function(_lithos_add_module name map output_directory install_folder kinds)
   set_target_properties(${name} PROPERTIES
     PREFIX "" SUFFIX .so CXX_EXTENSIONS OFF LITHOS_KIND ${arg_KIND} LINK_DEPENDS ${map}
     C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  if(TARGET lithos_warnings)  # in the tree
+    target_link_libraries(${name} PRIVATE lithos_warnings)
+  endif()
   if(output_directory)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${output_directory})
   endif()
