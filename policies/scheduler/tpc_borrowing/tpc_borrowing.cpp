@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Quotas with TPC borrowing, after the LithOS paper (§5.3–5.4): every tenant has its own TPCs; those it does not need are lent, and it
+// takes them back without asking anybody.
+//
+// The idea in four steps:
+//   1. A share of each owner's TPCs is lent, and the share depends on how much the owner presses: much while it is idle, less while it
+//      works, nothing in a busy period. Borrowers look at the owner's pressure before each atom, so following it needs no decision
+//      here. What is never lent is where a request that arrives during a borrower's long kernel starts at once.
+//   2. Lent TPCs are the owner's last ones, and each goes to one borrower: in slices of neighbours, so that clusters find room.
+//   3. What a borrower may have in flight there is bounded: work outstanding, length of uncuttable launches, length of atoms.
+//   4. The TPCs' timers veto lending where the owner's work is predicted to go on for long. They never veto owning.
+#include <array>
+
+#include <lithos/policy.hpp>
+
+using namespace std::chrono_literals;
+
+class TpcBorrowing {
+ public:
+  static constexpr const char* id = "org.lithos.scheduler.tpc_borrowing";
+  static constexpr const char* version = "1.0.0";
+  static constexpr const char* summary = "Own TPCs by quota; the rest is lent by how much its owner presses, and taken back at once.";
+  static constexpr const char* license = "Apache-2.0";
+
+  struct Params {
+    double lend_idle, lend_active, lend_pressed;
+    std::chrono::nanoseconds idle_grace, outstanding, uncuttable, atom, timer_horizon;
+  };
+  static constexpr std::tuple params{
+      lithos::param<&Params::lend_idle>(1, "lend_idle", 0.8).range(0.0, 1.0).live()
+          .doc("Share of a latency-critical owner's TPCs that others may use while it has no work."),
+      lithos::param<&Params::lend_active>(2, "lend_active", 0.5).range(0.0, 1.0).live()
+          .doc("Share of them that others may use while it works and nothing of its work waits."),
+      lithos::param<&Params::lend_pressed>(3, "lend_pressed", 0.0).range(0.0, 1.0).live()
+          .doc("Share of them that others may use while its work queues up."),
+      lithos::param<&Params::idle_grace>(4, "idle_grace", 50us).range(0us, 10ms).live()
+          .doc("An owner counts as idle only after this long without work."),
+      lithos::param<&Params::outstanding>(5, "outstanding_limit", 150us).range(0us, 20ms).live()
+          .doc("Predicted work a borrower may have submitted beyond the launch that runs."),
+      lithos::param<&Params::uncuttable>(6, "uncuttable_limit", 10ms).range(10us, 1s).live()
+          .doc("Longest predicted launch that may run whole on borrowed TPCs; what their owners tolerate also holds."),
+      lithos::param<&Params::atom>(7, "atom", 400us).range(0us, 20ms).live()
+          .doc("Length of the atoms that launches on borrowed TPCs are cut into; 0 never cuts."),
+      lithos::param<&Params::timer_horizon>(8, "timer_horizon", 20ms).range(0us, 1s).live()
+          .doc("TPCs on which work is predicted to go on for longer than this are not lent meanwhile.")};
+
+  TpcBorrowing(const lithos::Host&, const lithos::Gpu&, const Params& values) : params_(values) {}
+  void set_params(const Params& values) { params_ = values; }
+
+  void decide(const lithos::SchedView& view, lithos::SchedAnswer& answer) {
+    const Pools pools = gather(view);
+    std::uint32_t rank = 0, rank_below_critical = 0;
+    for (const lithos::Tenant tenant : view.tenants()) {
+      lithos_lease& lease = answer.lease(tenant);
+      set_bounds(lease);
+      if (!wants_more(tenant)) continue;
+      for (std::uint32_t level = 0; level < LITHOS_PRESSURE_LEVELS; ++level) {
+        lease.usable[level] |= slice(pools.of_others[level], rank, pools.borrowers);
+        if (!tenant.latency_critical())
+          lease.usable[level] |= slice(pools.of_critical[level], rank_below_critical, pools.borrowers_below_critical);
+      }
+      ++rank;
+      rank_below_critical += tenant.latency_critical() ? 0 : 1;
+    }
+  }
+
+ private:
+  using ByPressure = std::array<lithos::TpcSet, LITHOS_PRESSURE_LEVELS>;
+  struct Pools {
+    ByPressure of_critical;  // lent by latency-critical owners, to everybody below them
+    ByPressure of_others;    // unowned, or lent by the rest, to everybody
+    std::uint32_t borrowers = 0, borrowers_below_critical = 0;
+  };
+
+  // An idle tenant gets nothing beyond its own: when it wakes, its pressure brings the next decision. A graph's masks
+  // are fixed at its first launch, so its tenant could not use what it is lent.
+  static bool wants_more(const lithos::Tenant& tenant) {
+    const lithos_launch* running = tenant.running();
+    return !tenant.idle() && !(running != nullptr && lithos::has_flag(running->op, LITHOS_OP_GRAPH));
+  }
+
+  Pools gather(const lithos::SchedView& view) const {
+    Pools pools;
+    const lithos::TpcSet vetoed = busy_beyond_horizon(view);
+    pools.of_others.fill(view.unowned());
+    for (const lithos::Tenant tenant : view.tenants()) {
+      if (wants_more(tenant)) {
+        ++pools.borrowers;
+        pools.borrowers_below_critical += tenant.latency_critical() ? 0 : 1;
+      }
+      if (tenant->quota_tpcs == 0) continue;
+      if (tenant.latency_critical()) {
+        const std::array share{params_.lend_idle, params_.lend_active, params_.lend_pressed};
+        for (std::uint32_t level = 0; level < LITHOS_PRESSURE_LEVELS; ++level)
+          pools.of_critical[level] |= tenant.own().highest(portion(tenant->quota_tpcs, share[level])) - vetoed;
+      } else {
+        pools.of_others[LITHOS_PRESSURE_IDLE] |= tenant.own() - vetoed;
+      }
+    }
+    return pools;
+  }
+
+  // Only the owner's own work counts: a TPC that a borrower keeps busy is the borrower's to go on with.
+  lithos::TpcSet busy_beyond_horizon(const lithos::SchedView& view) const {
+    lithos::TpcSet busy;
+    const std::uint64_t horizon = view.now_ns() + lithos::ns(params_.timer_horizon);
+    for (const lithos::Tpc tpc : view.tpcs())
+      if (tpc->busy_until_ns > horizon && !tpc.borrowed()) busy.add(tpc.index());
+    return busy;
+  }
+
+  void set_bounds(lithos_lease& lease) const {
+    lease.idle_grace_ns = lithos::ns(params_.idle_grace);
+    lease.outstanding_limit_ns = lithos::ns(params_.outstanding);
+    lease.uncuttable_limit_ns = lithos::ns(params_.uncuttable);
+    lease.atom_ns = lithos::ns(params_.atom);
+    lease.flags = LITHOS_LEASE_LOW_PRIORITY;
+  }
+
+  static unsigned portion(unsigned tpcs, double share) { return static_cast<unsigned>(static_cast<double>(tpcs) * share + 0.5); }
+
+  // The rank-th of `parts` slices of neighbours.
+  static lithos::TpcSet slice(const lithos::TpcSet& pool, std::uint32_t rank, std::uint32_t parts) {
+    const unsigned count = pool.count();
+    return pool.lowest(count * (rank + 1) / parts) - pool.lowest(count * rank / parts);
+  }
+
+  Params params_;
+};
+LITHOS_EXPORT_SCHEDULER(TpcBorrowing)
