@@ -132,6 +132,14 @@ struct ParsedConfig {
 ParsedConfig parse_config_file(const std::string& path);
 ParsedConfig parse_config_text(const std::string& text, const std::string& file_name);
 
+// What only the device can tell: the quotas of each set's tenants must fit on its TPCs.
+std::vector<Diagnostic> check_against_device(const Config& config, unsigned tpcs);
+
+// What holds for a tenant in a set: the set's own entry if it has one, else the tenant's.
+bool takes_part(const PolicySetConfig& set, const TenantConfig& tenant);
+std::uint32_t quota_of(const PolicySetConfig& set, const TenantConfig& tenant);
+Nanoseconds tolerates_of(const PolicySetConfig& set, const TenantConfig& tenant);
+
 // How the audited rules treat a kernel, by the first pattern that its name matches (DESIGN.md §5.1).
 enum class KernelNature { unknown, independent, co_resident, never_touch };
 struct KernelRule {
@@ -148,6 +156,7 @@ struct ParsedKernelRules {
   std::vector<Diagnostic> diagnostics;
 };
 ParsedKernelRules parse_kernel_rules_file(const std::string& path);
+ParsedKernelRules parse_kernel_rules_text(const std::string& text, const std::string& file_name);
 
 // "250us" → 250 000 ns, "40GiB", "300/s", "1980MHz". A number without a unit is an error whose message shows how to write it.
 Result<Nanoseconds> parse_duration(const std::string& text);

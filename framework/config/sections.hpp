@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of a configuration file, one reading function each. Internal to framework/config.
+//
+// They check what one section can know by itself; check_references() (check.cpp) checks what needs several: names that must exist,
+// names that must be unique. Both add to the same list of diagnostics and go on.
+#pragma once
+
+#include <vector>
+
+#include "config/table_reader.hpp"
+
+namespace lithos {
+
+TenantConfig read_tenant(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics);
+PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics);
+void check_references(const Config& config, const TomlTable& root, std::vector<Diagnostic>& diagnostics);
+
+}  // namespace lithos
