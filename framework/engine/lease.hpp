@@ -32,7 +32,9 @@ struct Lease {
   TpcSet own;
   TpcSet unowned;                                // TPCs of nobody that this tenant may use
   std::array<TpcSet, kPressureLevels> borrowed;  // by the level of each TPC's owner
-  TpcSet co_resident;  // where launches that may spin may run: no other tenant has this right on them (DESIGN.md §5.1)
+  // Where launches that may spin may run: no other tenant has this right there (DESIGN.md §5.1). For a starving launch the engine may
+  // put TPCs here that are in none of the sets above; only starving launches that may spin go there.
+  TpcSet co_resident;
   std::array<Lender, kMaxLenders> lender;
   std::uint32_t lenders = 0;
   Nanoseconds idle_grace{0};

@@ -70,8 +70,10 @@ struct OperatorDecision {
   std::uint32_t tpcs = 0;                  // right-sized; 0: as many as the lease has
   std::uint32_t device_tpcs = 0;
 
-  // Predicted time of a whole launch on `tpcs`, interpolated in 1/tpcs; below a quarter of the device, scaled linearly.
-  Nanoseconds predicted(unsigned tpcs) const;
+  // Predicted time of a whole launch on so many TPCs, interpolated in 1/tpcs; below a quarter of the device, scaled linearly.
+  Nanoseconds predicted(unsigned on_tpcs) const;
+  // The TPC count that predicted_at[point] is for: quarters of the device, rounded to the nearest.
+  static unsigned point_tpcs(unsigned device_tpcs, unsigned point);
 };
 
 }  // namespace lithos

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What executors and devices tell the engine: one fixed-size record per event, pushed to the tenant's ring. A full ring drops and
-// counts; the engine must therefore stay right when any record is missing, late, doubled or out of order (DESIGN.md §4).
+// What executors tell the engine: one fixed-size record per event, pushed to the tenant's ring. A full ring drops and counts; the
+// engine must therefore stay right when any record is missing, late, doubled or out of order (DESIGN.md §4).
+//
+// Every record of a tenant is made by its Executor (also `completed`, from Executor::on_completed), so the transport only carries
+// them. Besides its event, each carries the executor's state just after it (`sequence` … `spinning`): what a lost record said is
+// repeated by the next one. The daemon trusts none of it further than the tenant's own leases.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +20,8 @@ enum class RecordKind : std::uint8_t {
   submitted,  // an atom (or whole launch, or graph) was given to the device
   completed,  // the device finished one; started/completed are device times
   waiting,    // the head of a queue cannot run under the lease (block_count: its minimum in TPCs)
-  pressure,   // the tenant's pressure changed
+  pressure,   // the tenant's pressure changed, or: a sign of life that carries the state below
+  synchronised,  // the program waited for the queue: the launches since the last time were one request
 };
 
 // Why a launch went the way it did; counted per tenant, never lost (DESIGN.md §5.7).
@@ -39,7 +44,7 @@ const char* name_of(Coverage coverage);
 struct Record {
   RecordKind kind{};
   Coverage coverage{};
-  Pressure pressure{};
+  Pressure pressure{};          // the tenant's, in every record
   TenantId tenant{};
   QueueId queue{};
   OperatorId op{};
@@ -52,7 +57,10 @@ struct Record {
   Nanoseconds at{0};            // event's time (completed: the completion's)
   Nanoseconds started{0};       // completed only
   Nanoseconds predicted{0};     // submitted only
-  bool last = true;             // the launch's last atom
+  bool last = true;             // the launch's last atom, or the graph's last node
+  std::uint64_t sequence = 0;          // counts the executor's records from 1
+  std::uint64_t lease_generation = 0;  // newest lease the executor has read: older ones will not be used any more
+  TpcSet spinning;                     // where its launches that may spin are in flight (DESIGN.md §5.1)
 };
 
 }  // namespace lithos

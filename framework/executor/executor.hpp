@@ -5,7 +5,15 @@
 //
 // Two paths (DESIGN.md §4). Inline: launches and graphs go to the device at once, on what the lease gives now (latency-critical).
 // Queued: launches wait in a bounded FIFO per queue and are submitted atom by atom as the lease, the outstanding limit and the lenders'
-// pressure allow; the lease is read again before each atom.
+// pressure allow; the lease is read again before each atom. A launch of the inline path that must not run yet (no lease so far, or no
+// right to spin where it would) waits in the same FIFO: correct by default, fast by exception.
+//
+// The caller: calls on_completed for every completion of the device; pokes when a lease has arrived, when a lender's pressure word has
+// changed, and at next_poke(), which it asks for again after every call. The executor makes all records, `completed` ones included.
+//
+// Pressure. A launch on an inline queue makes the tenant `pressed` if another launch of it is unfinished, or if it comes within
+// `back_to_back` of the last completion; else `active`. Launches on queued queues make it at least `active`. It stays at its level
+// until nothing is queued or in flight: then `idle`.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +63,8 @@ class Executor {
   Result<LaunchId> launch(QueueId queue, const KernelInfo& kernel, Nanoseconds now);
   Result<LaunchId> launch_graph(QueueId queue, const GraphInfo& graph, Nanoseconds now);
   void synchronised(QueueId queue, Nanoseconds now);  // the program waited for the queue: ordinals restart
-  // Everything queued on `queue` is submitted now, ignoring limits and hold (an unclassified call follows; DESIGN.md §4).
+  // Everything queued on `queue` is submitted now, ignoring limits and hold (an unclassified call follows; DESIGN.md §4). Only a launch
+  // that may spin and has no right to is left, and goes as soon as it has: see waiting_launches().
   void flush(QueueId queue, Nanoseconds now);
 
   // A completion became visible. Returns true if it ended its launch (last atom, or the graph's last node).
