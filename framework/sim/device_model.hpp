@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The constants of the virtual GPU: one set for everything it does, each with its source. docs/design/virtual-gpu.md tells how well
+// they reproduce the measurements, and which of them are assumptions. Plain values; any thread.
+#pragma once
+
+#include "base/time.hpp"
+#include "engine/gpu_shape.hpp"
+
+namespace lithos {
+
+struct DeviceModel {
+  // ---- launching --------------------------------------------------------------------------------------------------
+  Nanoseconds launch_latency{3'000};        // submission of a kernel to an idle stream until its first block runs
+  Nanoseconds graph_launch_latency{6'000};  // likewise a graph
+  Nanoseconds stream_gap{1'200};            // end of a kernel to start of the next on its stream (traces: median 1.1–1.2 µs)
+  Nanoseconds graph_node_gap{700};          // likewise inside a graph: (1.60 ms − 1.386 ms) / 284 kernels, GPU.md §9 and traces
+
+  // ---- atoms (GPU.md §4) ------------------------------------------------------------------------------------------
+  double skipped_blocks_per_ns = 0.75;      // blocks that start and leave at once, on the whole device
+  double prelude_ns_per_block = 2.0;        // two dependent loads, over the whole device
+
+  // ---- blocks leaving ---------------------------------------------------------------------------------------------
+  double wave_drain_share = 0.5;            // of a wave's time, in which the blocks of the last wave leave one after the other
+  double persistent_drain_share = 0.04;     // of a persistent kernel's time: its blocks end within one tile of each other
+
+  // ---- interference -----------------------------------------------------------------------------------------------
+  double interference = 0.65;               // slowdown of a fully shared-bound kernel by a neighbour on all TPCs
+  double saturating_warps_per_sm = 8;       // resident warps that keep an SM's pipelines busy (two per scheduler)
+
+  // ---- time slicing -----------------------------------------------------------------------------------------------
+  Nanoseconds time_slice{2'000'000};        // default timeslice of the GPU's runlist
+  Nanoseconds context_switch{100'000};      // saving one context and restoring the other
+
+  // ---- clock and power --------------------------------------------------------------------------------------------
+  Nanoseconds clock_change_latency{50'000'000};  // request to new frequency
+  double idle_power_w = 120;                // clocks up, nothing running
+  double full_power_w = 700;                // all TPCs busy at the highest clock: the board limit (GPU.md §11)
+  double clock_independent_share = 0.35;    // of the dynamic power: DRAM, L2, leakage
+  double clock_power_exponent = 2.4;        // dynamic power with the SM clock: V²f with voltage falling along
+};
+
+DeviceModel h200_model();
+
+}  // namespace lithos

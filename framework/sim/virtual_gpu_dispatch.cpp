@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which launch gets which TPCs, and how TPCs leave a launch.
+//
+// The rule per TPC is the hardware's (observed on several generations, e.g. Amert et al., RTSS'17; GPU.md §9 for this one): blocks are handed
+// out for the launch first in line; one behind it gets nothing where the first still has blocks to place.
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+#include "sim/virtual_gpu_impl.hpp"
+
+namespace lithos {
+
+void VirtualGpu::Impl::stand_in_line(Group& group, unsigned index) {
+  const Stream& stream = streams_[index];
+  auto at = group.line.end();
+  while (at != group.line.begin() && streams_[*(at - 1)].low_priority && !stream.low_priority) --at;
+  group.line.insert(at, index);
+}
+
+void VirtualGpu::Impl::dispatch(Group& group) {
+  if (group.line.empty()) return;
+  bool somebody_wants = false;
+  for (const unsigned index : group.line) {
+    Stream& stream = streams_[index];
+    if (stream.phase == Phase::running && stream.remaining <= stream.dispatched_below) stream.dispatched = true;
+    else somebody_wants |= stream.held_count < stream.target_tpcs;
+  }
+  if (somebody_wants)
+    for (const unsigned index : group.running) drain(group, streams_[index]);
+
+  TpcSet claimed;  // by launches further ahead that still have blocks to place
+  bool anybody_done = false;
+  for (const unsigned index : group.line) {
+    Stream& stream = streams_[index];
+    if (!stream.dispatched && stream.held_count < stream.target_tpcs) {
+      const TpcSet candidates = stream.allowed - stream.held - claimed;
+      if (!candidates.empty()) take_tpcs(group, stream, index, candidates);
+    }
+    if (stream.dispatched) anybody_done = true;
+    else claimed |= stream.allowed;
+  }
+  if (anybody_done) std::erase_if(group.line, [this](unsigned index) { return streams_[index].dispatched; });
+}
+
+void VirtualGpu::Impl::take_tpcs(Group& group, Stream& stream, unsigned index, const TpcSet& candidates) {
+  const unsigned need = stream.target_tpcs - stream.held_count;
+  const unsigned per_tpc = stream.kernel->blocks_per_tpc;
+  TpcSet picked = candidates - group.once;
+  if (picked.count() > need) picked = picked.lowest(need);
+  const unsigned have = stream.held_count + picked.count();
+  if (have < stream.target_tpcs && std::uint64_t{have} * per_tpc < stream.block_count && candidates.overlaps(group.once))
+    picked |= room_beside_others(group, stream, candidates).lowest(stream.target_tpcs - have);
+  const KernelInfo& info = *stream.kernel->info;
+  if (info.cluster_blocks > 1 && !picked.empty()) picked &= room_for_clusters(info, picked | stream.held);
+  if (picked.empty()) return;
+
+  group.twice |= group.once & picked;
+  group.once |= picked;
+  stream.held |= picked;
+  stream.held_count += picked.count();
+  if (stream.phase == Phase::waiting) {
+    stream.phase = Phase::running;
+    stream.started_at = stream.settled_at = now_;
+    group.running.push_back(index);
+  }
+  set_rate_tpcs(stream);
+}
+
+// The blocks on `held` at once, the last wave, and how its TPCs will leave.
+void VirtualGpu::Impl::set_rate_tpcs(Stream& stream) {
+  const KernelModel& kernel = *stream.kernel;
+  const KernelInfo& info = *kernel.info;
+  const unsigned n = stream.held_count;
+  const std::uint64_t wave = std::uint64_t{n} * kernel.blocks_per_tpc;
+  const bool one_wave = wave >= stream.block_count;
+  const double wave_share = one_wave ? 1.0 : static_cast<double>(wave) / stream.block_count;
+  if (info.persistent) {
+    // Resident blocks pull tiles until none is left; those that could not start find nothing when they do.
+    stream.dispatched_below = one_wave ? 1.0 : model_.persistent_drain_share;
+    stream.drain_below = model_.persistent_drain_share;
+  } else {
+    stream.dispatched_below = wave_share;
+    stream.drain_below = wave_share * model_.wave_drain_share;
+  }
+  stream.dispatched = stream.remaining <= stream.dispatched_below;
+  stream.rate_tpcs = n;
+  stream.shared_part = kernel.curve.shared_part(n);
+
+  double share = 1;  // of the whole launch's time
+  if (stream.block_count != info.blocks) {
+    const auto waves = [wave](std::uint64_t blocks) { return static_cast<double>((blocks + wave - 1) / wave); };
+    if (!info.persistent) share = waves(stream.block_count) / waves(info.blocks);
+    else if (stream.first_block > 0) share = 0;  // GPU.md §10: the first atom has taken all tiles
+  }
+  double overhead_ns = 0;
+  if (stream.cut) {
+    const double part_of_device = static_cast<double>(n) / shape_.tpcs;
+    overhead_ns = (stream.first_block / model_.skipped_blocks_per_ns + stream.block_count * model_.prelude_ns_per_block) /
+                  part_of_device;
+  }
+  stream.alone_ns = std::max(1.0, kernel.curve.ns(n) * share + overhead_ns);
+}
+
+bool VirtualGpu::Impl::fits_beside(const Stream& newcomer, const Stream& resident) const {
+  const KernelModel& a = *resident.kernel;
+  const KernelModel& b = *newcomer.kernel;
+  const unsigned sms = shape_.sms_per_tpc;
+  const std::uint64_t per_tpc = (std::uint64_t{resident.block_count} + resident.held_count - 1) / resident.held_count;
+  const auto blocks = static_cast<unsigned>(std::min<std::uint64_t>(a.blocks_per_tpc, per_tpc));
+  const unsigned per_sm = (blocks + sms - 1) / sms;
+  const unsigned threads_per_warp = 32;
+  return per_sm + 1 <= shape_.blocks_per_sm && (per_sm * a.warps + b.warps) * threads_per_warp <= shape_.threads_per_sm &&
+         per_sm * a.registers + b.registers <= shape_.registers_per_sm &&
+         per_sm * a.shared_bytes + b.shared_bytes <= shape_.shared_bytes_per_sm;
+}
+
+// TPCs of one other launch, wholly dispatched, beside whose blocks one of this launch's fits. At most two launches share a TPC.
+TpcSet VirtualGpu::Impl::room_beside_others(const Group& group, const Stream& stream, const TpcSet& candidates) const {
+  TpcSet room;
+  const TpcSet single = (candidates & group.once) - group.twice;
+  if (single.empty()) return room;
+  for (const unsigned other : group.running) {
+    const Stream& resident = streams_[other];
+    if (&resident == &stream || !resident.dispatched || !resident.held.overlaps(single)) continue;
+    if (fits_beside(stream, resident)) room |= resident.held & single;
+  }
+  return room;
+}
+
+// In its last wave a launch gives up TPCs as its blocks end, one after the other.
+void VirtualGpu::Impl::drain(Group& group, Stream& stream) {
+  if (!stream.dispatched || stream.remaining >= stream.drain_below) return;
+  if (stream.drain_tpcs == 0) stream.drain_tpcs = stream.held_count;
+  const double left = std::max(0.0, stream.remaining / stream.drain_below);
+  const double steps_left = std::ceil(left * kDrainSteps - 1e-9);
+  const auto keep = static_cast<unsigned>(std::max(1.0, std::ceil(stream.drain_tpcs * steps_left / kDrainSteps)));
+  if (keep < stream.held_count) release(group, stream, stream.held - stream.held.lowest(keep));
+}
+
+void VirtualGpu::Impl::release(Group& group, Stream& stream, const TpcSet& tpcs) {
+  stream.held -= tpcs;
+  stream.held_count = stream.held.count();
+  if (!group.twice.overlaps(tpcs)) { group.once -= tpcs; return; }
+  group.once = group.twice = {};
+  for (const unsigned index : group.running) {
+    group.twice |= group.once & streams_[index].held;
+    group.once |= streams_[index].held;
+  }
+}
+
+}  // namespace lithos
