@@ -33,12 +33,14 @@ namespace lithos {
 
 class PolicyCatalog;  // policy_host/catalog.hpp
 
-// Time limits of one call. They count only if a clock is given: the simulator's clock is virtual and stands still
-// during a decision, so there nothing is late unless a test injects a clock that advances.
+// What a set needs from its surroundings. Time limits count only if a clock is given: the simulator's clock is virtual and
+// stands still during a decision, so there nothing is late unless a test injects a clock that advances.
 struct GuardOptions {
   std::function<Nanoseconds()> clock;  // empty: time is never read and nothing is late
   Nanoseconds soft_limit{50'000};      // later answers are used and counted (FaultReason::slow)
   Nanoseconds hard_limit{5'000'000};   // later answers are dropped, the fallback's used (FaultReason::too_late)
+  // What policies log (level: LITHOS_LOG_*), on the thread that calls the set; empty: dropped.
+  std::function<void(PolicyKind kind, int level, const std::string& text)> log;
 };
 
 // Policies given directly as C tables, for tests and for policies that are compiled in. nullptr: the built-in fallback.
@@ -72,6 +74,7 @@ struct MetricReading {
 enum class AnsweredBy : std::uint8_t { policy, fallback };
 
 class PolicySet;
+struct PolicySetState;  // policy_set_state.hpp, internal
 struct CreatedPolicySet {
   std::unique_ptr<PolicySet> set;       // present only if there are no diagnostics
   std::vector<Diagnostic> diagnostics;  // every mistake at once, with its position in the configuration
@@ -97,7 +100,8 @@ class PolicySet {
 
   // ---- questions of the engine: the answer is always usable ----------------------------------------------------
 
-  // Fills answer.lease[0 … view.tenants) and answer.next_decision_ns (0: only on events; else after view.now_ns).
+  // A lease with flags or TPCs that do not exist loses those; one with a NaN rate or absurd times is replaced by the
+  // preset one. Fills answer.lease[0 … view.tenants) and answer.next_decision_ns (0: only on events; else after view.now_ns).
   // The caller owns answer.lease, which must not be a lease in force, and sets answer.tenants, lease_size and lease;
   // the leases need not be preset (preset_leases() is done here). view.tenant_size, tpc_size and answer.lease_size are
   // honoured as strides.
@@ -136,9 +140,8 @@ class PolicySet {
   std::vector<MetricReading> metrics() const;
 
  private:
-  struct Impl;
-  explicit PolicySet(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit PolicySet(std::unique_ptr<PolicySetState> state);
+  std::unique_ptr<PolicySetState> state_;
 };
 
 // What a lease is when the policy leaves it alone: the tenant's own TPCs, plus the unowned ones if it has no quota;

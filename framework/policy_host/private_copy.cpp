@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy_host/private_copy.hpp"
+
+#include <elf.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <vector>
+
+namespace lithos {
+namespace {
+
+constexpr std::size_t kLibraryBytesMax = std::size_t{256} << 20;
+
+#if defined(__x86_64__)
+constexpr unsigned kMachine = EM_X86_64;
+#elif defined(__aarch64__)
+constexpr unsigned kMachine = EM_AARCH64;
+#else
+#error "add this machine's ELF number"
+#endif
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string fnv1a(const std::vector<char>& bytes) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3u;
+  return fmt::format("{:016x}", hash);
+}
+
+Status check_elf(const std::string& path, const std::vector<char>& bytes) {
+  if (bytes.size() < sizeof(Elf64_Ehdr) || std::memcmp(bytes.data(), ELFMAG, SELFMAG) != 0)
+    return invalid_argument(path + ": not an ELF shared object");
+  Elf64_Ehdr header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != kMachine)
+    return incompatible(fmt::format("{}: built for another machine (ELF class {}, machine {}; expected {}, {})", path,
+                                    unsigned{header.e_ident[EI_CLASS]}, header.e_machine, unsigned{ELFCLASS64},
+                                    kMachine));
+  if (header.e_type != ET_DYN)
+    return invalid_argument(fmt::format("{}: ELF type {}, expected a shared object ({})", path, header.e_type, ET_DYN));
+  return {};
+}
+
+Result<std::vector<char>> read_library(const std::string& path) {
+  // O_NONBLOCK: opening a FIFO must not wait for a writer.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) {
+    const std::string message = fmt::format("{}: {}", path, std::strerror(errno));
+    return errno == ENOENT || errno == ENOTDIR ? not_found(message) : unavailable(message);
+  }
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) return unavailable(fmt::format("{}: {}", path, std::strerror(errno)));
+  if (!S_ISREG(info.st_mode)) return invalid_argument(path + ": not a regular file");
+  if (static_cast<std::size_t>(info.st_size) > kLibraryBytesMax)
+    return exhausted(fmt::format("{}: {} bytes, expected at most {}", path, info.st_size, kLibraryBytesMax));
+  std::vector<char> bytes(static_cast<std::size_t>(info.st_size));
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::read(file.get(), bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return unavailable(fmt::format("{}: {}", path, n < 0 ? std::strerror(errno) : "shrank while read"));
+    done += static_cast<std::size_t>(n);
+  }
+  return bytes;
+}
+
+Status write_file(const std::string& path, const std::vector<char>& bytes) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0500));
+  if (file.get() < 0) return unavailable(fmt::format("{}: {}", path, std::strerror(errno)));
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::write(file.get(), bytes.data() + done, bytes.size() - done);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      const Status status = unavailable(fmt::format("{}: {}", path, std::strerror(errno)));
+      ::unlink(path.c_str());
+      return status;
+    }
+    done += static_cast<std::size_t>(n);
+  }
+  return {};
+}
+
+// The loader cannot map code from a file system mounted noexec.
+bool allows_execution(const std::string& folder) {
+  struct statvfs info {};
+  return ::statvfs(folder.c_str(), &info) == 0 && (info.f_flag & ST_NOEXEC) == 0;
+}
+
+}  // namespace
+
+// The process's private folder. Made by the first copy, removed with the last.
+class PrivateCopy::Folder {
+ public:
+  static Result<std::shared_ptr<Folder>> shared() {
+    static std::mutex mutex;
+    static std::weak_ptr<Folder> current;
+    const std::lock_guard lock(mutex);
+    if (std::shared_ptr<Folder> folder = current.lock()) return folder;
+    Result<std::shared_ptr<Folder>> made = make();
+    if (made.ok()) current = made.value();
+    return made;
+  }
+  ~Folder() { ::rmdir(path_.c_str()); }
+
+  const std::string& path() const { return path_; }
+  unsigned next_number() { return ++files_; }
+
+ private:
+  explicit Folder(std::string path) : path_(std::move(path)) {}
+
+  static Result<std::shared_ptr<Folder>> make() {
+    std::vector<std::string> parents{"/tmp", "/var/tmp"};
+    if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime != nullptr && *runtime == '/')
+      parents.insert(parents.begin(), runtime);
+    std::string tried;
+    for (const std::string& parent : parents) {
+      std::string name = fmt::format("{}/lithos-{}-XXXXXX", parent, ::getpid());
+      if (allows_execution(parent) && ::mkdtemp(name.data()) != nullptr)  // mkdtemp makes it 0700
+        return std::shared_ptr<Folder>(new Folder(name));
+      tried += (tried.empty() ? "" : ", ") + parent;
+    }
+    return unavailable("no folder for private copies of libraries: none of " + tried +
+                       " can be written to and executed from");
+  }
+
+  std::string path_;
+  std::atomic<unsigned> files_ = 0;
+};
+
+PrivateCopy::PrivateCopy(std::shared_ptr<Folder> folder, std::string path, std::string hash)
+    : folder_(std::move(folder)), path_(std::move(path)), hash_(std::move(hash)) {}
+
+PrivateCopy::~PrivateCopy() {
+  if (folder_ != nullptr) ::unlink(path_.c_str());
+}
+
+Result<PrivateCopy> PrivateCopy::of(const std::string& path) {
+  Result<std::vector<char>> bytes = read_library(path);
+  if (!bytes.ok()) return bytes.status();
+  if (Status status = check_elf(path, bytes.value()); !status.ok()) return status;
+  Result<std::shared_ptr<Folder>> folder = Folder::shared();
+  if (!folder.ok()) return folder.status();
+
+  std::string stem = path.substr(path.rfind('/') + 1);
+  if (stem.ends_with(".so")) stem.resize(stem.size() - 3);
+  const std::string hash = fnv1a(bytes.value());
+  const std::string copy =
+      fmt::format("{}/{}-{}-{}.so", folder.value()->path(), stem, hash, folder.value()->next_number());
+  if (Status status = write_file(copy, bytes.value()); !status.ok()) return status;
+  return PrivateCopy(folder.value(), copy, hash);
+}
+
+}  // namespace lithos

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Private copies of shared objects, for module.cpp: reads and checks the file, writes it where nobody else can change it.
+// Any thread. Errors' messages begin with the path.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.hpp"
+
+namespace lithos {
+
+// A copy on disk; the file goes with the object, the folder with the last file.
+class PrivateCopy {
+ public:
+  static Result<PrivateCopy> of(const std::string& path);
+  ~PrivateCopy();
+  PrivateCopy(PrivateCopy&&) noexcept = default;
+  PrivateCopy& operator=(PrivateCopy&&) = delete;
+
+  const std::string& path() const { return path_; }
+  const std::string& hash() const { return hash_; }
+
+ private:
+  class Folder;
+  PrivateCopy(std::shared_ptr<Folder> folder, std::string path, std::string hash);
+
+  std::shared_ptr<Folder> folder_;  // empty once moved from
+  std::string path_, hash_;
+};
+
+}  // namespace lithos
