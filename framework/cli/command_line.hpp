@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line as values. command_line.cpp is the only file that knows the library that parses it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/time.hpp"
+
+namespace lithos {
+
+// lithos sim
+struct SimArguments {
+  std::string config;
+  std::string json;                    // file to write; "-": stdout, in place of the table; empty: none
+  std::vector<std::string> sets;       // only these; empty: all
+  std::vector<std::string> policy_path;
+  std::optional<std::uint64_t> seed;
+  std::optional<Nanoseconds> duration;
+  unsigned jobs = 0;                   // runs at once; 0: one per processor
+  bool quiet = false;                  // no progress, no notes
+};
+
+// lithos config check
+struct ConfigCheckArguments {
+  std::vector<std::string> files;
+  std::vector<std::string> policy_path;
+};
+
+// Nothing to run: help or version was asked for (exit 0), or the line is wrong (exit 2).
+struct ParserOutput {
+  std::string out;
+  std::string err;
+  int exit_code = 0;
+};
+
+using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments>;
+CommandLine parse_command_line(int argc, const char* const* argv);
+
+}  // namespace lithos

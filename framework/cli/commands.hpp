@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// One function per command: arguments in, exit code out, everything a person sees through the console.
+#pragma once
+
+#include "cli/command_line.hpp"
+#include "cli/console.hpp"
+#include "cli/exit_code.hpp"
+
+namespace lithos {
+
+ExitCode run_sim(const SimArguments& arguments, Console& console);
+ExitCode run_config_check(const ConfigCheckArguments& arguments, Console& console);
+
+}  // namespace lithos

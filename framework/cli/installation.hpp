@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a configuration leaves to the installation, found from the program's own place: <prefix>/bin/lithos goes with
+// <prefix>/lib/lithos/policies (PolicyCatalog::default_folders) and <prefix>/share/lithos/kernels.toml. A build folder is laid out
+// the same way.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+
+namespace lithos {
+
+// The shipped kernel rules, or empty if they are not where they should be.
+std::string shipped_kernel_rules();
+
+// Fills in the shipped kernel rules where the configuration names none.
+void complete_from_installation(Config& config);
+
+// Folders to search for policies: those of the command line, then the configuration's, then the installed ones.
+std::vector<std::string> policy_folders(const Config& config, const std::vector<std::string>& from_command_line);
+
+}  // namespace lithos

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/load.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "cli/installation.hpp"
+#include "policy_host/policy_set.hpp"
+#include "sim/simulation.hpp"
+
+namespace lithos {
+namespace {
+
+auto order_of(const Diagnostic& d) { return std::tie(d.where.file, d.where.line, d.where.column, d.message); }
+
+// Two sets that name the same wrong trace or policy need one message each place, not one each check.
+void sort_and_drop_repeats(std::vector<Diagnostic>& diagnostics) {
+  std::stable_sort(diagnostics.begin(), diagnostics.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) { return order_of(a) < order_of(b); });
+  diagnostics.erase(std::unique(diagnostics.begin(), diagnostics.end(),
+                                [](const Diagnostic& a, const Diagnostic& b) { return order_of(a) == order_of(b); }),
+                    diagnostics.end());
+}
+
+}  // namespace
+
+LoadedConfig load_config(const std::string& path, const std::vector<std::string>& policy_path) {
+  LoadedConfig loaded;
+  ParsedConfig parsed = parse_config_file(path);
+  loaded.diagnostics = std::move(parsed.diagnostics);
+  if (!parsed.config) return loaded;
+
+  loaded.config = std::move(*parsed.config);
+  complete_from_installation(loaded.config);
+  loaded.catalog = std::make_unique<PolicyCatalog>(policy_folders(loaded.config, policy_path));
+  loaded.diagnostics = check_inputs(loaded.config);
+  for (const PolicySetConfig& set : loaded.config.sets)
+    for (Diagnostic& diagnostic : PolicySet::check(set, *loaded.catalog)) loaded.diagnostics.push_back(std::move(diagnostic));
+  sort_and_drop_repeats(loaded.diagnostics);
+  return loaded;
+}
+
+std::string render_diagnostics(const std::string& path, const std::vector<Diagnostic>& diagnostics) {
+  std::string text;
+  for (const Diagnostic& diagnostic : diagnostics) text += to_string(diagnostic) + "\n";
+  if (diagnostics.size() > 1) text += fmt::format("{}: {} mistakes; nothing was started\n", path, diagnostics.size());
+  return text;
+}
+
+}  // namespace lithos

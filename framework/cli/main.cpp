@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <exception>
+
+#include "cli/command_line.hpp"
+#include "cli/commands.hpp"
+
+namespace {
+
+struct Dispatch {
+  lithos::Console& console;
+
+  int operator()(const lithos::ParserOutput& output) const {
+    console.out << output.out;
+    console.err << output.err;
+    return output.exit_code;
+  }
+  int operator()(const lithos::SimArguments& arguments) const { return static_cast<int>(lithos::run_sim(arguments, console)); }
+  int operator()(const lithos::ConfigCheckArguments& arguments) const {
+    return static_cast<int>(lithos::run_config_check(arguments, console));
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  lithos::Console console = lithos::process_console();
+  try {
+    return std::visit(Dispatch{console}, lithos::parse_command_line(argc, argv));
+  } catch (const std::exception& error) {  // out of memory, or a bug: no module lets anything else out
+    console.err << "lithos: " << error.what() << "\n";
+    return static_cast<int>(lithos::ExitCode::failed);
+  }
+}

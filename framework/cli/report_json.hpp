@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reports as JSON, for machines: every field with its unit in its name. The same seed gives the same bytes, so wall-clock time is
+// left out. Fields are only ever added. report_json.cpp is the only file that knows the JSON library.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "sim/report.hpp"
+
+namespace lithos {
+
+std::string to_json(const Config& config, const std::vector<SetReport>& reports);
+
+}  // namespace lithos
