@@ -56,6 +56,16 @@ struct ParamsOf<P> {
   using type = typename ParamTable<P>::Params;
 };
 
+// The host's values as the author's struct.
+template <class P>
+typename ParamsOf<P>::type read_params([[maybe_unused]] const lithos_value* values, std::uint32_t count) {
+  typename ParamsOf<P>::type params{};
+  if (count != param_count<P>()) throw Error(LITHOS_E_INVALID, "wrong number of parameters from the host");
+  if constexpr (HasParams<P>)
+    for (std::size_t i = 0; i < ParamTable<P>::kCount; ++i) ParamTable<P>::assign(params, i, values[i]);
+  return params;
+}
+
 // Calls body(); what it throws becomes a status and, through host.fail(), a text.
 template <class Body>
 lithos_status guarded(const Host& host, Body&& body) noexcept {
@@ -116,14 +126,7 @@ struct Lifecycle {
   static lithos_status create(const lithos_host* c_host, const lithos_gpu_info* gpu, const lithos_value* values,
                               std::uint32_t count, void** self) noexcept {
     return guarded(Host(c_host), [&] {
-      typename Instance<P>::Params params{};
-      if constexpr (HasParams<P>) {
-        if (count != ParamTable<P>::kCount) throw Error(LITHOS_E_INVALID, "wrong number of parameters from the host");
-        for (std::size_t i = 0; i < ParamTable<P>::kCount; ++i) ParamTable<P>::assign(params, i, values[i]);
-      } else {
-        (void)values, (void)count;
-      }
-      *self = new Instance<P>(c_host, *gpu, params);
+      *self = new Instance<P>(c_host, *gpu, read_params<P>(values, count));
     });
   }
 

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * LithOS service ABI, version 1: what crosses between the host and a plugin that acts. Plain C, from C11 to C++20.
+ * C++ authors include <lithos/service.hpp> instead.
+ *
+ * A plugin acts and cannot decide: it sets the clock that was decided, or passes on what happened. Power control turns a
+ * clock request into the machine's clock; exporters carry events to files, sockets or other programs.
+ * Plugins are loaded at start and stay until the end: they are never replaced while running, so unlike policies they
+ * may own threads, files and sockets. Status codes, typed parameters, metrics and lithos_host are the policy ABI's.
+ *
+ * Rules, valid for every function below
+ *   versions   as in policy_abi.h: the major version in the entry symbol's name, struct_size first, growth at the end.
+ *   threads    [control]  one call at a time for one instance; may allocate, block, make system calls. The host calls
+ *                         from a thread that waits for nothing urgent. Host functions may be called from any thread
+ *                         of the plugin from create() until destroy() has returned, by which the plugin's threads have ended.
+ *   memory     The caller owns every buffer. Pointers are valid until the call returns unless said otherwise.
+ *   time       Event times are nanoseconds of the host's clock, which is virtual in the simulator.
+ *   errors     A negative status, with its text given to host->fail() beforehand. The host counts it and goes on without:
+ *              a plugin cannot stop the system. No exception, longjmp or signal may cross.
+ */
+#ifndef LITHOS_SERVICE_ABI_H
+#define LITHOS_SERVICE_ABI_H
+
+#include "lithos/policy_abi.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LITHOS_SERVICE_ABI_MAJOR 1u
+#define LITHOS_SERVICE_ABI_MINOR 0u
+/* The one symbol that a plugin library exports; see lithos_service_library_fn. */
+#define LITHOS_SERVICE_ENTRY lithos_service_library_v1
+#define LITHOS_SERVICE_ENTRY_NAME "lithos_service_library_v1"
+
+#define LITHOS_SERVICE_POWER 1u
+#define LITHOS_SERVICE_EXPORTER 2u
+
+/* Which device an instance serves. */
+typedef struct lithos_service_gpu {
+  uint32_t struct_size;
+  uint32_t index;     /* as in lithos_event.gpu */
+  const char* uuid;   /* as the driver names it; "" for a virtual GPU */
+  const lithos_gpu_info* info;
+} lithos_service_gpu;
+
+/* ---- power control ---------------------------------------------------------------------------------- */
+typedef struct lithos_power_reading {
+  uint32_t struct_size;
+  uint32_t clock_mhz;   /* SM clock in force; 0: not known */
+  double power_w;       /* NaN: not known */
+  double power_limit_w; /* NaN: not known */
+} lithos_power_reading;
+
+typedef struct lithos_power_ops {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [control] mandatory. Makes `clock_mhz` (one of info->clocks_mhz) the SM clock; 0 gives the choice back to the driver.
+   * *applied_mhz: what is in force afterwards, 0 if not known. destroy() gives the choice back too. */
+  lithos_status (*apply_clock)(void* self, uint32_t clock_mhz, uint32_t* applied_mhz);
+  /* [control] optional. *out is preset to "not known". */
+  lithos_status (*read)(void* self, lithos_power_reading* out);
+} lithos_power_ops;
+
+/* ---- events ------------------------------------------------------------------------------------------- */
+#define LITHOS_EVENT_TENANT_JOINED 1u
+#define LITHOS_EVENT_TENANT_LEFT 2u
+#define LITHOS_EVENT_ATOM_STARTED 3u
+#define LITHOS_EVENT_ATOM_ENDED 4u
+#define LITHOS_EVENT_DECISION 5u /* the scheduler was asked */
+#define LITHOS_EVENT_LEASE 6u    /* a tenant's lease changed */
+#define LITHOS_EVENT_CLOCK 7u    /* a clock was requested or came into force */
+#define LITHOS_EVENT_FAULT 8u    /* an answer of a policy was repaired or replaced */
+#define LITHOS_EVENT_COUNTER 9u  /* a counter's or gauge's value */
+
+/* One thing that happened. Exporters must skip types they do not know. */
+typedef struct lithos_event {
+  uint64_t time_ns;
+  uint32_t type; /* LITHOS_EVENT_* */
+  uint32_t gpu;
+  uint64_t tenant_id; /* 0: concerns none */
+  union {
+    struct { /* TENANT_JOINED, TENANT_LEFT */
+      const char* name;
+      uint32_t tenant_class;
+      uint32_t quota_tpcs;
+    } tenant;
+    struct { /* ATOM_STARTED, ATOM_ENDED */
+      uint64_t launch_id;
+      uint64_t op_id;
+      uint64_t predicted_ns;
+      uint64_t duration_ns; /* 0 when started */
+      uint32_t queue;
+      uint32_t first_block, block_count, blocks;
+      lithos_tpc_set tpcs;
+    } atom;
+    struct { /* DECISION */
+      uint32_t why;     /* LITHOS_WHY_* */
+      uint32_t tenants;
+      uint32_t fallback; /* 1: the built-in fallback decided */
+      uint32_t reserved;
+      uint64_t took_ns;  /* 0: not measured */
+    } decision;
+    struct { /* LEASE */
+      uint64_t generation;
+      lithos_tpc_set own;
+      lithos_tpc_set usable_idle; /* what may be used while its owners are idle */
+    } lease;
+    struct { /* CLOCK */
+      uint32_t requested_mhz, applied_mhz; /* 0: not known */
+      double power_w;                      /* NaN: not known */
+    } clock;
+    struct { /* FAULT */
+      const char* kind;   /* "scheduler" */
+      const char* reason; /* "too_late" */
+      const char* text;   /* never NULL */
+    } fault;
+    struct { /* COUNTER */
+      const char* name; /* "lithos_atoms_completed_total" */
+      double value;
+    } counter;
+  } as;
+} lithos_event;
+
+typedef struct lithos_exporter_ops {
+  uint32_t struct_size;
+  uint32_t reserved;
+  /* [control] mandatory. `count` events in order of time; step by event_size, which may exceed this header's. */
+  lithos_status (*events)(void* self, const lithos_event* events, size_t count, size_t event_size);
+  /* [control] optional. Returns once everything handed over so far has left the plugin. */
+  lithos_status (*flush)(void* self);
+} lithos_exporter_ops;
+
+/* ---- a plugin, and a library of them -------------------------------------------------------------------- */
+typedef struct lithos_service { /* static storage */
+  uint32_t struct_size;
+  uint32_t kind; /* LITHOS_SERVICE_* */
+  const char* id; /* reverse DNS */
+  const char* version;
+  const char* summary;
+  const char* license;
+  const lithos_param* const* params;   /* [n_params]; none is LIVE */
+  const lithos_metric* const* metrics; /* [n_metrics] */
+  uint32_t n_params, n_metrics;
+  /* [control] `params` holds n_params values in the order of the table above, each within its range. On failure *self
+   * stays NULL and destroy is not called. */
+  lithos_status (*create)(const lithos_host* host, const lithos_service_gpu* gpu, const lithos_value* params,
+                          uint32_t n_params, void** self);
+  void (*destroy)(void* self); /* [control] flushes, joins its threads */
+  const void* ops; /* lithos_power_ops or lithos_exporter_ops */
+} lithos_service;
+
+typedef struct lithos_service_library { /* static storage */
+  uint32_t struct_size;
+  uint32_t abi_major, abi_minor;
+  uint32_t n_services;
+  const lithos_service* const* services;
+  const char* sdk_version;
+} lithos_service_library;
+
+typedef const lithos_service_library* (*lithos_service_library_fn)(void);
+LITHOS_EXPORT const lithos_service_library* LITHOS_SERVICE_ENTRY(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* LITHOS_SERVICE_ABI_H */
