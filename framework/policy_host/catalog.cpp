@@ -4,32 +4,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <string_view>
-#include <system_error>
 
-#include "config/config.hpp"
 #include "policy_host/builtin.hpp"
+#include "policy_host/search_path.hpp"
 
 namespace lithos {
 namespace {
 
-namespace fs = std::filesystem;
-
-std::string_view last_part(std::string_view id) { return id.substr(id.rfind('.') + 1); }
-
 bool is_of(const lithos_policy& policy, PolicyKind kind) { return policy.kind == static_cast<std::uint32_t>(kind); }
-
-// Libraries of a folder in a stable order, so that a run does not depend on the file system.
-std::vector<std::string> libraries_in(const std::string& folder) {
-  std::vector<std::string> paths;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
-    if (at->path().extension() == ".so") paths.push_back(at->path().string());
-  std::sort(paths.begin(), paths.end());
-  return paths;
-}
 
 std::string place_of(const FoundPolicy& found) {
   return found.library != nullptr ? found.library->module().path() : "compiled in";
@@ -39,21 +22,7 @@ std::string place_of(const FoundPolicy& found) {
 
 PolicyCatalog::PolicyCatalog(std::vector<std::string> folders) : folders_(std::move(folders)) {}
 
-std::vector<std::string> PolicyCatalog::default_folders() {
-  std::vector<std::string> folders;
-  if (const char* given = std::getenv("LITHOS_POLICY_PATH"); given != nullptr) {
-    std::string_view rest = given;
-    while (!rest.empty()) {
-      const std::size_t colon = rest.find(':');
-      if (const std::string_view folder = rest.substr(0, colon); !folder.empty()) folders.emplace_back(folder);
-      rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
-    }
-  }
-  std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) folders.push_back((program.parent_path().parent_path() / "lib" / "lithos" / "policies").string());
-  return folders;
-}
+std::vector<std::string> PolicyCatalog::default_folders() { return search_folders("LITHOS_POLICY_PATH", "policies"); }
 
 void PolicyCatalog::scan() {
   if (scanned_) return;
@@ -86,15 +55,11 @@ Result<std::shared_ptr<const PolicyLibrary>> PolicyCatalog::load_explicit(const 
 }
 
 Status PolicyCatalog::unknown(PolicyKind kind, const std::string& id, const std::vector<FoundPolicy>& among) const {
-  std::vector<std::string> known, short_names;
-  for (const FoundPolicy& candidate : among) {
-    if (!is_of(*candidate.policy, kind)) continue;
-    known.emplace_back(candidate.policy->id);
-    short_names.emplace_back(last_part(candidate.policy->id));
-  }
+  std::vector<std::string> known;
+  for (const FoundPolicy& candidate : among)
+    if (is_of(*candidate.policy, kind)) known.emplace_back(candidate.policy->id);
   std::string message = fmt::format("no {} policy is called \"{}\"", name_of(kind), id);
-  std::string near = closest_word(id, known);
-  if (near.empty()) near = closest_word(std::string(last_part(id)), short_names);
+  const std::string near = closest_id(id, known);
   if (!near.empty()) message += fmt::format("; did you mean \"{}\"?", near);
   else if (!known.empty()) message += fmt::format("; known are {}", fmt::join(known, ", "));
   for (const std::string& problem : problems_) message += fmt::format(" ({})", problem);
@@ -107,7 +72,7 @@ Result<FoundPolicy> PolicyCatalog::pick(PolicyKind kind, const std::string& id,
   const FoundPolicy* other_kind = nullptr;
   for (const FoundPolicy& candidate : among) {
     const bool exact = candidate.policy->id == id;
-    if (!exact && last_part(candidate.policy->id) != id) continue;
+    if (!exact && last_part_of_id(candidate.policy->id) != id) continue;
     if (!is_of(*candidate.policy, kind)) {
       other_kind = &candidate;
       continue;
@@ -143,7 +108,8 @@ Result<FoundPolicy> PolicyCatalog::find(PolicyKind kind, const std::string& id, 
   for (const lithos_policy* policy : library.value()->policies()) among.push_back({policy, library.value()});
   if (!id.empty()) {
     Result<FoundPolicy> found = pick(kind, id, among);
-    return found.ok() ? found : Result<FoundPolicy>(Status(found.status().code(), path + ": " + found.status().message()));
+    if (!found.ok()) return Status(found.status().code(), path + ": " + found.status().message());
+    return found;
   }
   std::erase_if(among, [&](const FoundPolicy& candidate) { return !is_of(*candidate.policy, kind); });
   if (among.size() == 1) return among.front();

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The catalog: which policies there are, found by id in search folders.
 //
-// A policy is named by its id ("org.lithos.tpc_borrowing") or by the id's last part where that is unambiguous among policies
-// of the wanted kind ("tpc_borrowing"); the built-in ones are always known ("builtin.scheduler"). Folders are searched in
-// order and the first library that has an id wins; folders that do not exist are skipped. Every *.so of a folder is
-// loaded once, at the first question, and stays loaded while the catalog or somebody who found a policy in it lives.
-// A library that cannot be loaded stops nobody: problems() tells, and so does the message for an id that is missing.
+// A policy is named by its id ("org.lithos.scheduler.tpc_borrowing") or by the id's last part where that is unambiguous
+// among policies of the wanted kind ("tpc_borrowing"); the built-in ones are always known ("builtin.scheduler").
+// Folders are searched in order and the first library that has an id wins; folders that do not exist are skipped.
+// Every *.so of a folder is loaded once, at the first question, and stays loaded while the catalog or somebody who
+// found a policy in it lives. A library that cannot be loaded stops nobody: problems() tells, and so does the message
+// for an id that is missing.
 // Threads    Any; questions take a lock (control path only).
-// Errors     not_found with a suggestion; invalid_argument (wrong kind, ambiguous); Module::open()'s for explicit paths.
+// Errors     not_found with a suggestion; invalid_argument (wrong kind, ambiguous); for paths those of Module::open().
 #pragma once
 
 #include <memory>

@@ -37,7 +37,8 @@ Status explain_missing_entry(const boost::dll::shared_library& library, const st
   for (const ModuleEntry& other : {kPolicyEntry, kServiceEntry}) {
     if (std::string_view(other.prefix) == wanted.prefix) continue;
     if (library.has(fmt::format("{}{}", other.prefix, other.major)))
-      return invalid_argument(fmt::format("{}: this is a {} library, expected a {} library", path, other.what, wanted.what));
+      return invalid_argument(
+          fmt::format("{}: this is a {} library, expected a {} library", path, other.what, wanted.what));
   }
   return invalid_argument(fmt::format("{}: not a {} library: it exports no {}{}()", path, wanted.what, wanted.prefix,
                                       wanted.major));

@@ -7,7 +7,7 @@
 // its successor under the same path gives the successor. (Same path or inode: the loader would hand back the old code.)
 // The private folder has mode 0700 and lies under $XDG_RUNTIME_DIR, /tmp or /var/tmp, whichever allows execution;
 // it goes when the last module goes.
-// Threads    open() and destruction from any thread (control threads: they allocate, read files, take the loader's lock).
+// Threads    open() and destruction from any control thread: they allocate, read files and take the loader's lock.
 // Ownership  The library stays mapped until the Module is destroyed. Nothing obtained from it may outlive it.
 // Errors     not_found (no such file), invalid_argument (not a usable file), incompatible (another ABI). Messages
 //            begin with the path.

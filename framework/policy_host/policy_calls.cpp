@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The guarded calls: ask, bound, check, repair, count. The hot path of each is the call and a few comparisons; everything
-// that counts or repairs is out of line.
+// The guarded calls: ask, bound, check, repair, count. The hot path of each is the call and a few comparisons;
+// everything that counts or repairs is out of line.
 #include <algorithm>
 #include <cmath>
 
@@ -38,7 +38,8 @@ lithos_lease preset_lease(const lithos_sched_view& view, std::uint32_t index) {
   state.faults.set_message(kind, instance.has_failure() ? instance.take_failure() : "no reason given");
 }
 
-[[gnu::noinline, gnu::cold]] void count_fault(PolicySetState& state, PolicyKind kind, FaultReason reason, const char* message) {
+[[gnu::noinline, gnu::cold]] void count_fault(PolicySetState& state, PolicyKind kind, FaultReason reason,
+                                              const char* message) {
   state.faults.count(kind, reason);
   state.faults.set_message(kind, message);
 }
@@ -151,7 +152,7 @@ void preset_leases(const lithos_sched_view& view, lithos_sched_answer& answer) {
 
 AnsweredBy PolicySet::decide(const lithos_sched_view& view, lithos_sched_answer& answer) {
   PolicySetState& state = *state_;
-  // The policy gets its own answer struct: only the leases and the time are taken from it, whatever else it wrote there.
+  // The policy gets an answer struct of its own: only the leases and the time are taken, whatever else it wrote there.
   lithos_sched_answer own{sizeof(lithos_sched_answer), view.tenants, answer.lease_size, answer.lease, 0};
   preset_leases(view, own);
   const bool answered = ask(state, PolicyKind::scheduler, [&](PolicyInstance& policy) {
@@ -189,7 +190,8 @@ lithos_prediction fallback_prediction(PolicySetState& state, const lithos_predic
   return out;
 }
 
-[[gnu::noinline, gnu::cold]] lithos_prediction repair_prediction(PolicySetState& state, const lithos_predict_query& query,
+[[gnu::noinline, gnu::cold]] lithos_prediction repair_prediction(PolicySetState& state,
+                                                                 const lithos_predict_query& query,
                                                                  lithos_prediction out) {
   constexpr PolicyKind kKind = PolicyKind::predictor;
   if (out.p50_ns == 0 || out.p50_ns > kAbsurdNs) {
@@ -248,7 +250,8 @@ lithos_size fallback_size(PolicySetState& state, const lithos_size_query& query)
   return out;
 }
 
-[[gnu::noinline, gnu::cold]] lithos_size repair_size(PolicySetState& state, const lithos_size_query& query, lithos_size out) {
+[[gnu::noinline, gnu::cold]] lithos_size repair_size(PolicySetState& state, const lithos_size_query& query,
+                                                     lithos_size out) {
   constexpr PolicyKind kKind = PolicyKind::right_sizer;
   if (out.tpcs == 0) {
     count_fault(state, kKind, FaultReason::bad_size, "0 TPCs");

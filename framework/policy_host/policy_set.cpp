@@ -112,8 +112,8 @@ CreatedPolicySet PolicySet::create(const PolicySetConfig& config, PolicyCatalog&
   state->guard = std::move(guard);
   for (const PolicyKind kind : kAllPolicyKinds) {
     const Status status = create_role(*state, kind, std::move(choices[index_of(kind)]));
-    if (!status.ok())
-      out.diagnostics.push_back({choice_of(config, kind).where, fmt::format("{}: {}", name_of(kind), status.message())});
+    if (status.ok()) continue;
+    out.diagnostics.push_back({choice_of(config, kind).where, fmt::format("{}: {}", name_of(kind), status.message())});
   }
   if (out.diagnostics.empty()) out.set.reset(new PolicySet(std::move(state)));
   return out;
@@ -195,7 +195,8 @@ std::vector<MetricReading> PolicySet::metrics() const {
     const PolicyInstance& instance = *state_->role(kind).active;
     for (std::uint32_t i = 0; i < instance.policy().n_metrics; ++i) {
       const lithos_metric& metric = *instance.policy().metrics[i];
-      out.push_back({kind, metric.name, metric.unit, metric.type == LITHOS_METRIC_COUNTER, instance.metric_values()[i]});
+      const bool counter = metric.type == LITHOS_METRIC_COUNTER;
+      out.push_back({kind, metric.name, metric.unit, counter, instance.metric_values()[i]});
     }
   }
   return out;

@@ -33,8 +33,8 @@ namespace lithos {
 
 class PolicyCatalog;  // policy_host/catalog.hpp
 
-// What a set needs from its surroundings. Time limits count only if a clock is given: the simulator's clock is virtual and
-// stands still during a decision, so there nothing is late unless a test injects a clock that advances.
+// What a set needs from its surroundings. Time limits count only if a clock is given: the simulator's clock is virtual
+// and stands still during a decision, so there nothing is late unless a test injects a clock that advances.
 struct GuardOptions {
   std::function<Nanoseconds()> clock;  // empty: time is never read and nothing is late
   Nanoseconds soft_limit{50'000};      // later answers are used and counted (FaultReason::slow)
@@ -100,11 +100,11 @@ class PolicySet {
 
   // ---- questions of the engine: the answer is always usable ----------------------------------------------------
 
-  // A lease with flags or TPCs that do not exist loses those; one with a NaN rate or absurd times is replaced by the
-  // preset one. Fills answer.lease[0 … view.tenants) and answer.next_decision_ns (0: only on events; else after view.now_ns).
+  // Fills answer.lease[0 … view.tenants) and answer.next_decision_ns (0: only on events; else after view.now_ns).
   // The caller owns answer.lease, which must not be a lease in force, and sets answer.tenants, lease_size and lease;
   // the leases need not be preset (preset_leases() is done here). view.tenant_size, tpc_size and answer.lease_size are
-  // honoured as strides.
+  // honoured as strides. A lease with flags or TPCs that do not exist loses those; one with a rate that is no rate or
+  // an absurd atom length is replaced by the preset one.
   AnsweredBy decide(const lithos_sched_view& view, lithos_sched_answer& answer);
 
   // p50_ns > 0, p99_ns >= p50_ns, confidence within 0 … 1. query.tpcs must be at least 1.

@@ -45,7 +45,8 @@ Status check_enum_param(const std::string& where, const lithos_param& param) {
     ++count;
   }
   if (param.def.as.i64 < 0 || param.def.as.i64 >= count)
-    return invalid_argument(fmt::format("{} has default index {}, expected 0 … {}", where, param.def.as.i64, count - 1));
+    return invalid_argument(
+        fmt::format("{} has default index {}, expected 0 … {}", where, param.def.as.i64, count - 1));
   return {};
 }
 
@@ -100,27 +101,30 @@ struct OpsShape {
   std::size_t mandatory_offset;
   const char* mandatory_name;
 };
-OpsShape ops_shape(PolicyKind kind) {
+OpsShape policy_ops_shape(std::uint32_t kind) {
   switch (kind) {
-    case PolicyKind::scheduler:
+    case LITHOS_KIND_SCHEDULER:
       return {sizeof(lithos_scheduler_ops), offsetof(lithos_scheduler_ops, decide), "decide"};
-    case PolicyKind::predictor:
+    case LITHOS_KIND_PREDICTOR:
       return {sizeof(lithos_predictor_ops), offsetof(lithos_predictor_ops, predict), "predict"};
-    case PolicyKind::right_sizer:
+    case LITHOS_KIND_RIGHT_SIZER:
       return {sizeof(lithos_right_sizer_ops), offsetof(lithos_right_sizer_ops, choose), "choose"};
-    case PolicyKind::dvfs: return {sizeof(lithos_dvfs_ops), offsetof(lithos_dvfs_ops, plan), "plan"};
+    default: return {sizeof(lithos_dvfs_ops), offsetof(lithos_dvfs_ops, plan), "plan"};
   }
-  return {};
+}
+OpsShape service_ops_shape(std::uint32_t kind) {
+  if (kind == LITHOS_SERVICE_POWER)
+    return {sizeof(lithos_power_ops), offsetof(lithos_power_ops, apply_clock), "apply_clock"};
+  return {sizeof(lithos_exporter_ops), offsetof(lithos_exporter_ops, events), "events"};
 }
 
-Status check_ops(const std::string& owner, const lithos_policy& policy) {
-  const OpsShape shape = ops_shape(static_cast<PolicyKind>(policy.kind));
-  if (policy.ops == nullptr) return invalid_argument(owner + " has no operations table (ops is NULL)");
+Status check_ops(const std::string& owner, const void* ops, const OpsShape& shape) {
+  if (ops == nullptr) return invalid_argument(owner + " has no operations table (ops is NULL)");
   std::uint32_t size = 0;
-  std::memcpy(&size, policy.ops, sizeof size);
+  std::memcpy(&size, ops, sizeof size);
   if (size < shape.size) return too_small(owner + ": operations table", size, shape.size);
   void (*mandatory)() = nullptr;
-  std::memcpy(&mandatory, static_cast<const char*>(policy.ops) + shape.mandatory_offset, sizeof mandatory);
+  std::memcpy(&mandatory, static_cast<const char*>(ops) + shape.mandatory_offset, sizeof mandatory);
   if (mandatory == nullptr)
     return invalid_argument(fmt::format("{}: mandatory operation {} is NULL", owner, shape.mandatory_name));
   return {};
@@ -160,7 +164,8 @@ Status check_metrics(const std::string& owner, const lithos_metric* const* metri
     const lithos_metric* metric = metrics[i];
     const std::string where = fmt::format("{}: metric {}", owner, i);
     if (metric == nullptr) return invalid_argument(where + " is NULL");
-    if (metric->struct_size < sizeof(lithos_metric)) return too_small(where, metric->struct_size, sizeof(lithos_metric));
+    if (metric->struct_size < sizeof(lithos_metric))
+      return too_small(where, metric->struct_size, sizeof(lithos_metric));
     if (!is_text(metric->name) || !is_key(metric->name))
       return invalid_argument(where + " has no name in lower_snake_case");
     if (!is_text(metric->unit) || !is_text(metric->doc)) return invalid_argument(where + " has no unit or doc text");
@@ -172,37 +177,69 @@ Status check_metrics(const std::string& owner, const lithos_metric* const* metri
   return {};
 }
 
+namespace {
+
+// What policies and plugins have in common; `Item` is lithos_policy or lithos_service.
+template <class Item>
+Status check_item(const Item& item, const std::string& owner, const OpsShape& shape) {
+  if (!is_text(item.version) || !is_text(item.summary) || !is_text(item.license))
+    return invalid_argument(owner + " lacks a version, summary or license text");
+  if (item.create == nullptr || item.destroy == nullptr)
+    return invalid_argument(
+        fmt::format("{}: mandatory operation {} is NULL", owner, item.create == nullptr ? "create" : "destroy"));
+  if (Status status = check_ops(owner, item.ops, shape); !status.ok()) return status;
+  if (Status status = check_params(owner, item.params, item.n_params); !status.ok()) return status;
+  return check_metrics(owner, item.metrics, item.n_metrics);
+}
+
+struct Version {
+  std::uint32_t major, minor;
+};
+
+// The head of a library table; `Table` is lithos_policy_library or lithos_service_library.
+template <class Table>
+Status check_head(const Table* table, const char* entry, const char* abi, Version ours) {
+  if (table == nullptr) return invalid_argument(fmt::format("{}() returned NULL", entry));
+  if (table->struct_size < sizeof(Table)) return too_small("the library table", table->struct_size, sizeof(Table));
+  if (table->abi_major != ours.major)
+    return incompatible(fmt::format("the library table says {} {}.{}, this host speaks {}.{}", abi, table->abi_major,
+                                    table->abi_minor, ours.major, ours.minor));
+  if (table->abi_minor > ours.minor)
+    return incompatible(fmt::format("built for {} {}.{}, this host speaks {}.{}: it needs a newer LithOS", abi,
+                                    table->abi_major, table->abi_minor, ours.major, ours.minor));
+  return {};
+}
+
+Status check_service(const lithos_service* service) {
+  if (service == nullptr) return invalid_argument("a plugin's table is NULL");
+  if (service->struct_size < sizeof(lithos_service))
+    return too_small("a plugin", service->struct_size, sizeof(lithos_service));
+  if (!is_nonempty_text(service->id)) return invalid_argument("a plugin has no id");
+  const std::string owner = fmt::format("plugin {}", service->id);
+  if (service->kind < LITHOS_SERVICE_POWER || service->kind > LITHOS_SERVICE_EXPORTER)
+    return invalid_argument(fmt::format("{} has kind {}, expected 1 (power) or 2 (exporter)", owner, service->kind));
+  return check_item(*service, owner, service_ops_shape(service->kind));
+}
+
+}  // namespace
+
 Status check_policy(const lithos_policy* policy) {
   if (policy == nullptr) return invalid_argument("a policy's table is NULL");
-  if (policy->struct_size < sizeof(lithos_policy)) return too_small("a policy", policy->struct_size, sizeof(lithos_policy));
+  if (policy->struct_size < sizeof(lithos_policy))
+    return too_small("a policy", policy->struct_size, sizeof(lithos_policy));
   if (!is_nonempty_text(policy->id)) return invalid_argument("a policy has no id");
   const std::string owner = fmt::format("policy {}", policy->id);
   if (policy->kind < LITHOS_KIND_SCHEDULER || policy->kind > LITHOS_KIND_DVFS)
     return invalid_argument(fmt::format("{} has kind {}, expected 1 (scheduler) … 4 (dvfs)", owner, policy->kind));
-  if (!is_text(policy->version) || !is_text(policy->summary) || !is_text(policy->license))
-    return invalid_argument(owner + " lacks a version, summary or license text");
-  if (policy->create == nullptr || policy->destroy == nullptr)
-    return invalid_argument(fmt::format("{}: mandatory operation {} is NULL", owner,
-                                        policy->create == nullptr ? "create" : "destroy"));
-  if (Status status = check_ops(owner, *policy); !status.ok()) return status;
-  if (Status status = check_params(owner, policy->params, policy->n_params); !status.ok()) return status;
+  if (Status status = check_item(*policy, owner, policy_ops_shape(policy->kind)); !status.ok()) return status;
   if (any_live(*policy) && policy->set_param == nullptr)
     return invalid_argument(owner + " declares live parameters but its set_param is NULL");
-  return check_metrics(owner, policy->metrics, policy->n_metrics);
+  return {};
 }
 
 Status check_policy_library(const lithos_policy_library* library) {
-  if (library == nullptr) return invalid_argument(LITHOS_POLICY_ENTRY_NAME "() returned NULL");
-  if (library->struct_size < sizeof(lithos_policy_library))
-    return too_small("the library table", library->struct_size, sizeof(lithos_policy_library));
-  if (library->abi_major != LITHOS_POLICY_ABI_MAJOR)
-    return incompatible(fmt::format("the library table says policy ABI {}.{}, this host speaks {}.{}",
-                                    library->abi_major, library->abi_minor, LITHOS_POLICY_ABI_MAJOR,
-                                    LITHOS_POLICY_ABI_MINOR));
-  if (library->abi_minor > LITHOS_POLICY_ABI_MINOR)
-    return incompatible(fmt::format("built for policy ABI {}.{}, this host speaks {}.{}: it needs a newer LithOS",
-                                    library->abi_major, library->abi_minor, LITHOS_POLICY_ABI_MAJOR,
-                                    LITHOS_POLICY_ABI_MINOR));
+  const Version ours{LITHOS_POLICY_ABI_MAJOR, LITHOS_POLICY_ABI_MINOR};
+  if (Status status = check_head(library, LITHOS_POLICY_ENTRY_NAME, "policy ABI", ours); !status.ok()) return status;
   if (library->n_policies == 0 || library->n_policies > kPoliciesMax || library->policies == nullptr)
     return invalid_argument(fmt::format("the library holds {} policies, expected 1 … {}",
                                         library->policies == nullptr ? 0 : library->n_policies, kPoliciesMax));
@@ -211,6 +248,21 @@ Status check_policy_library(const lithos_policy_library* library) {
     if (Status status = check_policy(library->policies[i]); !status.ok()) return status;
     if (!ids.insert(library->policies[i]->id).second)
       return invalid_argument(fmt::format("the library holds policy {} twice", library->policies[i]->id));
+  }
+  return {};
+}
+
+Status check_service_library(const lithos_service_library* library) {
+  const Version ours{LITHOS_SERVICE_ABI_MAJOR, LITHOS_SERVICE_ABI_MINOR};
+  if (Status status = check_head(library, LITHOS_SERVICE_ENTRY_NAME, "service ABI", ours); !status.ok()) return status;
+  if (library->n_services == 0 || library->n_services > kPoliciesMax || library->services == nullptr)
+    return invalid_argument(fmt::format("the library holds {} plugins, expected 1 … {}",
+                                        library->services == nullptr ? 0 : library->n_services, kPoliciesMax));
+  std::set<std::string_view> ids;
+  for (std::uint32_t i = 0; i < library->n_services; ++i) {
+    if (Status status = check_service(library->services[i]); !status.ok()) return status;
+    if (!ids.insert(library->services[i]->id).second)
+      return invalid_argument(fmt::format("the library holds plugin {} twice", library->services[i]->id));
   }
   return {};
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Private copies of shared objects, for module.cpp: reads and checks the file, writes it where nobody else can change it.
-// Any thread. Errors' messages begin with the path.
+// Private copies of shared objects, for module.cpp: reads and checks the file, writes it where nobody else can change
+// it. Any thread. Errors' messages begin with the path.
 #pragma once
 
 #include <memory>

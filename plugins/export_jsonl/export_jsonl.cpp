@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes each event as one line of JSON. Times are integers in nanoseconds and fields have one fixed order, so two runs with the same seed give
-// the same bytes. What is not known (NaN) is null.
+// Writes each event as one line of JSON. Times are integers in nanoseconds and fields have one fixed order, so two runs
+// with the same seed give the same bytes. What is not known (NaN) is null.
 #include <cerrno>
 #include <cmath>
 #include <cstdio>
@@ -22,7 +22,7 @@ class ExportJsonLines {
     bool atoms;
   };
   static constexpr std::tuple params{
-      lithos::param<&Params::path>(1, "path", "lithos.jsonl").doc("File that is written anew; \"-\" is standard output."),
+      lithos::param<&Params::path>(1, "path", "lithos.jsonl").doc("File to write anew; \"-\" is standard output."),
       lithos::param<&Params::atoms>(2, "atoms", true).doc("Whether atoms are written too: most of the volume.")};
   static constexpr std::tuple metrics{lithos::counter("lines_written_total", "", "Lines handed to the file.")};
 
@@ -129,7 +129,8 @@ class ExportJsonLines {
   // As hexadecimal, highest TPC first: "3ffff".
   void field(const char* name, const lithos_tpc_set& set) {
     char text[16 * LITHOS_TPC_WORDS + 1];
-    std::snprintf(text, sizeof text, "%016llx%016llx%016llx%016llx", word(set, 3), word(set, 2), word(set, 1), word(set, 0));
+    std::snprintf(text, sizeof text, "%016llx%016llx%016llx%016llx", word(set, 3), word(set, 2), word(set, 1),
+                  word(set, 0));
     const char* digits = text;
     while (digits[0] == '0' && digits[1] != '\0') ++digits;
     key(name);
