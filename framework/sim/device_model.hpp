@@ -10,10 +10,12 @@ namespace lithos {
 
 struct DeviceModel {
   // ---- launching --------------------------------------------------------------------------------------------------
+  Nanoseconds eager_launch_gap{20'000};     // CPU time per launch of an eager framework: 6–8 ms for 333 kernels (measured)
   Nanoseconds launch_latency{3'000};        // submission of a kernel to an idle stream until its first block runs
   Nanoseconds graph_launch_latency{6'000};  // likewise a graph
   Nanoseconds stream_gap{1'200};            // end of a kernel to start of the next on its stream (traces: median 1.1–1.2 µs)
-  Nanoseconds graph_node_gap{700};          // likewise inside a graph: (1.60 ms − 1.386 ms) / 284 kernels, GPU.md §9 and traces
+  Nanoseconds graph_node_gap{0};            // likewise inside a graph, where it hides in the profiler's durations
+  Nanoseconds mps_gap{780};                 // more between kernels under MPS: 1.603 − 1.379 ms for 285 kernels of one graph (measured)
 
   // ---- atoms (GPU.md §4) ------------------------------------------------------------------------------------------
   double skipped_blocks_per_ns = 0.75;      // blocks that start and leave at once, on the whole device
@@ -24,7 +26,7 @@ struct DeviceModel {
   double persistent_drain_share = 0.04;     // of a persistent kernel's time: its blocks end within one tile of each other
 
   // ---- interference -----------------------------------------------------------------------------------------------
-  double interference = 0.65;               // slowdown of a fully shared-bound kernel by a neighbour on all TPCs
+  double interference = 1.1;                // slowdown of a fully shared-bound kernel by a neighbour on all TPCs
   double saturating_warps_per_sm = 8;       // resident warps that keep an SM's pipelines busy (two per scheduler)
 
   // ---- time slicing -----------------------------------------------------------------------------------------------

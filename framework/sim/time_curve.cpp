@@ -17,10 +17,26 @@ std::uint32_t waves(std::uint32_t blocks, std::uint32_t per_tpc, unsigned tpcs) 
   return static_cast<std::uint32_t>(std::max<std::uint64_t>(1, (blocks + wave - 1) / wave));
 }
 
-// Measured points carry noise: time never rises with TPCs, and never falls faster than the TPCs grow by more than noise explains.
+// Measured points carry noise, but time never rises with TPCs: the closest non-increasing curve (pool adjacent violators), which unlike a
+// running maximum does not turn noise into time.
 void make_monotone(std::vector<TimeCurve::Point>& points) {
   std::sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.tpcs > b.tpcs; });
-  for (std::size_t i = 1; i < points.size(); ++i) points[i].ns = std::max(points[i].ns, points[i - 1].ns);
+  struct Pool { double sum; unsigned count; };
+  std::vector<Pool> pools;
+  for (const auto& point : points) {
+    pools.push_back({point.ns, 1});
+    while (pools.size() > 1) {
+      const Pool last = pools.back();
+      Pool& before = pools[pools.size() - 2];
+      if (before.sum / before.count <= last.sum / last.count) break;
+      before.sum += last.sum;
+      before.count += last.count;
+      pools.pop_back();
+    }
+  }
+  std::size_t i = 0;
+  for (const Pool& pool : pools)
+    for (unsigned k = 0; k < pool.count; ++k) points[i++].ns = pool.sum / pool.count;
 }
 
 double interpolate(const TimeCurve::Point& more, const TimeCurve::Point& fewer, unsigned tpcs) {

@@ -5,7 +5,7 @@
 // afterwards; any thread. Times are pure kernel time at the highest clock, without launch gaps.
 //
 // Between points the time is interpolated in 1/n: a kernel that scales perfectly is a straight line there. Below the smallest point
-// it grows with the number of waves. The curve never rises with n.
+// it grows with the number of waves. The curve never rises with n: noise is averaged away, not added.
 //
 // The shared part: with A(n) = n · t(n), the TPC time the kernel uses up, a kernel whose every TPC works as well as in small company has
 // A constant. What A(n) exceeds its least value by, among the sizes that the grid can fill, is time spent waiting for what the TPCs

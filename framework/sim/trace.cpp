@@ -20,6 +20,7 @@ constexpr double kLaunchGapMaxUs = 2.0;
 // A row whose completion-to-completion time exceeds the profiler's by both of these was waiting for the CPU, not for TPCs.
 constexpr double kCpuBoundExcessUs = 4.0;
 constexpr double kCpuBoundRatio = 1.4;
+constexpr double kLeastNs = 300;  // no kernel of the traces is shorter by the profiler
 
 struct Columns {
   int kernel = -1, full = -1, regs = -1, smem = -1;
@@ -209,10 +210,10 @@ TimeCurve make_time_curve(const TraceKernel& kernel, const KernelInfo& info, con
   if (kernel.measured.empty() || cpu_bound)
     return {points_from_shape(full_us * 1e3, gpu.tpcs, info.blocks, info.blocks_per_tpc), gpu.tpcs, info.blocks, info.blocks_per_tpc};
 
-  const double gap_us = std::clamp(widest - full_us, 0.0, kLaunchGapMaxUs);
+  // One gap for all rows: a row's own carries the noise of two measurements into every point. More TPCs than blocks change nothing.
   std::vector<TimeCurve::Point> points{{gpu.tpcs, full_us * 1e3}};
   for (const auto& point : kernel.measured)
-    if (point.tpcs < gpu.tpcs) points.push_back({point.tpcs, std::max(point.ns - gap_us * 1e3, full_us * 1e3)});
+    if (point.tpcs < std::min(gpu.tpcs, info.blocks)) points.push_back({point.tpcs, std::max(point.ns - typical_gap_us * 1e3, kLeastNs)});
   return {std::move(points), gpu.tpcs, info.blocks, info.blocks_per_tpc};
 }
 

@@ -47,7 +47,8 @@ void VirtualGpu::Impl::refresh() {
 // The stream's next launch is known: when may it start?
 void VirtualGpu::Impl::prepare_next(Stream& stream, unsigned index) {
   const bool inside_graph = stream.node > 0;
-  const std::int64_t gap = (inside_graph ? model_.graph_node_gap : model_.stream_gap).count();
+  std::int64_t gap = (inside_graph ? model_.graph_node_gap : model_.stream_gap).count();
+  if (sharing_ == Sharing::mps) gap += model_.mps_gap.count();
   stream.phase = Phase::gap;
   event_at_[index] = std::max({now_, stream.submissions.front().earliest, stream.last_end + gap});
   next_at_ = std::min(next_at_, event_at_[index]);

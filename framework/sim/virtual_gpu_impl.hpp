@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/ring.hpp"
+#include "sim/fifo.hpp"
 #include "sim/virtual_gpu.hpp"
 
 namespace lithos {
@@ -55,7 +55,7 @@ struct Stream {
   TenantId tenant{};
   QueueId queue{};
   unsigned group = 0;
-  Ring<Submission> submissions;  // front: the one in progress
+  Fifo<Submission> submissions;  // front: the one in progress
   std::uint32_t node = 0;        // of a graph in progress
   Phase phase = Phase::idle;
   std::int64_t last_end = std::numeric_limits<std::int64_t>::min() / 2;

@@ -10,7 +10,7 @@
 namespace lithos {
 
 template <class T>
-class Ring {
+class Fifo {
  public:
   bool empty() const { return head_ == tail_; }
   std::size_t size() const { return tail_ - head_; }

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim/run.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include "sim/device_model.hpp"
+
+namespace lithos {
+namespace {
+
+constexpr QueueId kQueue{1};                           // one CUDA stream per tenant
+constexpr Nanoseconds kPowerSampleEvery{10'000'000};   // the pace at which a daemon reads the board's power
+constexpr Nanoseconds kPokeAgainAfter{200};            // a polling dispatcher's round; also keeps time moving
+constexpr unsigned kProgressSteps = 200;
+
+}  // namespace
+
+bool confines(const PolicySetConfig& set) {
+  const std::string& id = set.scheduler.id;
+  const std::string last = id.substr(id.rfind('.') == std::string::npos ? 0 : id.rfind('.') + 1);
+  return last != "shared";
+}
+
+struct Run::Tenant {
+  const TenantConfig* config = nullptr;
+  std::shared_ptr<const TenantProgram> program;
+  TenantId id{};
+  std::uint32_t quota_tpcs = 0;
+  TenantChannel* channel = nullptr;
+  std::unique_ptr<Executor> executor;
+  std::unique_ptr<Workload> workload;
+  Nanoseconds next_poke = kNever;
+  TenantCounters counters_before;  // at the end of warm-up
+
+  Nanoseconds next() const { return std::min({channel->next(), next_poke, workload->next()}); }
+};
+
+Run::Run(const Config& config, const PolicySetConfig& set, std::shared_ptr<const SimInputs> inputs, PolicySet& policies,
+         std::uint64_t seed, Nanoseconds duration)
+    : config_(config),
+      set_(set),
+      inputs_(std::move(inputs)),
+      policies_(policies),
+      seed_(seed),
+      duration_(duration),
+      masked_(confines(set)),
+      gpu_(inputs_->gpu, h200_model(), set.sharing, *this),
+      transport_(config.transport, seed) {}
+
+Run::~Run() = default;
+
+void Run::on_device_completion(const Completion& completion) {
+  transport_.set_now(completion.completed);
+  transport_.channel(completion.tenant).completed(completion);
+}
+
+Status Run::start() {
+  EngineConfig engine_config;
+  engine_config.starvation_limit = set_.starvation_limit;
+  engine_config.slip = set_.slip;
+  engine_config.masked = masked_;
+  engine_ = std::make_unique<Engine>(inputs_->gpu, engine_config, policies_, transport_);
+  for (std::size_t i = 0; i < config_.tenants.size(); ++i) {
+    if (!takes_part(set_, config_.tenants[i])) continue;
+    if (Status status = add_tenant(config_.tenants[i], inputs_->programs[i]); !status.ok()) return status;
+  }
+  if (tenants_.empty()) return invalid_argument("set \"" + set_.name + "\": no tenant takes part");
+  next_sample_ = kPowerSampleEvery;
+  return {};
+}
+
+Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantProgram> program) {
+  TenantSpec spec;
+  spec.name = config.name;
+  spec.tenant_class = config.tenant_class;
+  spec.quota_tpcs = masked_ ? quota_of(set_, config) : 0;
+  spec.slo = config.slo;
+  spec.tolerates = tolerates_of(set_, config);
+  const Result<TenantId> joined = engine_->join(spec, now_);
+  if (!joined.ok()) return {joined.status().code(), "set \"" + set_.name + "\", tenant \"" + config.name + "\": " + joined.status().message()};
+
+  auto tenant = std::make_unique<Tenant>();
+  tenant->config = &config;
+  tenant->program = program;
+  tenant->id = joined.value();
+  tenant->quota_tpcs = spec.quota_tpcs;
+  tenant->channel = &transport_.add_tenant(tenant->id);
+  const bool graph = config.mode == LaunchMode::graph;
+  for (std::size_t i = 0; i < program->kernels.size(); ++i) {
+    gpu_.add_kernel(program->kernels[i], program->curves[i]);
+    engine_->register_kernel(tenant->id, program->kernels[i], now_);
+  }
+  if (graph) engine_->register_graph(tenant->id, program->graph, now_);
+
+  ExecutorConfig executor_config;
+  executor_config.tenant = tenant->id;
+  tenant->executor = std::make_unique<Executor>(inputs_->gpu, executor_config, gpu_, *tenant->channel);
+  const bool straight = !masked_ || config.tenant_class == TenantClass::latency_critical;
+  tenant->executor->add_queue(kQueue, straight ? LaunchPath::inline_path : LaunchPath::queued_path);
+  engine_->queue_added(tenant->id, kQueue, now_);
+
+  WorkloadProgram workload;
+  for (const KernelInfo& kernel : program->kernels) workload.kernels.push_back(&kernel);
+  workload.graph = graph ? &program->graph : nullptr;
+  workload.launch_gap = config.launch_gap.count() > 0 ? config.launch_gap : h200_model().eager_launch_gap;
+  tenant->workload = std::make_unique<Workload>(config, std::move(workload),
+                                                Arrivals(config.arrivals, seed_for(seed_, config.name), program->arrivals),
+                                                *tenant->executor, kQueue, config_.transport.clock_offset);
+  tenants_.push_back(std::move(tenant));
+  return {};
+}
+
+Nanoseconds Run::next_event() const {
+  Nanoseconds next = std::min({gpu_.next_event(), engine_->next_timer(), next_sample_});
+  for (const auto& tenant : tenants_) next = std::min(next, tenant->next());
+  return next;
+}
+
+Status Run::run(const std::function<void(double)>& progress) {
+  const Nanoseconds progress_step = std::max(Nanoseconds{1}, duration_ / kProgressSteps);
+  Nanoseconds next_progress = progress_step;
+  if (config_.run.warmup.count() <= 0) start_measuring(now_);
+  for (;;) {
+    const Nanoseconds at = std::max(now_, next_event());
+    if (at > duration_) break;
+    now_ = at;
+    ++events_;
+    if (!measuring_ && now_ >= config_.run.warmup) start_measuring(now_);
+    gpu_.advance(now_);
+    transport_.set_now(now_);
+    for (const auto& tenant : tenants_) {
+      if (tenant->next() > now_) continue;
+      if (Status status = step_tenant(*tenant, now_); !status.ok()) return status;
+    }
+    if (engine_->next_timer() <= now_) engine_->on_timer(now_);
+    if (next_sample_ <= now_) sample_clock(now_);
+    if (const std::uint32_t mhz = transport_.take_clock_request(); mhz != 0) gpu_.request_clock(mhz);
+    if (now_ < next_progress) continue;
+    next_progress += progress_step;
+    if (progress) progress(to_seconds(now_) / to_seconds(duration_));
+    if (config_.run.max_requests > 0 && enough_requests()) return {};
+  }
+  now_ = duration_;
+  gpu_.advance(now_);
+  return {};
+}
+
+bool Run::enough_requests() const {
+  bool any = false;
+  for (const auto& tenant : tenants_) {
+    if (!tenant->workload->open_loop()) continue;
+    any = true;
+    if (tenant->workload->completed() < config_.run.max_requests) return false;
+  }
+  return any;
+}
+
+Status Run::step_tenant(Tenant& tenant, Nanoseconds now) {
+  const Nanoseconds there = transport_.tenant_time(now);
+  Completion completion;
+  while (tenant.channel->take_completion(completion)) {
+    if (!tenant.executor->on_completed(completion, there)) continue;
+    if (Status status = tenant.workload->launch_ended(now); !status.ok()) return status;
+  }
+  bool poke = tenant.next_poke <= now;
+  while (tenant.channel->take_lease()) poke = true;
+  if (poke) tenant.executor->poke(there);
+  if (tenant.workload->next() <= now)
+    if (Status status = tenant.workload->run(now); !status.ok()) return status;
+  bool pressure_changed = false;
+  while (tenant.channel->take_pressure()) pressure_changed = true;
+  if (pressure_changed) wake_borrowers(tenant, now);
+  Record record;
+  while (tenant.channel->take_record(record)) engine_->on_record(record, now);
+  refresh_poke(tenant, now);
+  return {};
+}
+
+// A dispatcher polls its lenders' words while something waits.
+void Run::wake_borrowers(const Tenant& lender, Nanoseconds now) {
+  for (const auto& other : tenants_) {
+    if (other.get() == &lender || other->executor->waiting_launches() == 0) continue;
+    other->executor->poke(transport_.tenant_time(now));
+    refresh_poke(*other, now);
+  }
+}
+
+void Run::refresh_poke(Tenant& tenant, Nanoseconds now) {
+  const Nanoseconds next = transport_.from_tenant_time(tenant.executor->next_poke());
+  tenant.next_poke = next <= now ? now + kPokeAgainAfter : next;
+}
+
+void Run::sample_clock(Nanoseconds now) {
+  const double energy_j = gpu_.totals().energy_j;
+  const double watts = (energy_j - sampled_energy_j_) / to_seconds(kPowerSampleEvery);
+  sampled_energy_j_ = energy_j;
+  engine_->on_clock(gpu_.clock_mhz(), watts, now);
+  next_sample_ = now + kPowerSampleEvery;
+}
+
+void Run::start_measuring(Nanoseconds now) {
+  measuring_ = true;
+  measuring_since_ = now;
+  atoms_before_ = gpu_.totals().completions;
+  gpu_.advance(now);
+  gpu_.reset_totals();
+  sampled_energy_j_ = 0;
+  for (const auto& tenant : tenants_) {
+    tenant->workload->start_measuring(now);
+    tenant->counters_before = engine_->counters(tenant->id);
+  }
+}
+
+// ---- the report -------------------------------------------------------------------------------------------------------
+
+SetReport Run::report() {
+  SetReport report;
+  report.name = set_.name;
+  report.sharing = set_.sharing == Sharing::mps ? "mps" : "time_slicing";
+  report.seed = seed_;
+  report.simulated_s = to_seconds(now_ - measuring_since_);
+  const DeviceTotals& totals = gpu_.totals();
+  const double ns = std::max(1.0, static_cast<double>(totals.elapsed.count()));
+  report.tpc_utilisation = totals.busy_tpc_ns / ns / inputs_->gpu.tpcs;
+  report.energy_j = totals.energy_j;
+  report.mean_power_w = totals.energy_j / (ns * 1e-9);
+  report.mean_clock_mhz = totals.clock_mhz_ns / ns;
+  report.engine = engine_->counters();
+  report.records_lost = transport_.records_lost();
+  report.events = events_;
+  report.atoms = atoms_before_ + totals.completions;
+  for (const auto& tenant : tenants_) report.tenants.push_back(tenant_report(*tenant, report.simulated_s));
+  for (const PolicyKind kind : kAllPolicyKinds) {
+    const PolicyDescription used = policies_.description(kind);
+    report.policies.push_back({name_of(kind), used.id, used.version, used.hash});
+    for (std::size_t r = 0; r < kFaultReasons; ++r) {
+      const auto reason = static_cast<FaultReason>(r);
+      if (const std::uint64_t count = policies_.faults().of(kind, reason); count > 0)
+        report.faults.push_back({name_of(kind), name_of(reason), count, policies_.faults().last_message(kind)});
+    }
+  }
+  for (const MetricReading& metric : policies_.metrics())
+    report.metrics.push_back({name_of(metric.kind), metric.name, metric.unit, metric.value});
+  add_warnings(report);
+  return report;
+}
+
+TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
+  Workload& workload = *tenant.workload;
+  TenantReport report;
+  report.name = tenant.config->name;
+  report.tenant_class = tenant.config->tenant_class;
+  report.quota_tpcs = tenant.quota_tpcs;
+  report.open_loop = workload.open_loop();
+  report.arrivals = workload.arrived();
+  report.requests = workload.completed();
+  report.unfinished = workload.unfinished();
+  report.throughput_per_s = seconds > 0 ? static_cast<double>(report.requests) / seconds : 0;
+  DurationStatistics& latency = workload.latency();
+  report.latency_p50 = latency.percentile(0.5);
+  report.latency_p90 = latency.percentile(0.9);
+  report.latency_p99 = latency.percentile(0.99);
+  report.latency_p999 = latency.percentile(0.999);
+  report.latency_max = latency.max();
+  report.latency_mean = latency.mean();
+  report.service_mean = workload.service().mean();
+  report.service_p50 = workload.service().percentile(0.5);
+  report.slo = tenant.config->slo;
+  if (report.requests > 0) report.slo_attainment = static_cast<double>(workload.within_slo()) / static_cast<double>(report.requests);
+
+  const TenantCounters& counters = engine_->counters(tenant.id);
+  for (unsigned kind = 0; kind < kCoverageKinds; ++kind) report.launches[kind] = counters.launches[kind] - tenant.counters_before.launches[kind];
+  report.atoms = counters.atoms_submitted - tenant.counters_before.atoms_submitted;
+  report.mispredicted = counters.mispredicted - tenant.counters_before.mispredicted;
+  const DeviceTotals& totals = gpu_.totals();
+  const std::size_t slot = value_of(tenant.id);
+  const double held = slot < totals.tenant_tpc_ns.size() ? totals.tenant_tpc_ns[slot] : 0;
+  report.tpc_share = held / std::max(1.0, static_cast<double>(totals.elapsed.count())) / inputs_->gpu.tpcs;
+  return report;
+}
+
+void Run::add_warnings(SetReport& report) const {
+  for (const TenantReport& tenant : report.tenants) {
+    if (tenant.requests == 0) report.warnings.push_back("tenant \"" + tenant.name + "\" completed nothing");
+    const double backlog_s = tenant.throughput_per_s > 0 ? static_cast<double>(tenant.unfinished) / tenant.throughput_per_s : 0;
+    if (tenant.open_loop && backlog_s > 0.05 * report.simulated_s)
+      report.warnings.push_back("tenant \"" + tenant.name + "\" diverges: requests arrive faster than they complete, so its "
+                                "percentiles depend on the run's length");
+  }
+}
+
+}  // namespace lithos

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// One run in progress: wires device, engine, executors, transport and workloads together and steps through time.
+//
+// Time jumps from event to event. At one nanosecond the order is fixed: device, tenants in the order of the configuration, engine
+// timer; so a run is a function of its inputs. Private to the simulator's sources. One thread per run.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "engine/engine.hpp"
+#include "executor/executor.hpp"
+#include "policy_host/policy_set.hpp"
+#include "sim/inputs.hpp"
+#include "sim/report.hpp"
+#include "sim/simulation.hpp"
+#include "sim/transport.hpp"
+#include "sim/virtual_gpu.hpp"
+#include "sim/workload.hpp"
+
+namespace lithos {
+
+// Does the set's scheduler confine launches at all? `shared` leaves the GPU to the hardware: no masks, every launch straight through.
+bool confines(const PolicySetConfig& set);
+
+class Run final : private CompletionSink {
+ public:
+  Run(const Config& config, const PolicySetConfig& set, std::shared_ptr<const SimInputs> inputs, PolicySet& policies,
+      std::uint64_t seed, Nanoseconds duration);
+  ~Run();
+
+  Status start();
+  Status run(const std::function<void(double)>& progress);
+  SetReport report();
+
+ private:
+  struct Tenant;
+
+  Status add_tenant(const TenantConfig& config, std::shared_ptr<const TenantProgram> program);
+  Status step_tenant(Tenant& tenant, Nanoseconds now);
+  void wake_borrowers(const Tenant& lender, Nanoseconds now);
+  void refresh_poke(Tenant& tenant, Nanoseconds now);
+  Nanoseconds next_event() const;
+  void sample_clock(Nanoseconds now);
+  void start_measuring(Nanoseconds now);
+  bool enough_requests() const;
+  void on_device_completion(const Completion& completion) override;
+  TenantReport tenant_report(Tenant& tenant, double seconds) const;
+  void add_warnings(SetReport& report) const;
+
+  const Config& config_;
+  const PolicySetConfig& set_;
+  const std::shared_ptr<const SimInputs> inputs_;
+  PolicySet& policies_;
+  const std::uint64_t seed_;
+  const Nanoseconds duration_;
+  const bool masked_;
+
+  VirtualGpu gpu_;
+  Transport transport_;
+  std::unique_ptr<Engine> engine_;
+  std::vector<std::unique_ptr<Tenant>> tenants_;
+  Nanoseconds now_{0};
+  Nanoseconds measuring_since_{0};
+  bool measuring_ = false;
+  std::uint64_t atoms_before_ = 0;  // the device's completions up to the end of warm-up
+  Nanoseconds next_sample_{0};
+  double sampled_energy_j_ = 0;
+  std::uint64_t events_ = 0;
+};
+
+}  // namespace lithos
