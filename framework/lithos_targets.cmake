@@ -70,6 +70,17 @@ function(lithos_add_test)
   endif()
 endfunction()
 
+# Every target that is declared in `folder` or below it and is built.
+function(lithos_targets_below folder out)
+  get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
+  get_property(subfolders DIRECTORY ${folder} PROPERTY SUBDIRECTORIES)
+  foreach(subfolder IN LISTS subfolders)
+    lithos_targets_below(${subfolder} below)
+    list(APPEND targets ${below})
+  endforeach()
+  set(${out} ${targets} PARENT_SCOPE)
+endfunction()
+
 if(BUILD_TESTING)
   include(GoogleTest)
 endif()

@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::size_t kGap = 2;  // blanks between columns
 
+std::string heading_of(const std::string& group) { return group.empty() ? "" : "── " + group; }
+
 std::string repeated(std::string_view piece, std::size_t count) {
   std::string text;
   for (std::size_t i = 0; i < count; ++i) text += piece;
@@ -39,21 +41,37 @@ std::vector<std::size_t> TextTable::widths() const {
     for (const auto& row : rows_) width = std::max(width, display_width(row[c].text));
     widths.push_back(width);
   }
+  // A heading wider than its group widens the group's last column.
+  for (const auto& [first, end] : groups()) {
+    const std::size_t room = room_of(widths, first, end), needed = display_width(heading_of(columns_[first].group));
+    if (needed > room) widths[end - 1] += needed - room;
+  }
   return widths;
+}
+
+std::vector<std::pair<std::size_t, std::size_t>> TextTable::groups() const {
+  std::vector<std::pair<std::size_t, std::size_t>> groups;
+  for (std::size_t first = 0, end = 0; first < columns_.size(); first = end) {
+    while (end < columns_.size() && columns_[end].group == columns_[first].group) ++end;
+    groups.emplace_back(first, end);
+  }
+  return groups;
+}
+
+std::size_t TextTable::room_of(const std::vector<std::size_t>& widths, std::size_t first, std::size_t end) {
+  std::size_t room = (end - first - 1) * kGap;
+  for (std::size_t c = first; c < end; ++c) room += widths[c];
+  return room;
 }
 
 std::string TextTable::group_line(const std::vector<std::size_t>& widths, bool colour) const {
   std::string line;
-  for (std::size_t first = 0; first < columns_.size();) {
-    std::size_t end = first, room = 0;
-    for (; end < columns_.size() && columns_[end].group == columns_[first].group; ++end)
-      room += widths[end] + (end > first ? kGap : 0);
-    const std::string& group = columns_[first].group;
-    std::string heading = group.empty() ? "" : "── " + group + " ";
-    const std::size_t used = display_width(heading);
-    heading += repeated(group.empty() ? " " : "─", room > used ? room - used : 0);
-    line += (first > 0 ? std::string(kGap, ' ') : "") + styled(heading, Tone::faint, colour && !group.empty());
-    first = end;
+  for (const auto& [first, end] : groups()) {
+    std::string heading = heading_of(columns_[first].group);
+    const std::size_t room = room_of(widths, first, end), used = display_width(heading);
+    if (heading.empty()) heading = std::string(room, ' ');
+    else if (room > used) heading += " " + repeated("─", room - used - 1);
+    line += (first > 0 ? std::string(kGap, ' ') : "") + styled(heading, Tone::faint, colour && used > 0);
   }
   return trimmed(line);
 }

@@ -6,7 +6,9 @@
 //   alone            1.65   6.23    99.8%        39%
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/console.hpp"
@@ -36,6 +38,8 @@ class TextTable {
     Align align;
   };
   std::vector<std::size_t> widths() const;
+  std::vector<std::pair<std::size_t, std::size_t>> groups() const;  // [first, end) of neighbours with one heading
+  static std::size_t room_of(const std::vector<std::size_t>& widths, std::size_t first, std::size_t end);
   std::string group_line(const std::vector<std::size_t>& widths, bool colour) const;
 
   std::vector<Column> columns_;

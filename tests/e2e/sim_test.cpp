@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "e2e/program.hpp"
+
+namespace lithos {
+namespace {
+
+using testing::ProgramResult;
+
+class Sim : public testing::ProgramTest {};
+
+TEST_F(Sim, PrintsATableAndNothingElseOnStdout) {
+  write("x.toml", small_config());
+  const ProgramResult result = lithos("sim --config x.toml");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  for (const char* part : {"── hp: latency in ms ", "set ", "p50", "p99", "SLO met", "of solo", "busy", "energy J", "covered", "\nonly "})
+    EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
+  EXPECT_EQ(result.out.find('\x1b'), std::string::npos) << "no colour into a file";
+  EXPECT_EQ(result.err.find('\r'), std::string::npos) << "no progress bar into a file";
+}
+
+TEST_F(Sim, TheTableFits110Columns) {
+  const ProgramResult result = lithos("sim --duration 600ms --config " LITHOS_SOURCE_DIR "/configs/demo.toml");
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  std::istringstream lines(result.out);
+  for (std::string line; std::getline(lines, line);) {
+    const auto width = std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; });
+    EXPECT_LE(width, line.find("lithos sim") == 0 ? 200 : 110) << line;
+  }
+}
+
+TEST_F(Sim, TheSameSeedGivesTheSameBytes) {
+  write("x.toml", small_config("scheduler = \"tpc_borrowing\"\nquotas = { hp = 66 }\n[[set]]\nname = \"other\"\nscheduler = \"shared\""));
+  ASSERT_EQ(lithos("sim --config x.toml --json a.json").exit_code, 0);
+  ASSERT_EQ(lithos("sim --config x.toml --json b.json --jobs 1 --quiet").exit_code, 0);
+  ASSERT_EQ(lithos("sim --config x.toml --json c.json --seed 4").exit_code, 0);
+  EXPECT_EQ(read("a.json"), read("b.json"));
+  EXPECT_NE(read("a.json"), read("c.json")) << "another seed is another run";
+  const ProgramResult to_stdout = lithos("sim --config x.toml --json - --quiet");
+  EXPECT_EQ(to_stdout.out, read("a.json"));
+}
+
+TEST_F(Sim, ASetByItselfIsTheSameAsAmongOthers) {
+  write("x.toml", small_config("scheduler = \"shared\"\n[[set]]\nname = \"other\"\nscheduler = \"static_partition\"\nquotas = { hp = 40 }"));
+  ASSERT_EQ(lithos("sim --config x.toml --json all.json").exit_code, 0);
+  ASSERT_EQ(lithos("sim --config x.toml --json one.json --set other").exit_code, 0);
+  const std::string all = read("all.json"), one = read("one.json");
+  const std::string marker = "      \"name\": \"other\",";
+  ASSERT_NE(one.find(marker), std::string::npos) << one;
+  EXPECT_EQ(all.substr(all.find(marker)), one.substr(one.find(marker)));
+}
+
+TEST_F(Sim, JsonHoldsWhatTheTableShows) {
+  write("x.toml", small_config());
+  ASSERT_EQ(lithos("sim --config x.toml --json a.json").exit_code, 0);
+  const std::string json = read("a.json");
+  for (const char* key : {"\"format\": \"lithos-sim-1\"", "\"p99\":", "\"slo_attainment\":", "\"share_of_solo\":", "\"energy_j\":",
+                          "\"tpc_utilisation\":", "\"launches\":", "\"id\": \"org.lithos.scheduler.shared\""})
+    EXPECT_NE(json.find(key), std::string::npos) << key;
+  EXPECT_EQ(json.find("wall"), std::string::npos) << "nothing that differs from run to run";
+}
+
+TEST_F(Sim, DurationAndSeedOfTheCommandLineGoFirst) {
+  write("x.toml", small_config());
+  ASSERT_EQ(lithos("sim --config x.toml --duration 110ms --seed 9 --json a.json").exit_code, 0);
+  EXPECT_NE(read("a.json").find("\"simulated_s\": 0.1,"), std::string::npos);
+  EXPECT_NE(read("a.json").find("\"seed\": 9,"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lithos

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_line.hpp"
+
+#include <gtest/gtest.h>
+
+namespace lithos {
+namespace {
+
+CommandLine parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "lithos");
+  return parse_command_line(static_cast<int>(words.size()), words.data());
+}
+
+int exit_code_of(std::vector<const char*> words) { return std::get<ParserOutput>(parse(std::move(words))).exit_code; }
+
+TEST(CommandLineParsing, Sim) {
+  const auto sim = std::get<SimArguments>(parse({"sim", "--config", "x.toml", "--set", "a", "--set", "b", "--seed", "7", "--duration",
+                                                 "10s", "--json", "-", "--jobs", "2", "--policy-path", "/tmp", "--quiet"}));
+  EXPECT_EQ(sim.config, "x.toml");
+  EXPECT_EQ(sim.sets, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(sim.seed, 7u);
+  EXPECT_EQ(sim.duration, Nanoseconds{10'000'000'000});
+  EXPECT_EQ(sim.json, "-");
+  EXPECT_EQ(sim.jobs, 2u);
+  EXPECT_EQ(sim.policy_path, std::vector<std::string>{"/tmp"});
+  EXPECT_TRUE(sim.quiet);
+}
+
+TEST(CommandLineParsing, SimDefaults) {
+  const auto sim = std::get<SimArguments>(parse({"sim", "-c", "x.toml"}));
+  EXPECT_FALSE(sim.seed.has_value());
+  EXPECT_FALSE(sim.duration.has_value());
+  EXPECT_TRUE(sim.sets.empty());
+  EXPECT_TRUE(sim.json.empty());
+  EXPECT_EQ(sim.jobs, 0u);
+  EXPECT_FALSE(sim.quiet);
+}
+
+TEST(CommandLineParsing, ConfigCheckTakesSeveralFiles) {
+  const auto check = std::get<ConfigCheckArguments>(parse({"config", "check", "a.toml", "b.toml"}));
+  EXPECT_EQ(check.files, (std::vector<std::string>{"a.toml", "b.toml"}));
+}
+
+TEST(CommandLineParsing, HelpAndVersionAreNoErrors) {
+  EXPECT_EQ(exit_code_of({"--help"}), 0);
+  EXPECT_EQ(exit_code_of({"--version"}), 0);
+  EXPECT_EQ(exit_code_of({"sim", "--help"}), 0);
+}
+
+TEST(CommandLineParsing, MistakesAreUsage) {
+  EXPECT_EQ(exit_code_of({}), 2);
+  EXPECT_EQ(exit_code_of({"sim"}), 2);
+  EXPECT_EQ(exit_code_of({"sim", "--config", "x.toml", "--duration", "ten"}), 2);
+  EXPECT_EQ(exit_code_of({"sim", "--config", "x.toml", "--duration", "-1s"}), 2);
+  EXPECT_EQ(exit_code_of({"sim", "--config", "x.toml", "--policy-path", "/nowhere"}), 2);
+  EXPECT_EQ(exit_code_of({"config"}), 2);
+  EXPECT_EQ(exit_code_of({"config", "check"}), 2);
+}
+
+}  // namespace
+}  // namespace lithos
