@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The two functions that every CMakeLists.txt in this tree is written with.
+# The functions that every CMakeLists.txt in this tree is written with.
 #
 #   lithos_add_library(NAME engine SOURCES ledger.cpp … DEPS base config Threads::Threads)
 #       → target lithos_engine, a static library (INTERFACE when it has no SOURCES), position independent, with the
@@ -8,6 +8,8 @@
 #                   [TIMEOUT seconds] [WHOLE])
 #       → a GoogleTest program; each TEST is one CTest entry, or with WHOLE the program is. Its labels are the folder below
 #         tests/ (unit, abi, e2e, …) and LABELS. LITHOS_SOURCE_DIR and LITHOS_BINARY_DIR are string macros in it.
+#   lithos_add_benchmark(NAME sim_bench SOURCES sim_bench.cpp … DEPS sim)
+#       → a Google Benchmark program; CTest runs it for a moment (label bench), people run build/…/tests/bin/<name> for the figures.
 #
 # DEPS are names given to lithos_add_library without the prefix (base, config, …), or any other target.
 
@@ -68,6 +70,19 @@ function(lithos_add_test)
     gtest_discover_tests(${ARG_NAME} EXTRA_ARGS ${ARG_ARGS} TEST_PREFIX "${ARG_NAME}/" DISCOVERY_TIMEOUT 120
       PROPERTIES LABELS "${escaped_labels}" TIMEOUT ${ARG_TIMEOUT})
   endif()
+endfunction()
+
+function(lithos_add_benchmark)
+  cmake_parse_arguments(PARSE_ARGV 0 ARG "" "NAME" "SOURCES;DEPS")
+  lithos_resolve_deps(deps ${ARG_DEPS})
+  add_executable(${ARG_NAME} ${ARG_SOURCES})
+  set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
+  target_link_libraries(${ARG_NAME} PRIVATE ${deps} lithos_warnings benchmark::benchmark benchmark::benchmark_main)
+  target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${ARG_NAME} PRIVATE
+    LITHOS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LITHOS_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} --benchmark_min_time=0.01)
+  set_tests_properties(${ARG_NAME} PROPERTIES LABELS bench TIMEOUT 300)
 endfunction()
 
 # Every target that is declared in `folder` or below it and is built.
