@@ -60,6 +60,8 @@ struct EngineCounters {
   std::uint64_t decisions = 0;
   std::uint64_t bad_records = 0;      // unknown tenant, operator or launch; doubled
   std::uint64_t repaired_leases = 0;  // a policy's answer broke a safety rule
+  std::uint64_t lost_completions = 0; // atoms given up because nobody reported their end
+  std::uint64_t gathered_rights = 0;  // times a launch that may spin had to have its TPCs gathered
 };
 
 class Engine {

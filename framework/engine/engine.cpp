@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.hpp"
+
+#include <algorithm>
+
+#include "engine/engine_impl.hpp"
+
+namespace lithos {
+namespace {
+
+constexpr Nanoseconds kAgeEvery{10'000'000};     // look for atoms that nobody completes
+constexpr Nanoseconds kAgeLeast{1'000'000'000};  // … after so long
+constexpr int kAgePredictions = 20;              // … and so many times their predicted time
+
+std::uint32_t highest_clock(const GpuShape& gpu) { return gpu.clocks_mhz.empty() ? 0 : gpu.clocks_mhz.front(); }
+
+}  // namespace
+
+Engine::Impl::Impl(const GpuShape& shape, const EngineConfig& engine_config, PolicySet& policy_set, EnginePort& port)
+    : gpu(shape), config(engine_config), policies(&policy_set), out(port), map(gpu), ledger(map), co_residency(gpu.all()),
+      dvfs(highest_clock(gpu), gpu.power_limit_w), views(gpu.tpcs) {
+  tenants.reserve(kTenantsLimit);
+  answers.reserve(kTenantsLimit);
+}
+
+Engine::Engine(const GpuShape& gpu, const EngineConfig& config, PolicySet& policies, EnginePort& out)
+    : impl_(std::make_unique<Impl>(gpu, config, policies, out)) {}
+Engine::~Engine() = default;
+
+Result<TenantId> Engine::join(const TenantSpec& spec, Nanoseconds now) {
+  Impl& e = *impl_;
+  const unsigned free_tpcs = e.ledger.unowned().count();
+  if (spec.quota_tpcs > free_tpcs) {
+    return exhausted("tenant '" + spec.name + "' wants " + std::to_string(spec.quota_tpcs) + " TPCs of its own and only " +
+                     std::to_string(free_tpcs) + " are nobody's");
+  }
+  // The slot that has been free for longest: records of its last tenant are least likely to be still under way.
+  std::uint32_t slot = static_cast<std::uint32_t>(e.tenants.size());
+  if (slot >= kTenantsLimit) {
+    for (std::uint32_t s = 0; s < e.tenants.size(); ++s) {
+      if (e.tenants[s].state != Tenant::State::absent) continue;
+      if (slot >= kTenantsLimit || e.tenants[s].left_at < e.tenants[slot].left_at) slot = s;
+    }
+    if (slot >= kTenantsLimit) return exhausted("tenant table is full: " + std::to_string(kTenantsLimit) + " tenants");
+  } else {
+    e.tenants.emplace_back();
+  }
+  Tenant& tenant = e.tenants[slot];
+  tenant = {};
+  tenant.state = Tenant::State::present;
+  tenant.serial = ++e.last_serial;
+  tenant.spec = spec;
+  tenant.own = e.ledger.claim(slot, spec.quota_tpcs);
+  ++e.epoch;
+  tenant.idle_since = tenant.pressure_since = now;
+  tenant.activity.at = now;
+  e.activity.mark(tenant.activity, now);
+  e.co_residency.add(slot, tenant.own, now);
+  e.decide(LITHOS_WHY_TENANTS, now);
+  return TenantId{slot};
+}
+
+void Engine::leave(TenantId id, Nanoseconds now) {
+  Tenant* tenant = impl_->find(id);
+  if (tenant == nullptr || !tenant->present()) return;
+  tenant->state = Tenant::State::leaving;
+  ++impl_->epoch;
+  for (QueueBook& queue : tenant->queues) {
+    queue.queued.clear();
+    queue.queued_predicted = Nanoseconds{0};
+    queue.stuck = {};
+  }
+  impl_->policies->tenant_left(tenant->serial);
+  impl_->release_if_drained(*tenant, now);
+  impl_->decide(LITHOS_WHY_TENANTS, now);
+}
+
+// A tenant's TPCs become others' only when nothing of it runs there any more.
+void Engine::Impl::release_if_drained(Tenant& tenant, Nanoseconds now) {
+  if (tenant.state != Tenant::State::leaving) return;
+  for (const QueueBook& queue : tenant.queues)
+    if (!queue.flying.empty()) return;
+  const std::uint32_t slot = slot_of(tenant);
+  const CoResidency::Party& party = co_residency.party(slot);
+  if (!party.spinning.empty() && now - party.heard_at < kAgeLeast) return;
+  activity.change(tenant.activity, 0, tenant.activity.tpcs, now);
+  dvfs.forget(slot);
+  if (co_residency.gatherer() == slot) co_residency.gathered();
+  co_residency.remove(slot);
+  ledger.release(tenant.own);
+  ++epoch;
+  tenant.own = {};
+  tenant.state = Tenant::State::absent;
+  tenant.left_at = now;
+  want_decision(LITHOS_WHY_TENANTS, now);
+}
+
+QueueBook* Engine::Impl::queue_of(Tenant& tenant, QueueId id) {
+  if (QueueBook* known = tenant.queue(id)) return known;
+  if (tenant.queues.size() >= Tenant::kQueuesLimit) return nullptr;
+  tenant.queue_index.set(value_of(id), static_cast<std::uint32_t>(tenant.queues.size()));
+  tenant.queues.emplace_back(id);
+  return &tenant.queues.back();
+}
+
+void Engine::queue_added(TenantId id, QueueId queue, Nanoseconds) {
+  Tenant* tenant = impl_->find(id);
+  if (tenant == nullptr) return;
+  if (QueueBook* book = impl_->queue_of(*tenant, queue)) book->removed = false;
+}
+
+void Engine::queue_removed(TenantId id, QueueId queue, Nanoseconds) {
+  Tenant* tenant = impl_->find(id);
+  if (tenant == nullptr) return;
+  if (QueueBook* book = tenant->queue(queue)) book->removed = true;
+}
+
+Asker Engine::Impl::asker(const Tenant& tenant) const {
+  return {tenant.serial, static_cast<std::uint32_t>(tenant.spec.tenant_class), tenant.widest.count(), gpu.tpcs,
+          dvfs.clock_mhz(), config.slip};
+}
+
+void Engine::Impl::decide_operator(Tenant& tenant, OperatorEntry& entry) {
+  if (!OperatorTable::refresh(entry, asker(tenant), *policies)) return;
+  const OperatorId op{entry.op.op_id};
+  out.publish_operator(TenantId{slot_of(tenant)}, op, entry.decision);
+}
+
+void Engine::register_kernel(TenantId id, const KernelInfo& kernel, Nanoseconds now) {
+  Tenant* tenant = impl_->find(id);
+  if (tenant == nullptr) return;
+  bool fresh = false;
+  const bool could_spin = tenant->operators.any_may_spin();
+  const std::uint32_t index = tenant->operators.add(kernel, fresh);
+  if (!fresh) return;
+  impl_->decide_operator(*tenant, tenant->operators[index]);
+  if (!could_spin && tenant->operators.any_may_spin()) {
+    impl_->co_residency.party(impl_->slot_of(*tenant)).spins = true;
+    impl_->co_residency.touch();
+    impl_->rebalance_rights(now);
+  }
+}
+
+void Engine::register_graph(TenantId id, const GraphInfo& graph, Nanoseconds now) {
+  Tenant* tenant = impl_->find(id);
+  if (tenant == nullptr) return;
+  for (const KernelInfo* node : graph.nodes) register_kernel(id, *node, now);
+  bool fresh = false;
+  const std::uint32_t index = tenant->operators.add(graph, fresh);
+  if (fresh) impl_->decide_operator(*tenant, tenant->operators[index]);
+}
+
+// Atoms that were submitted and never completed, as far as the records say: given up after a while, so that nothing waits for them.
+void Engine::Impl::age(Nanoseconds now) {
+  if (now < age_due) return;
+  age_due = now + kAgeEvery;
+  for (Tenant& tenant : tenants) {
+    if (tenant.state == Tenant::State::absent) continue;
+    for (QueueBook& queue : tenant.queues) {
+      if (queue.stuck.launch != LaunchId{} && now - queue.stuck.told_at > 2 * kAgeEvery) queue.stuck = {};
+      while (!queue.flying.empty()) {
+        const FlyingAtom& head = queue.flying.front();
+        if (now - queue.running_since() < kAgeLeast + kAgePredictions * head.predicted) break;
+        const std::uint32_t before = head.tpc_count;
+        queue.drop_oldest(now);
+        head_changed(tenant, queue, before, now);
+        ++counters.lost_completions;
+      }
+    }
+    release_if_drained(tenant, now);
+  }
+}
+
+void Engine::on_timer(Nanoseconds now) {
+  Impl& e = *impl_;
+  e.age(now);
+  if (e.co_residency.settle_quiet(now)) e.rebalance_rights(now);
+  if (now >= e.gather_due) e.gather_rights(now);
+  const std::uint32_t mhz = e.dvfs.on_timer(e.tenants, e.activity, *e.policies, e.config.slip, now);
+  if (mhz != 0) e.out.request_clock(mhz);
+  std::uint32_t why = 0;
+  if (now >= e.decide_due) why |= e.pending_why;
+  if (now >= e.asked_due) why |= LITHOS_WHY_TIME;
+  if (why != 0 || now - e.decided_at >= e.config.decide_at_least_every) e.decide(why | e.pending_why, now);
+}
+
+Nanoseconds Engine::next_timer() const {
+  const Impl& e = *impl_;
+  return std::min({e.decide_due, e.asked_due, e.decided_at + e.config.decide_at_least_every, e.age_due, e.gather_due,
+                   e.dvfs.next(), e.co_residency.next_quiet()});
+}
+
+void Engine::on_clock(std::uint32_t mhz, double power_w, Nanoseconds) { impl_->dvfs.on_clock(mhz, power_w); }
+
+void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
+  Impl& e = *impl_;
+  e.policies = &policies;
+  for (Tenant& tenant : e.tenants) {
+    if (!tenant.present()) continue;
+    for (std::uint32_t op = 0; op < tenant.operators.size(); ++op) e.decide_operator(tenant, tenant.operators[op]);
+  }
+  e.decide(LITHOS_WHY_POLICY, now);
+}
+
+TpcSet Engine::own_tpcs(TenantId id) const {
+  const Tenant* tenant = impl_->find(id);
+  return tenant == nullptr ? TpcSet{} : tenant->own;
+}
+
+const TenantCounters& Engine::counters(TenantId id) const {
+  static const TenantCounters kNone{};
+  const auto slot = value_of(id);  // also after it has left, until the slot has a new tenant
+  return slot < impl_->tenants.size() ? impl_->tenants[slot].counters : kNone;
+}
+
+const EngineCounters& Engine::counters() const { return impl_->counters; }
+
+}  // namespace lithos

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside of the engine, shared by its source files only: engine.cpp (tenants, operators, timers), engine_records.cpp (what happened),
+// engine_decisions.cpp (what follows). See engine.hpp.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/activity.hpp"
+#include "engine/co_residency.hpp"
+#include "engine/dvfs_sampler.hpp"
+#include "engine/engine.hpp"
+#include "engine/ledger.hpp"
+#include "engine/lease_builder.hpp"
+#include "engine/tenant.hpp"
+#include "engine/tpc_map.hpp"
+#include "engine/view_builder.hpp"
+
+namespace lithos {
+
+inline constexpr std::uint32_t kTenantsLimit = 64;
+static_assert(kTenantsLimit <= Lease::kMaxLenders && kTenantsLimit <= CoResidency::kParties);
+
+struct Engine::Impl {
+  Impl(const GpuShape& gpu, const EngineConfig& engine_config, PolicySet& policy_set, EnginePort& port);
+
+  // engine.cpp
+  Tenant* find(TenantId id) {
+    const auto slot = value_of(id);
+    return slot < tenants.size() && tenants[slot].state != Tenant::State::absent ? &tenants[slot] : nullptr;
+  }
+  std::uint32_t slot_of(const Tenant& tenant) const { return static_cast<std::uint32_t>(&tenant - tenants.data()); }
+  Asker asker(const Tenant& tenant) const;
+  void decide_operator(Tenant& tenant, OperatorEntry& entry);
+  void release_if_drained(Tenant& tenant, Nanoseconds now);
+  void age(Nanoseconds now);
+  QueueBook* queue_of(Tenant& tenant, QueueId id);
+
+  // engine_records.cpp
+  void take(Tenant& tenant, const Record& record, Nanoseconds now);
+  void on_queued(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
+  void on_submitted(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
+  void on_completed(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
+  void on_waiting(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
+  void on_synchronised(Tenant& tenant, QueueBook& queue, const Record& record);
+  void observe(Tenant& tenant, std::uint32_t op, const Record& record, const WorkMark* mark, Nanoseconds now);
+  void launch_ended(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, const FlyingAtom* atom, Nanoseconds now);
+  void set_pressure(Tenant& tenant, Pressure level, Nanoseconds now);
+  void nothing_in_flight(Tenant& tenant, Nanoseconds now);
+  void head_changed(Tenant& tenant, QueueBook& queue, std::uint32_t tpcs_before, Nanoseconds now);
+  void request_done(Tenant& tenant, Nanoseconds latency);
+
+  // engine_decisions.cpp
+  void want_decision(std::uint32_t why, Nanoseconds now);
+  void decide(std::uint32_t why, Nanoseconds now);
+  void publish_if_changed(std::uint32_t slot, const lithos_lease& answer, bool rights_moved, Nanoseconds now);
+  void publish(std::uint32_t slot, Nanoseconds now);
+  void rebalance_rights(Nanoseconds now);
+  void gather_rights(Nanoseconds now);
+  QueueBook* neediest(std::uint32_t& slot);
+  TpcSet rights_for(const Tenant& tenant, const OperatorEntry& entry, const KernelInfo& kernel, bool starving);
+  static const KernelInfo* hardest_to_place(const OperatorEntry& entry);
+
+  GpuShape gpu;
+  EngineConfig config;
+  PolicySet* policies;
+  EnginePort& out;
+  TpcMap map;
+  Ledger ledger;
+  CoResidency co_residency;
+  Activity activity;
+  DvfsSampler dvfs;
+  ViewBuilder views;
+  std::vector<Tenant> tenants;
+  std::vector<lithos_lease> answers;
+  Lease lease;  // being built
+  EngineCounters counters;
+  std::uint64_t last_serial = 0;
+  std::uint64_t last_generation = 0;
+  std::uint64_t epoch = 1;  // counts changes of who is there and who owns what
+
+  std::uint32_t pending_why = 0;
+  Nanoseconds decided_at{std::numeric_limits<std::int64_t>::min() / 2};
+  Nanoseconds decide_due = kNever;    // pending_why, held back by decide_at_most_every
+  Nanoseconds asked_due = kNever;     // the policy's wish
+  Nanoseconds age_due{0};
+  Nanoseconds gather_due = kNever;
+  // Whose rights are being gathered: the launch that lacks them.
+  QueueId gather_queue{};
+  LaunchId gather_launch{};
+};
+
+}  // namespace lithos

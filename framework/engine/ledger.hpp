@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who owns which TPC. A tenant's own TPCs are chosen when it joins and stay the same until it has left and drained: whole GPCs first, so
+// that clusters find room, and TPCs that no cluster can use last. Not for more than one thread. Source: DESIGN.md §3, §5.4.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/tpc_set.hpp"
+#include "engine/tpc_map.hpp"
+
+namespace lithos {
+
+class Ledger {
+ public:
+  static constexpr std::uint32_t kNobody = 0xffffffffu;
+
+  explicit Ledger(const TpcMap& map) : map_(map), unowned_(map.all()), owner_(map.tpcs(), kNobody) {}
+
+  const TpcSet& unowned() const { return unowned_; }
+  std::uint32_t owner(unsigned tpc) const { return owner_[tpc]; }  // slot of the tenant table
+  unsigned tpcs() const { return map_.tpcs(); }
+
+  // Takes `quota` unowned TPCs; the caller has checked that there are so many.
+  TpcSet claim(std::uint32_t slot, unsigned quota);
+  void release(const TpcSet& tpcs);
+
+ private:
+  TpcSet whole_gpcs(unsigned quota) const;
+
+  const TpcMap& map_;
+  TpcSet unowned_;
+  std::vector<std::uint32_t> owner_;
+};
+
+}  // namespace lithos

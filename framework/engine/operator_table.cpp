@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/operator_table.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace lithos {
+namespace {
+
+constexpr double kWorthPublishing = 0.02;
+
+lithos_op describe(const KernelInfo& kernel) {
+  lithos_op op{};
+  op.op_id = value_of(kernel.id);
+  if (kernel.cuttable) op.flags |= LITHOS_OP_CUTTABLE;
+  if (kernel.may_spin) op.flags |= LITHOS_OP_CO_RESIDENT;
+  if (kernel.persistent) op.flags |= LITHOS_OP_PERSISTENT;
+  if (kernel.nature == KernelNature::never_touch) op.flags |= LITHOS_OP_COLLECTIVE;
+  op.bound = LITHOS_BOUND_UNKNOWN;
+  op.blocks = kernel.blocks;
+  op.threads_per_block = static_cast<std::uint32_t>(kernel.block.total());
+  op.blocks_per_tpc = kernel.blocks_per_tpc;
+  op.cluster_blocks = kernel.cluster_blocks;
+  op.min_tpcs = kernel.min_tpcs;
+  return op;
+}
+
+lithos_op describe(const GraphInfo& graph) {
+  lithos_op op{};
+  op.op_id = value_of(graph.id);
+  op.flags = LITHOS_OP_GRAPH;
+  if (graph.may_spin) op.flags |= LITHOS_OP_CO_RESIDENT;
+  op.bound = LITHOS_BOUND_UNKNOWN;
+  op.blocks = 1;
+  op.threads_per_block = 1;
+  op.blocks_per_tpc = 1;
+  op.cluster_blocks = 1;
+  op.min_tpcs = graph.min_tpcs;
+  return op;
+}
+
+bool differs(Nanoseconds a, Nanoseconds b) {
+  const auto x = static_cast<double>(a.count()), y = static_cast<double>(b.count());
+  return std::abs(x - y) > kWorthPublishing * std::max(x, y);
+}
+
+}  // namespace
+
+std::uint32_t OperatorTable::add(const KernelInfo& kernel, bool& fresh) {
+  const std::uint32_t known = find(kernel.id);
+  fresh = known == FlatMap::kAbsent && size() < kLimit;
+  if (!fresh) return known;
+  OperatorEntry entry;
+  entry.kernel = &kernel;
+  entry.op = describe(kernel);
+  spinning_ += kernel.may_spin;
+  entries_.push_back(std::move(entry));
+  index_.set(value_of(kernel.id), size() - 1);
+  return size() - 1;
+}
+
+std::uint32_t OperatorTable::add(const GraphInfo& graph, bool& fresh) {
+  const std::uint32_t known = find(graph.id);
+  fresh = known == FlatMap::kAbsent && size() < kLimit;
+  if (!fresh) return known;
+  OperatorEntry entry;
+  entry.graph = &graph;
+  entry.op = describe(graph);
+  for (const KernelInfo* node : graph.nodes) entry.nodes.push_back(find(node->id));
+  entries_.push_back(std::move(entry));
+  index_.set(value_of(graph.id), size() - 1);
+  return size() - 1;
+}
+
+bool OperatorTable::due(OperatorEntry& entry) {
+  const std::uint64_t n = ++entry.observations;
+  return n <= 16 ? std::has_single_bit(n) : n % 32 == 0;
+}
+
+bool OperatorTable::refresh(OperatorEntry& entry, const Asker& asker, PolicySet& policies) {
+  OperatorDecision fresh;
+  fresh.device_tpcs = asker.device_tpcs;
+  for (unsigned point = 0; point < OperatorDecision::kPoints; ++point) {
+    lithos_predict_query query{};
+    query.op = entry.op;
+    query.tenant_id = asker.tenant_id;
+    query.tpcs = OperatorDecision::point_tpcs(asker.device_tpcs, point);
+    query.clock_mhz = asker.clock_mhz;
+    const lithos_prediction answer = policies.predict(query);
+    fresh.predicted_at[point] = from_u64(answer.p50_ns);
+    if (point == OperatorDecision::kPoints - 1) fresh.confidence = answer.confidence;
+  }
+  const bool sized = entry.kernel != nullptr && entry.kernel->nature != KernelNature::never_touch;
+  if (sized) {
+    lithos_size_query query{};
+    query.op = entry.op;
+    query.tenant_id = asker.tenant_id;
+    query.tenant_class = asker.tenant_class;
+    query.tpcs = std::clamp(asker.most_tpcs, 1u, asker.device_tpcs);
+    query.slip = asker.slip;
+    const std::uint32_t tpcs = std::min(policies.choose(query).tpcs, query.tpcs);
+    // All it can get today should not bound it tomorrow.
+    fresh.tpcs = tpcs == query.tpcs ? 0 : std::max(tpcs, entry.op.min_tpcs);
+  }
+  bool changed = fresh.tpcs != entry.decision.tpcs || fresh.device_tpcs != entry.decision.device_tpcs;
+  for (unsigned point = 0; point < OperatorDecision::kPoints; ++point)
+    changed |= differs(fresh.predicted_at[point], entry.decision.predicted_at[point]);
+  if (changed) entry.decision = fresh;
+  return changed;
+}
+
+}  // namespace lithos

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// The operators of one tenant: what they are (in the policies' words), how often they were seen, what was decided for them. Asks
+// predictor and right-sizer again at observations 1, 2, 4, 8, 16 and every 32nd after; the answer is worth publishing only
+// if it moved. Not for more than one thread. Source: DESIGN.md §4.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "engine/flat_map.hpp"
+#include "engine/operator.hpp"
+#include "engine/record.hpp"
+#include "policy_host/policy_set.hpp"
+
+namespace lithos {
+
+struct OperatorEntry {
+  const KernelInfo* kernel = nullptr;  // one of the two
+  const GraphInfo* graph = nullptr;
+  lithos_op op{};
+  std::vector<std::uint32_t> nodes;    // graphs: their kernels' entries
+  OperatorDecision decision;
+  std::uint64_t observations = 0;
+  // Since the DVFS window began (dvfs_sampler.hpp):
+  std::uint64_t window_ns = 0, window_tpc_ns = 0;
+  std::uint32_t window_launches = 0;
+};
+
+// Who asks, for the policies.
+struct Asker {
+  std::uint64_t tenant_id = 0;
+  std::uint32_t tenant_class = 0;
+  std::uint32_t most_tpcs = 0;   // the widest set it is leased
+  std::uint32_t device_tpcs = 0;
+  std::uint32_t clock_mhz = 0;
+  double slip = 1.1;
+};
+
+class OperatorTable {
+ public:
+  static constexpr std::uint32_t kLimit = 1u << 20;
+
+  std::uint32_t find(OperatorId id) const { return index_.find(value_of(id)); }
+  OperatorEntry& operator[](std::uint32_t index) { return entries_[index]; }
+  const OperatorEntry& operator[](std::uint32_t index) const { return entries_[index]; }
+  std::uint32_t size() const { return static_cast<std::uint32_t>(entries_.size()); }
+  void clear() { entries_.clear(); index_.clear(); spinning_ = 0; }
+  bool any_may_spin() const { return spinning_ > 0; }
+
+  // Index of the entry; kAbsent if the table is full. `fresh` says whether it is new.
+  std::uint32_t add(const KernelInfo& kernel, bool& fresh);
+  std::uint32_t add(const GraphInfo& graph, bool& fresh);  // its nodes have been added
+
+  // Counts the observation; true if the decision should be asked for again.
+  static bool due(OperatorEntry& entry);
+  // Asks the policies; true if the answer differs enough from the one in force to be published.
+  static bool refresh(OperatorEntry& entry, const Asker& asker, PolicySet& policies);
+
+ private:
+  std::vector<OperatorEntry> entries_;
+  FlatMap index_;
+  std::uint32_t spinning_ = 0;
+};
+
+}  // namespace lithos

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "executor/admission.hpp"
+
+#include <algorithm>
+
+#include "executor/cutting.hpp"
+
+namespace lithos {
+namespace {
+
+constexpr Nanoseconds kStarvationLimitUnknown{200'000'000};  // until a lease says otherwise
+constexpr double kLongInAtoms = 1.5;                          // an uncuttable launch up to this is no longer than an atom
+
+Coverage why_whole(const KernelInfo& kernel) {
+  if (kernel.persistent) return Coverage::whole_persistent;
+  if (kernel.launch_special) return Coverage::whole_special;
+  return Coverage::whole_small;
+}
+
+}  // namespace
+
+Admission::Admission(const TpcMap& map, const ExecutorConfig& config, TenantPort& port)
+    : map_(map), config_(config), port_(port), reader_(port),
+      graphs_(map, [this](const KernelInfo& kernel) { return wanted_tpcs(kernel); }) {}
+
+Nanoseconds Admission::starvation_limit() {
+  const Nanoseconds limit = port_.lease().starvation_limit;
+  return limit.count() > 0 ? limit : kStarvationLimitUnknown;
+}
+
+std::uint32_t Admission::wanted_tpcs(const KernelInfo& kernel) {
+  if (kernel.nature == KernelNature::never_touch) return 0;
+  const OperatorDecision* decision = port_.decision(kernel.id);
+  return decision == nullptr ? 0 : decision->tpcs;
+}
+
+Nanoseconds Admission::predicted(const KernelInfo& kernel, unsigned tpcs) {
+  const OperatorDecision* decision = port_.decision(kernel.id);
+  const Nanoseconds time = decision == nullptr ? Nanoseconds{0} : decision->predicted(tpcs);
+  return time.count() > 0 ? time : config_.default_prediction;
+}
+
+void Admission::launched(Nanoseconds now) {
+  const double rate = port_.lease().launches_per_s;
+  if (!(rate > 0)) return;
+  const double period_ns = std::min(1e9 / rate, 1e18);
+  next_launch_at_ = std::max(now, next_launch_at_) + Nanoseconds{static_cast<std::int64_t>(period_ns)};
+}
+
+// Hold and rate: the policy's wish for all of the tenant's launches. Both end at the starvation limit.
+bool Admission::held_back(const Question& q, Verdict& verdict) const {
+  if (q.lease.hold) { verdict = Verdict::lease_short(); return true; }
+  if (q.lease.launches_per_s > 0 && q.head.next_block == 0 && q.now < next_launch_at_) {
+    verdict = Verdict::later(next_launch_at_);
+    return true;
+  }
+  return false;
+}
+
+Verdict Admission::ask(const LaunchQueue& queue, const WaitingLaunch& head, const Outstanding& outstanding, Nanoseconds now) {
+  const UsableTpcs& usable = reader_.read(now);
+  const Lease& lease = reader_.lease();
+  const bool starving = queue.stuck_since != kNever && now - queue.stuck_since >= starvation_limit();
+  const Question q{queue, head, outstanding, lease, usable, now, starving};
+  if (lease.generation != 0 && !lease.masked) return unmasked(q);
+  if (head.kernel != nullptr && head.kernel->nature == KernelNature::never_touch) return collective(q);
+  if (!starving && !head.urgent) {
+    Verdict verdict;
+    if (held_back(q, verdict)) return verdict;
+    if (queue.path == LaunchPath::queued_path) {
+      if (queue.inflight.size() >= config_.max_atoms_in_flight) return Verdict::later(kNever);
+      const Nanoseconds ahead = queue.ahead(now);
+      if (ahead > config_.submit_ahead) return Verdict::later(now + ahead - config_.submit_ahead);
+    }
+  }
+  return head.graph != nullptr ? ask_graph(q) : ask_kernel(q);
+}
+
+Verdict Admission::ask_kernel(const Question& q) {
+  Verdict verdict = on_lease(q, true);
+  if (verdict.go()) return verdict;
+  if (!q.usable.borrowed.empty()) {
+    const Verdict at_home = on_lease(q, false);
+    if (at_home.go()) return at_home;
+  }
+  return q.starving || q.head.urgent ? starved(q) : verdict;
+}
+
+Verdict Admission::on_lease(const Question& q, bool borrow) {
+  const KernelInfo& kernel = *q.head.kernel;
+  TpcPool pools[] = {{q.usable.own}, {q.usable.unowned}, {q.usable.borrowed, true}};
+  if (kernel.may_spin) {
+    for (TpcPool& pool : pools) pool.tpcs &= q.lease.co_resident;
+  }
+  const std::uint32_t wanted = wanted_tpcs(kernel);
+  std::uint32_t want = wanted == 0 ? kernel.useful_tpcs : std::min(wanted, kernel.useful_tpcs);
+  if (q.lease.max_tpcs > 0) want = std::min(want, q.lease.max_tpcs);
+
+  Verdict verdict;
+  verdict.tpcs = map_.choose(kernel, pools, borrow ? 3 : 2, std::max(want, kernel.min_tpcs));
+  if (verdict.tpcs.empty()) return Verdict::lease_short();
+  const unsigned tpcs = verdict.tpcs.count();
+  const Nanoseconds whole = predicted(kernel, tpcs);
+  verdict.on_borrowed = borrow && verdict.tpcs.overlaps(q.usable.borrowed);
+  const Nanoseconds atom_length = verdict.on_borrowed ? q.lease.atom_length : Nanoseconds{0};
+  const Atom atom = next_atom({&kernel, q.head.next_block, tpcs, map_.tpcs(), whole, atom_length});
+  verdict.blocks = atom.blocks;
+  verdict.predicted = atom.predicted;
+  verdict.coverage = kernel.may_spin ? Coverage::whole_co_resident : Coverage::masked;
+  if (atom.blocks < kernel.blocks) verdict.coverage = Coverage::cut;
+  else if (atom_length.count() > 0 && whole > atom_length && !kernel.may_spin) verdict.coverage = why_whole(kernel);
+  if (verdict.on_borrowed && !q.head.urgent && !borrowing_fits(q, verdict, whole)) return verdict;
+  verdict.low_priority = verdict.on_borrowed && q.lease.low_priority;
+  verdict.outcome = Verdict::Outcome::go;
+  return verdict;
+}
+
+// DESIGN.md §5.5. False: `verdict` says what to wait for.
+bool Admission::borrowing_fits(const Question& q, Verdict& verdict, Nanoseconds whole) {
+  const KernelInfo& kernel = *q.head.kernel;
+  // Early exit of the blocks before it lengthens an atom, but is no reason to call it uncuttable.
+  const double part_ns = static_cast<double>(whole.count()) * verdict.blocks / kernel.blocks;
+  const double atom_ns = kLongInAtoms * static_cast<double>(q.lease.atom_length.count());
+  if (!kernel.cuttable || part_ns > atom_ns) {
+    const Nanoseconds tolerated =
+        std::min(q.lease.uncuttable_limit, LeaseReader::tolerated_on(q.lease, verdict.tpcs & q.usable.borrowed));
+    if (verdict.predicted > tolerated) { verdict = Verdict::lease_short(); return false; }
+    verdict.long_whole = part_ns > std::max(atom_ns, static_cast<double>(config_.submit_ahead.count()));
+  }
+  const Outstanding& out = q.outstanding;
+  const bool first = out.pieces == 0;
+  const bool within = out.predicted - out.running + verdict.predicted <= q.lease.outstanding_limit;
+  const bool only_long = !verdict.long_whole || out.long_wholes == 0;
+  if (first || (within && only_long)) return true;
+  verdict = Verdict::later(kNever);
+  return false;
+}
+
+// At its minimum, wherever the lease might let it at some time; if that is not enough, wherever the device has room. A launch that may
+// spin goes only where the engine has given it the right, which it gathers for starving launches (engine/co_residency.hpp).
+Verdict Admission::starved(const Question& q) {
+  const KernelInfo& kernel = *q.head.kernel;
+  TpcPool pools[] = {{q.usable.own}, {q.usable.unowned}, {q.usable.borrowed_ever, true}, {map_.all(), true}};
+  if (kernel.may_spin) {
+    for (TpcPool& pool : pools) pool.tpcs &= q.lease.co_resident;
+  }
+  Verdict verdict;
+  for (unsigned n_pools = 3; verdict.tpcs.empty() && n_pools <= 4; ++n_pools)
+    verdict.tpcs = map_.choose(kernel, pools, n_pools, kernel.min_tpcs);
+  if (verdict.tpcs.empty()) return Verdict::lease_short();
+  verdict.blocks = kernel.blocks - q.head.next_block;
+  const Nanoseconds whole = predicted(kernel, verdict.tpcs.count());
+  verdict.predicted = next_atom({&kernel, q.head.next_block, verdict.tpcs.count(), map_.tpcs(), whole, Nanoseconds{0}}).predicted;
+  verdict.coverage = q.head.urgent ? Coverage::bypassed : Coverage::starved;
+  verdict.on_borrowed = !q.usable.home().contains(verdict.tpcs);
+  verdict.long_whole = verdict.on_borrowed;
+  verdict.low_priority = verdict.on_borrowed && q.lease.low_priority;
+  verdict.outcome = Verdict::Outcome::go;
+  return verdict;
+}
+
+// NCCL and NVSHMEM ranks wait for ranks on other GPUs: never held, limited, cut or right-sized.
+Verdict Admission::collective(const Question& q) {
+  const KernelInfo& kernel = *q.head.kernel;
+  Verdict verdict;
+  verdict.tpcs = q.usable.home() | q.usable.borrowed;
+  if (!map_.holds(kernel, verdict.tpcs)) verdict.tpcs = map_.all();
+  verdict.blocks = kernel.blocks - q.head.next_block;
+  verdict.predicted = predicted(kernel, verdict.tpcs.count());
+  verdict.coverage = Coverage::bypassed;
+  verdict.outcome = Verdict::Outcome::go;
+  return verdict;
+}
+
+Verdict Admission::unmasked(const Question& q) {
+  Verdict verdict;
+  verdict.masked = false;
+  verdict.tpcs = map_.all();
+  verdict.coverage = Coverage::unmasked;
+  verdict.outcome = Verdict::Outcome::go;
+  if (q.head.kernel != nullptr) {
+    verdict.blocks = q.head.kernel->blocks - q.head.next_block;
+    verdict.predicted = predicted(*q.head.kernel, map_.tpcs());
+    if (q.head.next_block > 0) verdict.coverage = Coverage::cut;  // the lease changed in the middle
+  }
+  return verdict;
+}
+
+Verdict Admission::ask_graph(const Question& q) {
+  const bool last_resort = q.starving || q.head.urgent;
+  Verdict verdict;
+  verdict.bake = graphs_.masks_for(*q.head.graph, q.usable, q.lease, last_resort);
+  if (verdict.bake == GraphMasks::kNone) return Verdict::lease_short();
+  const BakedGraph& baked = graphs_.baked(verdict.bake);
+  verdict.tpcs = baked.all;
+  verdict.coverage = baked.starved ? (q.starving ? Coverage::starved : Coverage::bypassed) : Coverage::graph;
+  verdict.on_borrowed = baked.starved && !q.usable.home().contains(baked.all);
+  const OperatorDecision* decision = port_.decision(q.head.graph->id);
+  verdict.predicted = decision == nullptr ? config_.default_prediction : decision->predicted(baked.all.count());
+  if (verdict.predicted.count() <= 0) verdict.predicted = config_.default_prediction;
+  verdict.outcome = Verdict::Outcome::go;
+  return verdict;
+}
+
+}  // namespace lithos

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whether the head of a launch queue may go now, how much of it and where: the safety rules of DESIGN.md §5 as the executor keeps them.
+// Decides only; executor.cpp carries out and does the bookkeeping. Not for more than one thread.
+#pragma once
+
+#include <cstdint>
+
+#include "base/time.hpp"
+#include "base/tpc_set.hpp"
+#include "engine/tpc_map.hpp"
+#include "executor/executor.hpp"
+#include "executor/graph_masks.hpp"
+#include "executor/launch_queue.hpp"
+#include "executor/lease_reader.hpp"
+
+namespace lithos {
+
+// The tenant's work on other owners' TPCs that has not completed.
+struct Outstanding {
+  Nanoseconds predicted{0};       // of all of it
+  Nanoseconds running{0};         // of the oldest piece, which is taken to be running
+  std::uint32_t pieces = 0;
+  std::uint32_t long_wholes = 0;  // uncuttable ones among them
+};
+
+struct Verdict {
+  enum class Outcome : std::uint8_t {
+    go,
+    later,       // enough is in flight, or a limit is reached: a completion or `retry_at` will change that
+    lease_short, // the lease cannot run it: the engine should know
+  };
+  Outcome outcome = Outcome::lease_short;
+  Nanoseconds retry_at = kNever;
+
+  // If go:
+  bool masked = true;
+  bool low_priority = false;
+  bool on_borrowed = false;
+  bool long_whole = false;
+  Coverage coverage = Coverage::masked;
+  std::uint32_t blocks = 0;   // kernels: how many from next_block on
+  std::uint32_t bake = GraphMasks::kNone;
+  TpcSet tpcs;                // kernels: the mask; graphs: all masks' union
+  Nanoseconds predicted{0};
+
+  static Verdict later(Nanoseconds at) { Verdict v; v.outcome = Outcome::later; v.retry_at = at; return v; }
+  static Verdict lease_short() { return {}; }
+  bool go() const { return outcome == Outcome::go; }
+};
+
+class Admission {
+ public:
+  Admission(const TpcMap& map, const ExecutorConfig& config, TenantPort& port);
+
+  Verdict ask(const LaunchQueue& queue, const WaitingLaunch& head, const Outstanding& outstanding, Nanoseconds now);
+  // A launch (its first atom) went: the rate limit counts from here.
+  void launched(Nanoseconds now);
+
+  GraphMasks& graphs() { return graphs_; }
+  LeaseReader& reader() { return reader_; }
+  Nanoseconds starvation_limit();
+
+ private:
+  struct Question {  // what one ask() is about, to keep signatures short
+    const LaunchQueue& queue;
+    const WaitingLaunch& head;
+    const Outstanding& outstanding;
+    const Lease& lease;
+    const UsableTpcs& usable;
+    Nanoseconds now;
+    bool starving;
+  };
+  Verdict ask_kernel(const Question& q);
+  Verdict ask_graph(const Question& q);
+  Verdict unmasked(const Question& q);
+  Verdict collective(const Question& q);
+  Verdict starved(const Question& q);
+  // A mask of own, unowned and, if `borrow`, borrowed TPCs, with the limits that hold there.
+  Verdict on_lease(const Question& q, bool borrow);
+  bool borrowing_fits(const Question& q, Verdict& verdict, Nanoseconds whole);
+  bool held_back(const Question& q, Verdict& verdict) const;
+
+  std::uint32_t wanted_tpcs(const KernelInfo& kernel);
+  Nanoseconds predicted(const KernelInfo& kernel, unsigned tpcs);
+
+  const TpcMap& map_;
+  const ExecutorConfig& config_;
+  TenantPort& port_;
+  LeaseReader reader_;
+  GraphMasks graphs_;
+  Nanoseconds next_launch_at_{std::numeric_limits<std::int64_t>::min()};  // by the rate limit
+};
+
+}  // namespace lithos

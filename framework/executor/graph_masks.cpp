@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "executor/graph_masks.hpp"
+
+#include <algorithm>
+
+namespace lithos {
+
+bool GraphMasks::still_right(const BakedGraph& baked, const UsableTpcs& usable, const Lease& lease) const {
+  return !baked.starved && baked.own == usable.own && usable.home().contains(baked.all) &&
+         lease.co_resident.contains(baked.spinning);
+}
+
+bool GraphMasks::bake(const GraphInfo& graph, const UsableTpcs& usable, const Lease& lease, bool starving, BakedGraph& out) const {
+  out.own = usable.own;
+  out.starved = starving;
+  out.node_tpcs.reserve(graph.nodes.size());
+  for (const KernelInfo* node : graph.nodes) {
+    TpcPool pools[] = {{usable.own}, {usable.unowned}, {usable.borrowed_ever, true}, {map_.all(), true}};
+    if (node->may_spin) {
+      for (TpcPool& pool : pools) pool.tpcs &= lease.co_resident;
+    }
+    const std::uint32_t wanted = starving ? node->min_tpcs : wanted_(*node);
+    const unsigned want = std::min(wanted == 0 ? map_.tpcs() : wanted, node->useful_tpcs);
+    TpcSet mask;
+    for (unsigned n_pools = 2; mask.empty() && n_pools <= (starving ? 4u : 2u); ++n_pools)
+      mask = map_.choose(*node, pools, n_pools, want);
+    if (mask.empty()) return false;
+    out.node_tpcs.push_back(mask);
+    out.all |= mask;
+    if (node->may_spin) out.spinning |= mask;
+  }
+  return true;
+}
+
+std::uint32_t GraphMasks::masks_for(const GraphInfo& graph, const UsableTpcs& usable, const Lease& lease, bool starving) {
+  const std::uint32_t known = current_.find(value_of(graph.id));
+  const bool has_masks = known != FlatMap::kAbsent;
+  if (has_masks && still_right(baked_[known], usable, lease)) return known;
+  BakedGraph fresh;
+  if (!bake(graph, usable, lease, false, fresh)) {
+    fresh = {};
+    if (!starving || !bake(graph, usable, lease, true, fresh)) return kNone;
+  }
+  if (has_masks) {
+    baked_[known].retired = true;
+    if (baked_[known].in_flight == 0) free_.push_back(known);
+  }
+  const std::uint32_t index = keep(std::move(fresh));
+  current_.set(value_of(graph.id), index);
+  return index;
+}
+
+std::uint32_t GraphMasks::keep(BakedGraph&& made) {
+  if (free_.empty()) {
+    baked_.push_back(std::move(made));
+    return static_cast<std::uint32_t>(baked_.size() - 1);
+  }
+  const std::uint32_t index = free_.back();
+  free_.pop_back();
+  baked_[index] = std::move(made);
+  return index;
+}
+
+const TpcSet* GraphMasks::whole_device(std::size_t nodes) {
+  if (whole_device_.empty() || whole_device_.back().size() < nodes) whole_device_.emplace_back(std::max<std::size_t>(2 * nodes, 64), map_.all());
+  return whole_device_.back().data();
+}
+
+void GraphMasks::completed(std::uint32_t bake) {
+  BakedGraph& baked = baked_[bake];
+  if (baked.in_flight > 0) --baked.in_flight;
+  if (baked.in_flight == 0 && baked.retired) free_.push_back(bake);
+}
+
+}  // namespace lithos

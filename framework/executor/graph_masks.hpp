@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The masks of captured graphs. They are fixed ("baked") at a graph's first launch, because the driver builds the launch descriptors
+// only then (GPU.md §7), so they come from what cannot be taken back: own and unowned TPCs, each node right-sized. A graph is baked
+// again only if it must be: its TPCs are no longer the tenant's, or the tenant has others now.
+// Masks stay in place until the last launch that uses them has completed. Not for more than one thread.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "engine/flat_map.hpp"
+#include "engine/lease.hpp"
+#include "engine/operator.hpp"
+#include "engine/tpc_map.hpp"
+#include "executor/lease_reader.hpp"
+
+namespace lithos {
+
+struct BakedGraph {
+  std::vector<TpcSet> node_tpcs;
+  TpcSet all;       // union over nodes
+  TpcSet spinning;  // union over nodes that may spin
+  TpcSet own;       // the tenant's when it was baked
+  bool starved = false;  // baked on what was not its own, for one launch
+  std::uint32_t in_flight = 0;
+  bool retired = false;
+};
+
+class GraphMasks {
+ public:
+  // Wanted TPCs of a node's operator; 0: all there are.
+  using WantedTpcs = std::function<std::uint32_t(const KernelInfo&)>;
+
+  GraphMasks(const TpcMap& map, WantedTpcs wanted) : map_(map), wanted_(std::move(wanted)) {}
+
+  static constexpr std::uint32_t kNone = 0xffffffffu;
+  // The masks to launch with now, baked anew if need be; kNone if the lease cannot hold every node. `starving`: use whatever the
+  // lease names at any level, or the device.
+  std::uint32_t masks_for(const GraphInfo& graph, const UsableTpcs& usable, const Lease& lease, bool starving);
+  // For graphs that nobody confines: at least so many times all TPCs.
+  const TpcSet* whole_device(std::size_t nodes);
+  BakedGraph& baked(std::uint32_t bake) { return baked_[bake]; }
+  void launched(std::uint32_t bake) { ++baked_[bake].in_flight; }
+  void completed(std::uint32_t bake);
+
+ private:
+  bool still_right(const BakedGraph& baked, const UsableTpcs& usable, const Lease& lease) const;
+  bool bake(const GraphInfo& graph, const UsableTpcs& usable, const Lease& lease, bool starving, BakedGraph& out) const;
+  std::uint32_t keep(BakedGraph&& made);
+
+  const TpcMap& map_;
+  WantedTpcs wanted_;
+  FlatMap current_;               // graph id → index in baked_
+  std::deque<BakedGraph> baked_;  // addresses are stable
+  std::vector<std::uint32_t> free_;
+  std::deque<std::vector<TpcSet>> whole_device_;  // longer and longer ones; none goes before its launches have
+};
+
+}  // namespace lithos
