@@ -30,8 +30,8 @@ struct DeviceModel {
   double saturating_warps_per_sm = 8;       // resident warps that keep an SM's pipelines busy (two per scheduler)
 
   // ---- time slicing -----------------------------------------------------------------------------------------------
-  Nanoseconds time_slice{2'000'000};        // default timeslice of the GPU's runlist
-  Nanoseconds context_switch{100'000};      // saving one context and restoring the other
+  Nanoseconds time_slice{2'250'000};        // a turn, from restored to told to stop: what BE got of each 3.77 ms cycle (measured)
+  Nanoseconds context_switch{50'000};       // saving one context and restoring the other: the rest of that cycle
 
   // ---- clock and power --------------------------------------------------------------------------------------------
   Nanoseconds clock_change_latency{50'000'000};  // request to new frequency

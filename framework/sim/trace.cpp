@@ -169,6 +169,10 @@ class Reader {
   std::vector<Diagnostic> diagnostics_;
 };
 
+unsigned cluster_tpcs(const GpuShape& gpu) {
+  return static_cast<unsigned>(std::count_if(gpu.gpc_of_tpc.begin(), gpu.gpc_of_tpc.end(), [](auto gpc) { return gpc != kNoGpc; }));
+}
+
 double widest_us(const TraceKernel& kernel) {
   TimeCurve::Point widest;
   for (const auto& point : kernel.measured)
@@ -210,10 +214,12 @@ TimeCurve make_time_curve(const TraceKernel& kernel, const KernelInfo& info, con
   if (kernel.measured.empty() || cpu_bound)
     return {points_from_shape(full_us * 1e3, gpu.tpcs, info.blocks, info.blocks_per_tpc), gpu.tpcs, info.blocks, info.blocks_per_tpc};
 
+  // Clusters never run on the TPCs that no GPC owns: "the whole device" was less for them.
+  const unsigned device_tpcs = info.cluster_blocks > 1 ? cluster_tpcs(gpu) : gpu.tpcs;
   // One gap for all rows: a row's own carries the noise of two measurements into every point. More TPCs than blocks change nothing.
-  std::vector<TimeCurve::Point> points{{gpu.tpcs, full_us * 1e3}};
+  std::vector<TimeCurve::Point> points{{device_tpcs, full_us * 1e3}};
   for (const auto& point : kernel.measured)
-    if (point.tpcs < std::min(gpu.tpcs, info.blocks)) points.push_back({point.tpcs, std::max(point.ns - typical_gap_us * 1e3, kLeastNs)});
+    if (point.tpcs < std::min(device_tpcs, info.blocks)) points.push_back({point.tpcs, std::max(point.ns - typical_gap_us * 1e3, kLeastNs)});
   return {std::move(points), gpu.tpcs, info.blocks, info.blocks_per_tpc};
 }
 

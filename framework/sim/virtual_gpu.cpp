@@ -184,8 +184,12 @@ void VirtualGpu::request_clock(std::uint32_t mhz) {
 std::uint32_t VirtualGpu::clock_mhz() const { return impl_->clock_mhz_; }
 double VirtualGpu::power_w() const { return impl_->power_w_; }
 
-const DeviceTotals& VirtualGpu::totals() const { return impl_->totals_; }
+const DeviceTotals& VirtualGpu::totals() const {
+  impl_->account(impl_->now_);
+  return impl_->totals_;
+}
 void VirtualGpu::reset_totals() {
+  impl_->account(impl_->now_);
   const std::size_t tenants = impl_->totals_.tenant_tpc_ns.size();
   impl_->totals_ = {};
   impl_->totals_.tenant_tpc_ns.resize(tenants);

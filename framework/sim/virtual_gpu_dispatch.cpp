@@ -138,7 +138,7 @@ void VirtualGpu::Impl::drain(Group& group, Stream& stream) {
   if (keep < stream.held_count) release(group, stream, stream.held - stream.held.lowest(keep));
 }
 
-void VirtualGpu::Impl::release(Group& group, Stream& stream, const TpcSet& tpcs) {
+void VirtualGpu::Impl::release(Group& group, Stream& stream, TpcSet tpcs) {
   stream.held -= tpcs;
   stream.held_count = stream.held.count();
   if (!group.twice.overlaps(tpcs)) { group.once -= tpcs; return; }

@@ -118,7 +118,7 @@ struct VirtualGpu::Impl {
   TpcSet room_beside_others(const Group& group, const Stream& stream, const TpcSet& candidates) const;
   bool fits_beside(const Stream& newcomer, const Stream& resident) const;
   void drain(Group& group, Stream& stream);
-  void release(Group& group, Stream& stream, const TpcSet& tpcs);
+  void release(Group& group, Stream& stream, TpcSet tpcs);
   void set_rate_tpcs(Stream& stream);
 
   // virtual_gpu_rates.cpp
