@@ -57,7 +57,7 @@ std::uint64_t CoResidency::rebalance(Nanoseconds now) {
       party.fading |= lost;
       party.fading_since = now;
       party.fading_generation = ~std::uint64_t{0};  // until published
-      any_fading_ = true;
+      next_quiet_ = std::min(next_quiet_, now + kQuiet);
       changed |= std::uint64_t{1} << slot;
     }
     held |= party.right | party.fading;
@@ -94,24 +94,16 @@ bool CoResidency::heard(std::uint32_t slot, std::uint64_t generation, const TpcS
 }
 
 bool CoResidency::settle_quiet(Nanoseconds now) {
-  if (!any_fading_) return false;
+  if (now < next_quiet_) return false;
   bool freed = false;
-  any_fading_ = false;
+  next_quiet_ = kNever;
   for (Party& party : parties_) {
     if (party.fading.empty()) continue;
-    const bool quiet = now - std::max(party.fading_since, party.heard_at) >= kQuiet;
-    if (quiet && party.fading_generation != ~std::uint64_t{0}) freed |= release(party, party.spinning);
-    any_fading_ |= !party.fading.empty();
+    const Nanoseconds quiet_at = std::max(party.fading_since, party.heard_at) + kQuiet;
+    if (now >= quiet_at && party.fading_generation != ~std::uint64_t{0}) freed |= release(party, party.spinning);
+    if (!party.fading.empty()) next_quiet_ = std::min(next_quiet_, now >= quiet_at ? now + kQuiet : quiet_at);
   }
   return freed;
-}
-
-Nanoseconds CoResidency::next_quiet() const {
-  if (!any_fading_) return kNever;
-  Nanoseconds next = kNever;
-  for (const Party& party : parties_)
-    if (!party.fading.empty()) next = std::min(next, std::max(party.fading_since, party.heard_at) + kQuiet);
-  return next;
 }
 
 }  // namespace lithos

@@ -53,7 +53,7 @@ class CoResidency {
   bool heard(std::uint32_t slot, std::uint64_t generation, const TpcSet& spinning, Nanoseconds now);
   // Takes silence for an answer. True if rights became free.
   bool settle_quiet(Nanoseconds now);
-  Nanoseconds next_quiet() const;
+  Nanoseconds next_quiet() const { return next_quiet_; }
 
   // Gathers a set of rights for one tenant, whoever should have them otherwise, until done.
   void gather(std::uint32_t slot, const TpcSet& tpcs) { gatherer_ = slot; gathered_ = tpcs; dirty_ = true; }
@@ -76,7 +76,7 @@ class CoResidency {
   std::uint32_t gatherer_ = kNobody;
   TpcSet gathered_;
   bool dirty_ = true;
-  bool any_fading_ = false;
+  Nanoseconds next_quiet_ = kNever;  // when to look whether silence has lasted
 };
 
 }  // namespace lithos
