@@ -152,7 +152,7 @@ Status PolicySet::set_param(PolicyKind kind, const std::string& key, const RawVa
   ResolvedParams resolved;
   const std::vector<Diagnostic> wrong = resolve_params({{key, value}}, policy.params, policy.n_params,
                                                        fmt::format("{}.params", name_of(kind)), resolved);
-  if (!wrong.empty()) return invalid_argument(to_string(wrong.front()));
+  if (!wrong.empty()) return invalid_argument(wrong.front().message);
   for (std::uint32_t i = 0; i < policy.n_params; ++i) {
     if (key != policy.params[i]->key) continue;
     if ((policy.params[i]->flags & LITHOS_PARAM_LIVE) == 0)

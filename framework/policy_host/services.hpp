@@ -75,7 +75,7 @@ struct ServiceGpu {
   lithos_gpu_info info{};
 };
 
-// `folders` are searched in order; the default ones are $LITHOS_PLUGIN_PATH and ../lib/lithos/plugins beside the program.
+// Folders are searched in order; the default ones: $LITHOS_PLUGIN_PATH, then ../lib/lithos/plugins beside the program.
 std::vector<std::string> default_plugin_folders();
 CreatedService<PowerService> create_power_service(const PolicyChoice& choice, const std::vector<std::string>& folders,
                                                   const ServiceGpu& gpu);
