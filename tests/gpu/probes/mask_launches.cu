@@ -1,7 +1,7 @@
 // Question 4: masks that change from launch to launch on one stream.
 //
 // Alternates two disjoint TPC sets on one stream, proves by %smid that each launch stayed inside its own, and
-// compares the time of 2000 launches with one mask, with no mask, and with alternating masks.
+// compares the time of 900 launches with one mask, with no mask, and with alternating masks.
 // "mask_launches empty" and "mask_launches cluster" ask what an impossible mask does: expect the timeout.
 #include "common/descriptor_hook.hpp"
 #include "common/kernels.cuh"
@@ -99,9 +99,9 @@ int main(int argc, char** argv) {
   std::vector<Json> rows;
   for (auto [spin, blocks] : {std::pair<std::uint64_t, int>{0, 1}, {0, 128}, {5000, 64}})
     rows.push_back(Json().number("spin_ns", spin).number("blocks", blocks)
-                       .number("no_mask_us", chain_us(Mode::kNone, 2000, spin, blocks))
-                       .number("same_mask_us", chain_us(Mode::kSame, 2000, spin, blocks))
-                       .number("alternating_us", chain_us(Mode::kAlternate, 2000, spin, blocks)));
+                       .number("no_mask_us", chain_us(Mode::kNone, 900, spin, blocks))
+                       .number("same_mask_us", chain_us(Mode::kSame, 900, spin, blocks))
+                       .number("alternating_us", chain_us(Mode::kAlternate, 900, spin, blocks)));
   std::printf("%s\n", j.list("per_launch", rows).str().c_str());
   return 0;
 }

@@ -10,7 +10,9 @@ out=${1:?usage: run_all.sh OUT [suite ...]}
 shift
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
-export CUDA_VISIBLE_DEVICES=${PROBE_GPU:-0} NCCL_NVLS_ENABLE=0 PYTHONUNBUFFERED=1
+# By UUID, because MPS renumbers the devices that it is shown.
+uuid=$(nvidia-smi -L 2>/dev/null | sed -n "s/^GPU ${PROBE_GPU:-0}:.*UUID: \(GPU-[^)]*\)).*/\1/p")
+export CUDA_VISIBLE_DEVICES=$uuid NCCL_NVLS_ENABLE=0 PYTHONUNBUFFERED=1
 export LITHOS_TPC_MAP=$out/tpc_map.txt
 scale=${SCALE:-1}
 python=${PYTHON:-python3}
@@ -62,6 +64,38 @@ suite_solo() { run colocate_solo.log 400 "$python" "$here/colocate.py" "$out/col
 suite_mps() {
   with_mps run colocate_mps.log 400 "$python" "$here/colocate.py" "$out/colocate_mps.json" --mps --scale "$scale"
 }
+
+# Probes without PyTorch, outside MPS.
+suite_small() {
+  run mask_launches 60 "$here/mask_launches"
+  run mask_interference 60 "$here/mask_interference"
+  run completion_writes 60 "$here/completion_writes"
+  run graph_callbacks 40 "$here/graph_callbacks"
+  run launch_attributes 40 "$here/launch_attributes"
+  run callback_coverage 30 "$here/callback_coverage" hook_first
+  run callback_coverage_then_cupti 30 "$here/callback_coverage" hook_first_then_cupti
+  run callback_coverage_after_cupti 30 "$here/callback_coverage" cupti_first
+  run wakeup 40 "$here/wakeup"
+  run registration_death 60 "$here/registration_death"
+}
+# The same under MPS, and what only MPS has.
+suite_small_mps() {
+  with_mps mps_probes
+  with_mps run registration_death_mps 90 "$here/registration_death" mps
+}
+mps_probes() {
+  run completion_writes_mps 60 "$here/completion_writes"
+  run displacement 120 "$here/displacement"
+  run mps_limits 60 "$here/mps_limits"
+  run mask_interference_mps 60 "$here/mask_interference"
+}
+# Masks that cannot work: each hangs its own process for its three seconds and is left behind.
+suite_impossible() {
+  run mask_empty 12 "$here/mask_launches" empty
+  run mask_cluster 12 "$here/mask_launches" cluster
+  run tpc_map_after 60 "$here/tpc_map"
+}
+suite_persistent() { run persistent.log 240 "$python" "$here/persistent_kernels.py" "$out/persistent.json"; }
 
 for suite in "${@:-map}"; do
   "suite_$suite"

@@ -17,9 +17,9 @@ __device__ inline unsigned sm_id() {
   return sm;
 }
 
-__global__ inline void empty_kernel() {}
+static __global__ void empty_kernel() {}
 
-__global__ inline void spin_kernel(std::uint64_t spin_ns) {
+static __global__ void spin_kernel(std::uint64_t spin_ns) {
   const auto start = global_ns();
   while (global_ns() - start < spin_ns) {
   }
@@ -31,7 +31,7 @@ struct BlockMark {
   std::uint32_t sm, pad;
 };
 
-__global__ inline void marked_spin_kernel(BlockMark* marks, std::uint64_t spin_ns) {
+static __global__ void marked_spin_kernel(BlockMark* marks, std::uint64_t spin_ns) {
   const auto begin = global_ns();
   while (global_ns() - begin < spin_ns) {
   }
@@ -39,7 +39,7 @@ __global__ inline void marked_spin_kernel(BlockMark* marks, std::uint64_t spin_n
 }
 
 // Reads and writes `words` float4s, grid-stride, `rounds` times: bound by memory, or by L2 when small.
-__global__ inline void copy_kernel(const float4* __restrict__ in, float4* __restrict__ out, std::size_t words, int rounds) {
+static __global__ void copy_kernel(const float4* __restrict__ in, float4* __restrict__ out, std::size_t words, int rounds) {
   const std::size_t stride = static_cast<std::size_t>(gridDim.x) * blockDim.x;
   for (int r = 0; r < rounds; ++r)
     for (std::size_t i = blockIdx.x * static_cast<std::size_t>(blockDim.x) + threadIdx.x; i < words; i += stride) {
@@ -50,7 +50,7 @@ __global__ inline void copy_kernel(const float4* __restrict__ in, float4* __rest
 }
 
 // Dependent fused multiply-adds in eight chains: bound by the arithmetic units.
-__global__ inline void fma_kernel(float* out, int rounds) {
+static __global__ void fma_kernel(float* out, int rounds) {
   float a[8];
   for (int k = 0; k < 8; ++k) a[k] = threadIdx.x + k;
   for (int r = 0; r < rounds; ++r)

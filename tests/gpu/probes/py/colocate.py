@@ -65,13 +65,13 @@ class Probe:
         with open(self.options.out, "w") as f:
             json.dump(self.head, f, indent=1)
 
-    def serve(self, phase, rate, seconds, be=None, hp_tpcs=0, be_tpcs=0, priority=0):
+    def serve(self, phase, rate, seconds, be=None, hp_tpcs=0, be_tpcs=0, priority=0, node_priority=0):
         """HP at `rate` for `seconds`, beside the best-effort model `be` if one is named."""
         seconds *= self.options.scale
         start = time.time() + 1.0
-        self.hp.ask(do="serve", rate=rate, seconds=seconds, tpcs=hp_tpcs, priority=priority, start_at=start,
-                    seed=self.options.seed)
-        figures = {"hp_tpcs": hp_tpcs or 66, "priority": priority}
+        self.hp.ask(do="serve", rate=rate, seconds=seconds, tpcs=hp_tpcs, priority=priority,
+                    node_priority=node_priority, start_at=start, seed=self.options.seed)
+        figures = {"hp_tpcs": hp_tpcs or 66, "priority": priority, "node_priority": node_priority}
         if be:
             self.be.ask(do="loop", model=be, seconds=seconds, tpcs=be_tpcs, start_at=start)
             figures.update(be_model=be, be_tpcs=be_tpcs or 66, be=self.be.answer())
@@ -96,6 +96,24 @@ class Probe:
                 self.be.ask(do="loop", model=model, tpcs=n, mode=mode, seconds=2.5 * self.options.scale)
                 self.note("be_solo", {"model": model, "tpcs": n, "mode": mode, "be": self.be.answer()})
 
+    def alone_mps(self):
+        """What MPS itself costs each tenant, before they meet."""
+        for n in [0] + TPC_COUNTS:
+            self.hp.ask(do="service", tpcs=n)
+            self.note("hp_service", {"tpcs": n or 66, "masked": n > 0, **self.hp.answer()})
+        for tpcs, seconds in [(0, 20), (42, 15), (34, 10)]:
+            self.serve("hp_load", 300, seconds, hp_tpcs=tpcs)
+        for model in (LLAMA, GPT2):
+            for n in (66, 32, 24):
+                self.be.ask(do="loop", model=model, tpcs=n, seconds=2 * self.options.scale)
+                self.note("be_solo", {"model": model, "tpcs": n, "mode": "sync", "be": self.be.answer()})
+
+    def priorities(self):
+        """Stream priority of the launch, and priority baked into the graph's nodes by the capturing stream."""
+        for node, stream in [(0, -5), (-5, 0), (-5, -5)]:
+            self.serve("mps_stream_priority", 300, 8, be=LLAMA, priority=stream, node_priority=node)
+        self.serve("mps_stream_priority", 300, 6, be=GPT2, priority=-5, node_priority=-5)
+
     def together(self, name):
         for model, seconds in [(LLAMA, 12), (GPT2, 8)]:
             self.serve(name, 300, seconds, be=model)
@@ -107,9 +125,8 @@ class Probe:
 
     def run(self):
         if self.options.mps:
-            steps = {"alone_mps": lambda: self.serve("hp_load", 300, 8), "masked": self.masked,
-                     "shared": lambda: self.together("mps"),
-                     "priority": lambda: self.serve("mps_stream_priority", 300, 8, be=LLAMA, priority=-5)}
+            steps = {"alone_mps": self.alone_mps, "masked": self.masked, "shared": lambda: self.together("mps"),
+                     "priority": self.priorities}
         else:
             steps = {"alone": self.alone, "best_effort": self.best_effort, "sliced": lambda: self.together("time_slicing")}
         for name, step in steps.items():

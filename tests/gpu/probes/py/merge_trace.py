@@ -11,6 +11,7 @@ import re
 import sys
 
 NAME_MAX = 140
+TIMER_US = 0.032  # the GPU timer's step; two kernels that overlap can complete in either order
 
 
 def shorten(name):
@@ -52,7 +53,7 @@ def rows_of(trace, profile):
                "" if full is None else f"{full:.3f}"]
         for column in trace["columns"].values():
             time = column["time_of"].get(str(i))
-            row.append("" if time is None else f"{time:.3f}")
+            row.append("" if time is None else f"{max(time, TIMER_US):.3f}")
         yield row
     print(f"{len(order)} descriptors, {len(nodes)} nodes, {unnamed} unnamed, durations {durations is not None}", file=sys.stderr)
 

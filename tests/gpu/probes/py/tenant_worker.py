@@ -27,19 +27,21 @@ def wait_until_epoch(start_at):
 class HpTenant:
     def __init__(self, hook):
         self.hook = hook
-        self.graph, _ = workloads.capture(workloads.WORKLOADS["resnet50_infer_b16"]())
+        step = workloads.WORKLOADS["resnet50_infer_b16"]()
+        self.graphs = {p: workloads.capture(step, priority=p)[0] for p in (0, -5)}  # nodes keep their stream's priority
         self.streams = {p: torch.cuda.Stream(priority=p) for p in (0, -5)}
         self.execs = {}
 
-    def exec_for(self, tpcs, side):
-        if (tpcs, side) not in self.execs:
+    def exec_for(self, tpcs, side, node_priority=0):
+        key = (tpcs, side, node_priority)
+        if key not in self.execs:
             self.hook.confine(gpu_probe.tpc_set(tpcs, side) if tpcs else None)
-            e = gpu_probe.GraphExec(self.hook, self.graph.raw_cuda_graph())
+            e = gpu_probe.GraphExec(self.hook, self.graphs[node_priority].raw_cuda_graph())
             e.launch(self.streams[0].cuda_stream)
             self.streams[0].synchronize()
             self.hook.confine(None)
-            self.execs[tpcs, side] = e
-        return self.execs[tpcs, side]
+            self.execs[key] = e
+        return self.execs[key]
 
     def service(self, tpcs, side="high", requests=300, **_):
         e, stream = self.exec_for(tpcs, side), self.streams[0]
@@ -68,8 +70,8 @@ class HpTenant:
         stream.synchronize()
         return round(a.elapsed_time(b) / n, 4)
 
-    def serve(self, rate, seconds, tpcs=0, side="high", priority=0, seed=1, start_at=0, keep=False, **_):
-        e, stream = self.exec_for(tpcs, side), self.streams[priority]
+    def serve(self, rate, seconds, tpcs=0, side="high", priority=0, node_priority=0, seed=1, start_at=0, **_):
+        e, stream = self.exec_for(tpcs, side, node_priority), self.streams[priority]
         rng, arrivals, t = random.Random(seed), [], 0.0
         while (t := t + rng.expovariate(rate)) < seconds:
             arrivals.append(int(t * 1e9))

@@ -160,9 +160,9 @@ WORKLOADS = {
 }
 
 
-def capture(step, warmups=3):
+def capture(step, warmups=3, priority=0):
     """Captures one iteration in a CUDA graph that keeps its nodes; returns (graph, stream)."""
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream(priority=priority)
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(warmups):
