@@ -26,7 +26,7 @@ struct DeviceModel {
   double persistent_drain_share = 0.04;     // of a persistent kernel's time: its blocks end within one tile of each other
 
   // ---- interference -----------------------------------------------------------------------------------------------
-  double interference = 1.1;                // slowdown of a fully shared-bound kernel by a neighbour on all TPCs
+  double interference = 1.0;                // slowdown of a fully shared-bound kernel by a neighbour on all TPCs
   double saturating_warps_per_sm = 8;       // resident warps that keep an SM's pipelines busy (two per scheduler)
 
   // ---- time slicing -----------------------------------------------------------------------------------------------
