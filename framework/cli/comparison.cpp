@@ -240,10 +240,6 @@ std::string render_notes(const std::vector<SetReport>& reports, bool colour) {
     text += styled("note", Tone::fair, colour) + fmt::format(": {}: {}\n", set, line);
   };
   for (const SetReport& report : reports) {
-    for (const TenantReport& tenant : report.tenants)
-      if (diverged(tenant))
-        note(report.name, fmt::format("{} cannot keep up: {} of {} requests unfinished at the end, so its latencies depend on the run's "
-                                      "length", tenant.name, tenant.unfinished, tenant.arrivals));
     for (const std::string& warning : report.warnings) note(report.name, warning);
     for (const PolicyFaultCount& fault : report.faults)
       note(report.name, fmt::format("the {} was corrected {} times: {}{}", fault.kind, fault.count, fault.reason,

@@ -69,14 +69,12 @@ TEST(Comparison, CoveredCountsWhatPoliciesPlaced) {
   EXPECT_DOUBLE_EQ(covered_share(TenantReport{}), 0.0);
 }
 
-TEST(Notes, SayWhoCannotKeepUpAndWhatPoliciesDidWrong) {
+TEST(Notes, SayWhatTheRunAndThePoliciesDidWrong) {
   std::vector<SetReport> reports = two_sets();
   EXPECT_EQ(render_notes(reports, false), "");
-  reports[1].tenants[0].unfinished = 1000;
   reports[1].warnings = {"the clock never settled"};
   reports[1].faults = {{"scheduler", "unknown_tpcs", 3, "lost count"}};
   EXPECT_EQ(render_notes(reports, false),
-            "note: lithos: hp cannot keep up: 1000 of 3000 requests unfinished at the end, so its latencies depend on the run's length\n"
             "note: lithos: the clock never settled\n"
             "note: lithos: the scheduler was corrected 3 times: unknown_tpcs (lost count)\n");
 }
