@@ -86,6 +86,7 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
   tenant->id = joined.value();
   tenant->quota_tpcs = spec.quota_tpcs;
   tenant->channel = &transport_.add_tenant(tenant->id);
+  gpu_.set_own(tenant->id, engine_->own_tpcs(tenant->id));
   const bool graph = config.mode == LaunchMode::graph;
   for (std::size_t i = 0; i < program->kernels.size(); ++i) {
     gpu_.add_kernel(program->kernels[i], program->curves[i]);
@@ -275,7 +276,8 @@ TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
   report.mispredicted = counters.mispredicted - tenant.counters_before.mispredicted;
   const DeviceTotals& totals = gpu_.totals();
   const std::size_t slot = value_of(tenant.id);
-  const double held = slot < totals.tenant_tpc_ns.size() ? totals.tenant_tpc_ns[slot] : 0;
+  const double held = totals.tenant_tpc_ns[slot];
+  if (masked_ && held > 0) report.work_on_borrowed_share = totals.tenant_borrowed_tpc_ns[slot] / held;
   report.tpc_share = held / std::max(1.0, static_cast<double>(totals.elapsed.count())) / inputs_->gpu.tpcs;
   return report;
 }
@@ -283,6 +285,9 @@ TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
 void Run::add_warnings(SetReport& report) const {
   for (const TenantReport& tenant : report.tenants) {
     if (tenant.requests == 0) report.warnings.push_back("tenant \"" + tenant.name + "\" completed nothing");
+    if (const std::uint64_t starved = tenant.launches[static_cast<std::size_t>(Coverage::starved)]; starved > 0)
+      report.warnings.push_back("tenant \"" + tenant.name + "\": " + std::to_string(starved) + " launches starved: their blocks may wait "
+                                "for each other, and their lease never had room for all; a kernel rule may say more of them");
     const double backlog_s = tenant.throughput_per_s > 0 ? static_cast<double>(tenant.unfinished) / tenant.throughput_per_s : 0;
     if (tenant.open_loop && backlog_s > 0.05 * report.simulated_s)
       report.warnings.push_back("tenant \"" + tenant.name + "\" diverges: requests arrive faster than they complete, so its "

@@ -52,15 +52,23 @@ const KernelModel* VirtualGpu::Impl::find_kernel(const KernelInfo* info) const {
   return nullptr;
 }
 
+void VirtualGpu::Impl::know_tenant(std::size_t slot) {
+  if (slot < stream_index_.size()) return;
+  stream_index_.resize(slot + 1);
+  group_of_tenant_.resize(slot + 1, kNobody);
+  own_.resize(slot + 1);
+  totals_.tenant_tpc_ns.resize(slot + 1);
+  totals_.tenant_borrowed_tpc_ns.resize(slot + 1);
+}
+
 unsigned VirtualGpu::Impl::stream_of(TenantId tenant, QueueId queue) {
   const std::size_t slot = value_of(tenant);
-  if (slot >= stream_index_.size()) stream_index_.resize(slot + 1);
+  know_tenant(slot);
   for (const auto& [known, index] : stream_index_[slot])
     if (known == queue) return index;
 
   const auto index = static_cast<unsigned>(streams_.size());
   stream_index_[slot].emplace_back(queue, index);
-  if (slot >= group_of_tenant_.size()) group_of_tenant_.resize(slot + 1, kNobody);
   if (sharing_ == Sharing::mps) group_of_tenant_[slot] = 0;
   if (group_of_tenant_[slot] == kNobody) {
     group_of_tenant_[slot] = static_cast<unsigned>(groups_.size());
@@ -71,7 +79,6 @@ unsigned VirtualGpu::Impl::stream_of(TenantId tenant, QueueId queue) {
   streams_.back().queue = queue;
   streams_.back().group = group_of_tenant_[slot];
   event_at_.push_back(kNoEvent);
-  if (slot >= totals_.tenant_tpc_ns.size()) totals_.tenant_tpc_ns.resize(slot + 1);
   return index;
 }
 
@@ -127,6 +134,11 @@ void VirtualGpu::add_kernel(const KernelInfo& kernel, TimeCurve curve) {
   std::size_t at = hash_of(&kernel) & (table.size() - 1);
   while (table[at] != nullptr) at = (at + 1) & (table.size() - 1);
   table[at] = impl_->kernels_.back().get();
+}
+
+void VirtualGpu::set_own(TenantId tenant, const TpcSet& own) {
+  impl_->know_tenant(value_of(tenant));
+  impl_->own_[value_of(tenant)] = own;
 }
 
 Status VirtualGpu::submit(const AtomSubmission& atom) {
@@ -193,6 +205,7 @@ void VirtualGpu::reset_totals() {
   const std::size_t tenants = impl_->totals_.tenant_tpc_ns.size();
   impl_->totals_ = {};
   impl_->totals_.tenant_tpc_ns.resize(tenants);
+  impl_->totals_.tenant_borrowed_tpc_ns.resize(tenants);
 }
 
 bool VirtualGpu::idle() const {

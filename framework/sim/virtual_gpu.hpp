@@ -44,7 +44,8 @@ struct DeviceTotals {
   Nanoseconds busy{0};         // time in which anything was resident
   std::uint64_t completions = 0;
   std::uint64_t context_switches = 0;
-  std::vector<double> tenant_tpc_ns;  // by tenant slot
+  std::vector<double> tenant_tpc_ns;          // by tenant slot
+  std::vector<double> tenant_borrowed_tpc_ns;  // … of which outside set_own()
 };
 
 class VirtualGpu final : public Device {
@@ -54,6 +55,9 @@ class VirtualGpu final : public Device {
 
   // Must precede the kernel's first submission; `kernel` and its address must stay valid.
   void add_kernel(const KernelInfo& kernel, TimeCurve curve);
+
+  // Which TPCs are the tenant's own, for its share of work on others'. Default: none.
+  void set_own(TenantId tenant, const TpcSet& own);
 
   // At the time of the last advance(). Errors: invalid_argument for a launch that would hang a real GPU for ever (no TPC, or no
   // room for a cluster, in its mask), for blocks outside the grid, and for kernels never added.

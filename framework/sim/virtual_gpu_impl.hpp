@@ -93,6 +93,7 @@ struct VirtualGpu::Impl {
   // virtual_gpu.cpp
   const KernelModel* find_kernel(const KernelInfo* info) const;
   unsigned stream_of(TenantId tenant, QueueId queue);
+  void know_tenant(std::size_t slot);
   TpcSet usable(const KernelInfo& kernel, const TpcSet& tpcs, bool masked) const;
   TpcSet room_for_clusters(const KernelInfo& kernel, const TpcSet& tpcs) const;
   Status check_launch(const KernelModel* kernel, const KernelInfo* info, const TpcSet& tpcs, bool masked) const;
@@ -147,6 +148,7 @@ struct VirtualGpu::Impl {
   std::vector<std::vector<std::pair<QueueId, unsigned>>> stream_index_;  // by tenant slot
   std::vector<Group> groups_;
   std::vector<unsigned> group_of_tenant_;
+  std::vector<TpcSet> own_;                       // by tenant slot
 
   static constexpr unsigned kNobody = ~0u;
   unsigned working_ = 0;             // group; kNobody: a switch is under way or nobody has worked yet

@@ -29,7 +29,9 @@ void VirtualGpu::Impl::account(std::int64_t now) {
     Stream& stream = streams_[index];
     stream.remaining -= stream.rate * static_cast<double>(now - stream.settled_at);
     stream.settled_at = now;
-    totals_.tenant_tpc_ns[value_of(stream.tenant)] += stream.held_count * ns;
+    const std::size_t slot = value_of(stream.tenant);
+    totals_.tenant_tpc_ns[slot] += stream.held_count * ns;
+    totals_.tenant_borrowed_tpc_ns[slot] += (stream.held - own_[slot]).count() * ns;
   }
 }
 
