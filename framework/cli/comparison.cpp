@@ -230,8 +230,8 @@ std::string render_comparison(const Config& config, const std::vector<SetReport>
   std::string legend;
   if (!config.baseline.empty()) legend += fmt::format("×{0}: p99 against set {0}.  ", config.baseline);
   legend += "of solo: rate against the tenant alone on the whole GPU.\n"
-            "busy: TPC time with work on it.  covered: launches that ran where a policy put them, not the hardware.\n";
-  return text + styled(legend, Tone::faint, colour);
+            "busy: TPC time with work on it.  covered: launches that ran where a policy put them, not the hardware.";
+  return text + styled(legend, Tone::faint, colour) + "\n";
 }
 
 std::string render_notes(const std::vector<SetReport>& reports, bool colour) {

@@ -53,13 +53,30 @@ TEST_F(BadInput, AMissingTrace) {
 
 TEST_F(BadInput, ABrokenCsvRow) {
   std::string csv = testing::read_file(LITHOS_SOURCE_DIR "/configs/traces/dlrm_infer_b2048.csv");
-  const std::size_t third_line = csv.find('\n', csv.find('\n') + 1) + 1;
-  csv.replace(third_line, 2, "x,");
+  const std::string row = ",1024,1,1,128,";
+  csv.replace(csv.find(row), row.size(), ",10x4,1,1,128,");  // in line 3
   write("broken.csv", csv);
   std::string config = small_config();
   const std::string trace = LITHOS_SOURCE_DIR "/configs/traces/dlrm_infer_b2048.csv";
   config.replace(config.find(trace), trace.size(), "broken.csv");
-  expect_one_line_with(rejected(config), {"broken.csv:3"});
+  expect_one_line_with(rejected(config), {"broken.csv:3:", "grid", "10x4"});
+}
+
+TEST_F(BadInput, BrokenKernelRules) {
+  write("rules.toml", "[[kernel]]\npattern = \"(\"\nnature = \"independent\"\nreason = \"read\"\n");
+  expect_one_line_with(rejected("kernel_rules = \"rules.toml\"\n" + small_config()), {"rules.toml:2:11: ", "not a regular expression"});
+}
+
+TEST_F(BadInput, ABrokenArrivalFile) {
+  write("arrivals.txt", "100\n90\nabc\n");
+  std::string config = small_config();
+  const std::string poisson = "kind = \"poisson\", rate = \"300/s\"";
+  config.replace(config.find(poisson), poisson.size(), "kind = \"file\", path = \"arrivals.txt\"");
+  EXPECT_NE(rejected(config).find("arrivals.txt:"), std::string::npos);
+}
+
+TEST_F(BadInput, AnUnknownGpu) {
+  expect_one_line_with(rejected("gpu = \"h300\"\n" + small_config()), {"h300", "h200"});
 }
 
 TEST_F(BadInput, AnUnknownPolicy) {
