@@ -49,6 +49,25 @@ std::string fnv1a(const std::vector<char>& bytes) {
   return fmt::format("{:016x}", hash);
 }
 
+// Every part that the headers name must lie within the file: mapping what does not exist is a SIGBUS inside the loader.
+Status check_extent(const std::string& path, const std::vector<char>& bytes, const Elf64_Ehdr& header) {
+  const auto within = [&](std::uint64_t offset, std::uint64_t size) {
+    return offset <= bytes.size() && size <= bytes.size() - offset;
+  };
+  const Status damaged = invalid_argument(
+      fmt::format("{}: damaged or cut short: its headers name parts beyond its {} bytes", path, bytes.size()));
+  if (!within(header.e_phoff, std::uint64_t{header.e_phnum} * sizeof(Elf64_Phdr)) ||
+      !within(header.e_shoff, std::uint64_t{header.e_shnum} * header.e_shentsize) ||
+      header.e_phentsize != sizeof(Elf64_Phdr))
+    return damaged;
+  for (std::size_t i = 0; i < header.e_phnum; ++i) {
+    Elf64_Phdr segment;
+    std::memcpy(&segment, bytes.data() + header.e_phoff + i * sizeof segment, sizeof segment);
+    if (!within(segment.p_offset, segment.p_filesz)) return damaged;
+  }
+  return {};
+}
+
 Status check_elf(const std::string& path, const std::vector<char>& bytes) {
   if (bytes.size() < sizeof(Elf64_Ehdr) || std::memcmp(bytes.data(), ELFMAG, SELFMAG) != 0)
     return invalid_argument(path + ": not an ELF shared object");
@@ -60,7 +79,7 @@ Status check_elf(const std::string& path, const std::vector<char>& bytes) {
                                     kMachine));
   if (header.e_type != ET_DYN)
     return invalid_argument(fmt::format("{}: ELF type {}, expected a shared object ({})", path, header.e_type, ET_DYN));
-  return {};
+  return check_extent(path, bytes, header);
 }
 
 Result<std::vector<char>> read_library(const std::string& path) {
