@@ -51,6 +51,11 @@ class CoResidency {
 
   // What the newest record of a tenant says of its state. True if rights became free.
   bool heard(std::uint32_t slot, std::uint64_t generation, const TpcSet& spinning, Nanoseconds now);
+  // A record that newer ones have overtaken: a sign of life, and perhaps the only word of a launch.
+  void heard_late(std::uint32_t slot, const TpcSet& spinning, Nanoseconds now) {
+    parties_[slot].spinning |= spinning;
+    parties_[slot].heard_at = now;
+  }
   // Takes silence for an answer. True if rights became free.
   bool settle_quiet(Nanoseconds now);
   Nanoseconds next_quiet() const { return next_quiet_; }

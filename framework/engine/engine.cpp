@@ -14,6 +14,10 @@ constexpr int kAgePredictions = 20;              // … and so many times their 
 
 std::uint32_t highest_clock(const GpuShape& gpu) { return gpu.clocks_mhz.empty() ? 0 : gpu.clocks_mhz.front(); }
 
+bool flies(const Tenant& tenant) {
+  return std::any_of(tenant.queues.begin(), tenant.queues.end(), [](const QueueBook& queue) { return !queue.flying.empty(); });
+}
+
 }  // namespace
 
 Engine::Impl::Impl(const GpuShape& shape, const EngineConfig& engine_config, PolicySet& policy_set, EnginePort& port)
@@ -52,7 +56,7 @@ Result<TenantId> Engine::join(const TenantSpec& spec, Nanoseconds now) {
   tenant.spec = spec;
   tenant.own = e.ledger.claim(slot, spec.quota_tpcs);
   ++e.epoch;
-  tenant.idle_since = tenant.pressure_since = now;
+  tenant.idle_since = tenant.pressure_since = tenant.heard_at = now;
   tenant.activity.at = now;
   e.activity.mark(tenant.activity, now);
   e.co_residency.add(slot, tenant.own, now);
@@ -78,8 +82,7 @@ void Engine::leave(TenantId id, Nanoseconds now) {
 // A tenant's TPCs become others' only when nothing of it runs there any more.
 void Engine::Impl::release_if_drained(Tenant& tenant, Nanoseconds now) {
   if (tenant.state != Tenant::State::leaving) return;
-  for (const QueueBook& queue : tenant.queues)
-    if (!queue.flying.empty()) return;
+  if (flies(tenant)) return;
   const std::uint32_t slot = slot_of(tenant);
   const CoResidency::Party& party = co_residency.party(slot);
   if (!party.spinning.empty() && now - party.heard_at < kAgeLeast) return;
@@ -166,6 +169,10 @@ void Engine::Impl::age(Nanoseconds now) {
         head_changed(tenant, queue, before, now);
         ++counters.lost_completions;
       }
+    }
+    if (now - tenant.heard_at >= kAgeLeast && tenant.pressure != Pressure::idle && !flies(tenant)) {
+      nothing_in_flight(tenant, now);  // the record that said so was lost
+      set_pressure(tenant, Pressure::idle, now);
     }
     release_if_drained(tenant, now);
   }

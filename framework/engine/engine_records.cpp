@@ -35,7 +35,10 @@ void Engine::on_record(const Record& record, Nanoseconds now) {
     if (record.sequence != 0)
       rights_freed = e.co_residency.heard(slot, record.lease_generation, record.spinning & e.map.all(), now);
     if (record.kind == RecordKind::pressure && record.pressure == Pressure::idle) e.nothing_in_flight(*tenant, now);
+  } else {
+    e.co_residency.heard_late(slot, record.spinning & e.map.all(), now);
   }
+  tenant->heard_at = now;
   e.take(*tenant, record, now);
   if (rights_freed) e.rebalance_rights(now);
   if (now >= e.decide_due) e.decide(e.pending_why, now);

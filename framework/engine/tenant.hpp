@@ -65,6 +65,7 @@ struct Tenant {
   Nanoseconds pressure_since{0}, active_since = kNever, idle_since{0};
   Nanoseconds starved_since = kNever;
   std::uint64_t completed_launches = 0;
+  Nanoseconds heard_at{0};  // last record that was accepted
   Nanoseconds left_at{0};
 
   // The lease in force.
