@@ -12,6 +12,18 @@ void append(std::vector<Diagnostic>& to, std::vector<Diagnostic> from) {
   for (Diagnostic& diagnostic : from) to.push_back(std::move(diagnostic));
 }
 
+bool same_shape(const KernelShape& a, const KernelShape& b) {
+  return a.grid == b.grid && a.block == b.block && a.cluster == b.cluster && a.registers_per_thread == b.registers_per_thread &&
+         a.shared_bytes == b.shared_bytes && a.launch_special == b.launch_special && a.name == b.name;
+}
+
+// The same operator comes many times in a trace; asking the kernel rules once for each is enough.
+KernelInfo kernel_info(const Trace& trace, std::size_t index, const std::vector<KernelInfo>& known, const SimInputs& inputs) {
+  for (std::size_t i = 0; i < index; ++i)
+    if (same_shape(trace.kernels[i].shape, trace.kernels[index].shape)) return known[i];
+  return make_kernel_info(trace.kernels[index].shape, inputs.gpu, inputs.gpu.tpcs, inputs.rules);
+}
+
 std::shared_ptr<const TenantProgram> load_program(const TenantConfig& tenant, const SimInputs& inputs,
                                                   std::vector<Diagnostic>& diagnostics) {
   ParsedTrace parsed = parse_trace_file(tenant.trace);
@@ -27,9 +39,9 @@ std::shared_ptr<const TenantProgram> load_program(const TenantConfig& tenant, co
   const double gap_us = typical_gap_us(*parsed.trace);
   program->kernels.reserve(parsed.trace->kernels.size());
   std::vector<const KernelInfo*> nodes;
-  for (const TraceKernel& kernel : parsed.trace->kernels) {
-    program->kernels.push_back(make_kernel_info(kernel.shape, inputs.gpu, inputs.gpu.tpcs, inputs.rules));
-    program->curves.push_back(make_time_curve(kernel, program->kernels.back(), inputs.gpu, gap_us));
+  for (std::size_t i = 0; i < parsed.trace->kernels.size(); ++i) {
+    program->kernels.push_back(kernel_info(*parsed.trace, i, program->kernels, inputs));
+    program->curves.push_back(make_time_curve(parsed.trace->kernels[i], program->kernels.back(), inputs.gpu, gap_us));
     nodes.push_back(&program->kernels.back());
   }
   program->graph = make_graph_info(tenant.name, std::move(nodes));

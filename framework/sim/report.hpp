@@ -60,7 +60,7 @@ struct TenantReport {
   double slo_attainment = 1;         // share of completed requests within the SLO
 
   std::array<std::uint64_t, kCoverageKinds> launches{};  // by Coverage
-  std::uint64_t atoms = 0;           // submissions to the device, kernels of graphs counted one by one
+  std::uint64_t atoms = 0;           // submissions to the device; a graph is one
   std::uint64_t mispredicted = 0;
   double tpc_share = 0;              // of all TPCs times time
   double work_on_borrowed_share = 0; // share of its TPC time on TPCs that it does not own
@@ -86,7 +86,7 @@ struct SetReport {
   std::vector<PolicyMetricValue> metrics;
   std::uint64_t records_lost = 0;      // by the transport
   std::uint64_t events = 0;            // steps of the simulation
-  std::uint64_t atoms = 0;             // of all tenants, warm-up included
+  std::uint64_t atoms = 0;             // kernels and atoms that the device ran, those of graphs one by one; warm-up included
   std::vector<std::string> warnings;   // one sentence each
 };
 

@@ -67,6 +67,7 @@ Status Run::start() {
   }
   if (tenants_.empty()) return invalid_argument("set \"" + set_.name + "\": no tenant takes part");
   next_sample_ = kPowerSampleEvery;
+  engine_called();
   return {};
 }
 
@@ -113,7 +114,7 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
 }
 
 Nanoseconds Run::next_event() const {
-  Nanoseconds next = std::min({gpu_.next_event(), engine_->next_timer(), next_sample_});
+  Nanoseconds next = std::min({gpu_.next_event(), engine_next_, next_sample_});
   for (const auto& tenant : tenants_) next = std::min(next, tenant->next());
   return next;
 }
@@ -134,7 +135,10 @@ Status Run::run(const std::function<void(double)>& progress) {
       if (tenant->next() > now_) continue;
       if (Status status = step_tenant(*tenant, now_); !status.ok()) return status;
     }
-    if (engine_->next_timer() <= now_) engine_->on_timer(now_);
+    if (engine_next_ <= now_) {
+      engine_->on_timer(now_);
+      engine_called();
+    }
     if (next_sample_ <= now_) sample_clock(now_);
     if (const std::uint32_t mhz = transport_.take_clock_request(); mhz != 0) gpu_.request_clock(mhz);
     if (now_ < next_progress) continue;
@@ -173,7 +177,9 @@ Status Run::step_tenant(Tenant& tenant, Nanoseconds now) {
   while (tenant.channel->take_pressure()) pressure_changed = true;
   if (pressure_changed) wake_borrowers(tenant, now);
   Record record;
-  while (tenant.channel->take_record(record)) engine_->on_record(record, now);
+  bool heard = false;
+  for (; tenant.channel->take_record(record); heard = true) engine_->on_record(record, now);
+  if (heard) engine_called();
   refresh_poke(tenant, now);
   return {};
 }
@@ -197,6 +203,7 @@ void Run::sample_clock(Nanoseconds now) {
   const double watts = (energy_j - sampled_energy_j_) / to_seconds(kPowerSampleEvery);
   sampled_energy_j_ = energy_j;
   engine_->on_clock(gpu_.clock_mhz(), watts, now);
+  engine_called();
   next_sample_ = now + kPowerSampleEvery;
 }
 

@@ -44,6 +44,7 @@ class Run final : private CompletionSink {
   void wake_borrowers(const Tenant& lender, Nanoseconds now);
   void refresh_poke(Tenant& tenant, Nanoseconds now);
   Nanoseconds next_event() const;
+  void engine_called() { engine_next_ = engine_->next_timer(); }
   void sample_clock(Nanoseconds now);
   void start_measuring(Nanoseconds now);
   bool enough_requests() const;
@@ -62,6 +63,7 @@ class Run final : private CompletionSink {
   VirtualGpu gpu_;
   Transport transport_;
   std::unique_ptr<Engine> engine_;
+  Nanoseconds engine_next_ = kNever;  // the engine's next timer; changes only when the engine is called
   std::vector<std::unique_ptr<Tenant>> tenants_;
   Nanoseconds now_{0};
   Nanoseconds measuring_since_{0};
