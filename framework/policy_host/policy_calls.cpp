@@ -22,14 +22,24 @@ lithos_lease& lease_at(lithos_sched_answer& answer, std::uint32_t index) {
   return *reinterpret_cast<lithos_lease*>(bytes);
 }
 
-lithos_lease preset_lease(const lithos_sched_view& view, std::uint32_t index) {
+// Every decision presets a lease for each tenant, so field by field and in place: "lease = {}" becomes a slow string
+// instruction. The assert catches a field that is added and forgotten here.
+void preset_lease(const lithos_sched_view& view, std::uint32_t index, lithos_lease& lease) {
+  static_assert(sizeof(lithos_lease) == 152);
   const lithos_tenant_view& tenant = tenant_at(view, index);
-  lithos_tpc_set usable = tenant.own;
-  if (tenant.quota_tpcs == 0)
-    for (unsigned w = 0; w < LITHOS_TPC_WORDS; ++w) usable.words[w] |= view.unowned.words[w];
-  lithos_lease lease{};
+  const std::uint64_t shared = tenant.quota_tpcs == 0 ? ~std::uint64_t{0} : 0;
+  lithos_tpc_set usable;
+  for (unsigned w = 0; w < LITHOS_TPC_WORDS; ++w)
+    usable.words[w] = tenant.own.words[w] | (view.unowned.words[w] & shared);
   for (lithos_tpc_set& level : lease.usable) level = usable;
-  return lease;
+  lease.idle_grace_ns = 0;
+  lease.outstanding_limit_ns = 0;
+  lease.uncuttable_limit_ns = 0;
+  lease.atom_ns = 0;
+  lease.expires_after_ns = 0;
+  lease.launches_per_s = 0;
+  lease.max_tpcs = 0;
+  lease.flags = 0;
 }
 
 [[gnu::noinline, gnu::cold]] void count_failure(PolicySetState& state, PolicyKind kind, lithos_status status) {
@@ -100,36 +110,43 @@ inline void tell(PolicySetState& state, PolicyKind kind, PolicyInstance& instanc
 
 // ---- scheduler -----------------------------------------------------------------------------------------------------
 
-bool drop_unknown_tpcs(lithos_lease& lease, const lithos_tpc_set& all) {
+std::uint64_t unknown_tpcs(const lithos_lease& lease, const lithos_tpc_set& all) {
   std::uint64_t unknown = 0;
-  for (lithos_tpc_set& level : lease.usable) {
-    for (unsigned w = 0; w < LITHOS_TPC_WORDS; ++w) {
-      unknown |= level.words[w] & ~all.words[w];
-      level.words[w] &= all.words[w];
-    }
-  }
-  return unknown != 0;
+  for (unsigned w = 0; w < LITHOS_TPC_WORDS; ++w)
+    for (const lithos_tpc_set& level : lease.usable) unknown |= level.words[w] & ~all.words[w];
+  return unknown;
 }
 
-void check_lease(PolicySetState& state, const lithos_sched_view& view, std::uint32_t index, lithos_lease& lease) {
+// Written so that NaN is no rate.
+bool is_rate(double per_s) { return per_s >= 0 && per_s <= std::numeric_limits<double>::max(); }
+
+[[gnu::noinline, gnu::cold]] void repair_lease(PolicySetState& state, const lithos_sched_view& view,
+                                               std::uint32_t index, lithos_lease& lease) {
   constexpr PolicyKind kKind = PolicyKind::scheduler;
-  // Written so that NaN fails.
-  if (!(lease.launches_per_s >= 0 && lease.launches_per_s <= std::numeric_limits<double>::max())) [[unlikely]] {
+  if (!is_rate(lease.launches_per_s)) {
     count_fault(state, kKind, FaultReason::bad_rate, "a lease's launches_per_s is not a rate");
-    lease = preset_lease(view, index);
+    preset_lease(view, index, lease);
     return;
   }
-  if (lease.atom_ns > kAbsurdNs) [[unlikely]] {
+  if (lease.atom_ns > kAbsurdNs) {
     count_fault(state, kKind, FaultReason::absurd_time, "a lease's atom_ns is longer than a day");
-    lease = preset_lease(view, index);
+    preset_lease(view, index, lease);
     return;
   }
-  if ((lease.flags & ~kLeaseFlagsKnown) != 0) [[unlikely]] {
+  if ((lease.flags & ~kLeaseFlagsKnown) != 0) {
     count_fault(state, kKind, FaultReason::unknown_flags, "a lease has flags this host does not know");
     lease.flags &= kLeaseFlagsKnown;
   }
-  if (drop_unknown_tpcs(lease, state.gpu.all)) [[unlikely]]
+  if (unknown_tpcs(lease, state.gpu.all) != 0) {
     count_fault(state, kKind, FaultReason::unknown_tpcs, "a lease names TPCs that the device does not have");
+    for (lithos_tpc_set& level : lease.usable)
+      for (unsigned w = 0; w < LITHOS_TPC_WORDS; ++w) level.words[w] &= state.gpu.all.words[w];
+  }
+}
+
+bool is_sound(const lithos_lease& lease, const lithos_tpc_set& all) {
+  return is_rate(lease.launches_per_s) && lease.atom_ns <= kAbsurdNs && (lease.flags & ~kLeaseFlagsKnown) == 0 &&
+         unknown_tpcs(lease, all) == 0;
 }
 
 // ---- dvfs ----------------------------------------------------------------------------------------------------------
@@ -146,7 +163,7 @@ std::uint32_t nearest_clock(const std::vector<std::uint32_t>& clocks, std::uint3
 }  // namespace
 
 void preset_leases(const lithos_sched_view& view, lithos_sched_answer& answer) {
-  for (std::uint32_t i = 0; i < view.tenants; ++i) lease_at(answer, i) = preset_lease(view, i);
+  for (std::uint32_t i = 0; i < view.tenants; ++i) preset_lease(view, i, lease_at(answer, i));
   answer.next_decision_ns = 0;
 }
 
@@ -162,7 +179,10 @@ AnsweredBy PolicySet::decide(const lithos_sched_view& view, lithos_sched_answer&
     preset_leases(view, answer);  // which is what the built-in scheduler decides
     return AnsweredBy::fallback;
   }
-  for (std::uint32_t i = 0; i < view.tenants; ++i) check_lease(state, view, i, lease_at(answer, i));
+  for (std::uint32_t i = 0; i < view.tenants; ++i) {
+    lithos_lease& lease = lease_at(answer, i);
+    if (!is_sound(lease, state.gpu.all)) [[unlikely]] repair_lease(state, view, i, lease);
+  }
   answer.next_decision_ns = own.next_decision_ns;
   if (own.next_decision_ns != 0 && own.next_decision_ns <= view.now_ns) [[unlikely]] {
     count_fault(state, PolicyKind::scheduler, FaultReason::past_time, "the next decision is not in the future");

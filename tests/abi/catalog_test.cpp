@@ -47,7 +47,8 @@ TEST(CatalogTest, SuggestsForUnknownNamesAndNamesTheWrongKind) {
               HasSubstr("no scheduler policy is called \"plane_c\"; did you mean \"plain_c\"?"));
   EXPECT_THAT(find_error(catalog, PolicyKind::scheduler, "org.lithos.test.plain_d"),
               HasSubstr("did you mean \"org.lithos.test.plain_c\"?"));
-  EXPECT_EQ(find_error(catalog, PolicyKind::dvfs, "plain_c"), "policy org.lithos.test.plain_c is a scheduler, expected a dvfs");
+  EXPECT_EQ(find_error(catalog, PolicyKind::dvfs, "plain_c"),
+            "policy org.lithos.test.plain_c is a scheduler, expected a dvfs");
 }
 
 TEST(CatalogTest, AmbiguousShortNamesNeedTheWholeId) {
@@ -60,7 +61,8 @@ TEST(CatalogTest, BrokenLibrariesStopNobodyAndAreTold) {
   PolicyCatalog catalog({BROKEN, MODULES});
   EXPECT_EQ(find_error(catalog, PolicyKind::scheduler, "plain_c"), "found org.lithos.test.plain_c");
   EXPECT_GE(catalog.problems().size(), 9u);
-  EXPECT_THAT(find_error(catalog, PolicyKind::scheduler, "xyzzy"), HasSubstr("abi_other_major.so: built for policy ABI 2"));
+  EXPECT_THAT(find_error(catalog, PolicyKind::scheduler, "xyzzy"),
+              HasSubstr("abi_other_major.so: built for policy ABI 2"));
 }
 
 TEST(CatalogTest, ExplicitPaths) {
@@ -165,8 +167,8 @@ TEST(LoadedSetTest, MistakesInParametersAreAllReportedWithPlaces) {
   EXPECT_EQ(made.set, nullptr);
   ASSERT_EQ(made.diagnostics.size(), 3u);
   EXPECT_EQ(to_string(made.diagnostics[0]),
-            "t.toml:4:9: scheduler.params.fault = \"thows\": expected one of \"none\", \"throws\", \"error\", \"garbage\"; "
-            "did you mean \"throws\"?");
+            "t.toml:4:9: scheduler.params.fault = \"thows\": "
+            "expected one of \"none\", \"throws\", \"error\", \"garbage\"; did you mean \"throws\"?");
   EXPECT_EQ(to_string(made.diagnostics[1]), "t.toml:5:9: scheduler.params.note = true: expected text");
   EXPECT_THAT(to_string(made.diagnostics[2]), HasSubstr("t.toml:9:1: right_sizer: no right_sizer policy"));
 }

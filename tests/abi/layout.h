@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sizes and offsets of policy ABI 1.0 and service ABI 1.0 on 64-bit machines, as rows for both languages. A change here is a
- * break of the ABI, except that a struct may grow at its end with a new minor version. */
+ * Sizes and offsets of policy ABI 1.0 and service ABI 1.0 on 64-bit machines, as rows for both languages. A change here
+ * is a break of the ABI, except that a struct may grow at its end with a new minor version. */
 #ifndef LITHOS_TESTS_ABI_LAYOUT_H
 #define LITHOS_TESTS_ABI_LAYOUT_H
 

@@ -6,7 +6,8 @@
 
 #include <type_traits>
 
-#define SIZE_IN_CXX(type, bytes) static_assert(sizeof(type) == (bytes)); static_assert(std::is_trivially_copyable_v<type>);
+#define SIZE_IN_CXX(type, bytes) \
+  static_assert(sizeof(type) == (bytes) && std::is_trivially_copyable_v<type> && std::is_standard_layout_v<type>);
 #define OFFSET_IN_CXX(type, member, bytes) static_assert(offsetof(type, member) == (bytes));
 LITHOS_LAYOUT(SIZE_IN_CXX, OFFSET_IN_CXX)
 

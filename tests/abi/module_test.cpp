@@ -127,7 +127,7 @@ TEST(ModuleTest, FilesThatAreNoLibraries) {
   EXPECT_EQ(load_error("/tmp"), "not a regular file");
   ASSERT_EQ(::mkfifo(scratch.file("fifo.so").c_str(), 0600), 0);
   EXPECT_EQ(load_error(scratch.file("fifo.so")), "not a regular file");
-  std::ofstream(scratch.file("text.so")) << "#!/bin/sh\necho I am a script, and long enough to hold an ELF header ……………\n";
+  std::ofstream(scratch.file("text.so")) << "#!/bin/sh\necho I am a script, long enough to hold an ELF header\n";
   EXPECT_EQ(load_error(scratch.file("text.so")), "not an ELF shared object");
   std::ofstream(scratch.file("empty.so")).flush();
   EXPECT_EQ(load_error(scratch.file("empty.so")), "not an ELF shared object");

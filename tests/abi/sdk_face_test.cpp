@@ -295,7 +295,8 @@ TEST(TpcSet, MixesWithTheCStruct) {
 
 TEST(TpcSet, VisitsMembersInOrder) {
   std::vector<unsigned> seen;
-  (lithos::TpcSet::of(200) | lithos::TpcSet::of(3) | lithos::TpcSet::of(64)).for_each([&](unsigned tpc) { seen.push_back(tpc); });
+  const lithos::TpcSet set = lithos::TpcSet::of(200) | lithos::TpcSet::of(3) | lithos::TpcSet::of(64);
+  set.for_each([&](unsigned tpc) { seen.push_back(tpc); });
   EXPECT_EQ(seen, (std::vector<unsigned>{3, 64, 200}));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One library with a policy of each kind, through the C++ face. The scheduler misbehaves as its parameter says; the code
-// uses what tends to pin a library in memory (inline statics, std::make_shared, std::regex), so that unloading is really tested.
+// One library with a policy of each kind, through the C++ face. The scheduler misbehaves as its parameter says; the
+// code uses what tends to pin a library in memory (std::make_shared, std::regex), so that unloading is really tested.
 #include <limits>
 #include <memory>
 #include <regex>

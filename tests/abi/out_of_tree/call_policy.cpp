@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loads a scheduler and a power plugin that were built outside the tree, calls each once, and checks what came back. Exit code 0: all is well.
+// Loads a scheduler and a power plugin that were built outside the tree, calls each once, and checks what came back.
+// Exit code 0: all is well.
 #include <cstdio>
 
 #include "policy_host/catalog.hpp"

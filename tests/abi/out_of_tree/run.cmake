@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The life of an author's policy, from an empty folder: install the SDK, find it, build, load, call. Nothing but the installed SDK
-# is visible to the build.
+# The life of an author's policy, from an empty folder: install the SDK, find it, build, load, call. Nothing but the
+# installed SDK is visible to the build.
 file(REMOVE_RECURSE ${SCRATCH}/prefix ${SCRATCH}/build)
 
 function(run)

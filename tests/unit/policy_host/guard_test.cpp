@@ -302,7 +302,9 @@ TEST_F(LateTest, BeyondTheHardLimitTheFallbackDecides) {
 }
 
 TEST_F(LateTest, HoldsForEveryKind) {
-  script.predict = [this](const lithos_predict_query*, lithos_prediction*) { return now += Nanoseconds{2000}, LITHOS_OK; };
+  script.predict = [this](const lithos_predict_query*, lithos_prediction*) {
+    return now += Nanoseconds{2000}, LITHOS_OK;
+  };
   script.choose = [this](const lithos_size_query*, lithos_size*) { return now += Nanoseconds{2000}, LITHOS_OK; };
   script.plan = [this](const lithos_power_sample*, lithos_clock_request* out) {
     out->clock_mhz = 1000;
@@ -323,7 +325,9 @@ TEST_F(LateTest, HoldsForEveryKind) {
 }
 
 TEST_F(LateTest, WithoutAClockNothingIsLate) {
-  script.decide = [this](const lithos_sched_view*, lithos_sched_answer*) { return now += Nanoseconds{1'000'000'000}, LITHOS_OK; };
+  script.decide = [this](const lithos_sched_view*, lithos_sched_answer*) {
+    return now += Nanoseconds{1'000'000'000}, LITHOS_OK;
+  };
   set = make_set(all_tables());
   EXPECT_EQ(set->decide(view.view, view.answer), AnsweredBy::policy);
   EXPECT_EQ(set->faults().total(), 0u);

@@ -100,7 +100,8 @@ TEST(Params, ANumberWithoutUnitIsShownHowToWriteIt) {
 
 TEST(Params, UnknownKeysGetASuggestion) {
   ResolvedParams params;
-  const auto wrong = resolve_params({{"slise", {std::string("1ms"), {}}}}, kParams.data(), 2, "scheduler.params", params);
+  const std::map<std::string, RawValue> near{{"slise", {std::string("1ms"), {}}}};
+  const auto wrong = resolve_params(near, kParams.data(), 2, "scheduler.params", params);
   ASSERT_EQ(wrong.size(), 1u);
   EXPECT_EQ(wrong[0].message, "scheduler.params.slise: unknown parameter; did you mean \"slice\"?");
 
