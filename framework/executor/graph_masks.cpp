@@ -20,7 +20,9 @@ bool GraphMasks::bake(const GraphInfo& graph, const UsableTpcs& usable, const Le
       for (TpcPool& pool : pools) pool.tpcs &= lease.co_resident;
     }
     const std::uint32_t wanted = starving ? node->min_tpcs : wanted_(*node);
-    const unsigned want = std::min(wanted == 0 ? map_.tpcs() : wanted, node->useful_tpcs);
+    // A mask narrower than what the tenant owns costs it freedom: the hardware places blocks where there is room at each replay, which
+    // with lent TPCs is not known at the first launch. So only a right-sizer's wish narrows it, not the number of blocks.
+    const unsigned want = wanted == 0 || wanted >= node->useful_tpcs ? map_.tpcs() : wanted;
     TpcSet mask;
     for (unsigned n_pools = 2; mask.empty() && n_pools <= (starving ? 4u : 2u); ++n_pools)
       mask = map_.choose(*node, pools, n_pools, want);
