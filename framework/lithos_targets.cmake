@@ -6,10 +6,11 @@
 #         framework folder as include root (#include "engine/ledger.hpp") and the project's warnings.
 #   lithos_add_test(NAME engine_ledger_test SOURCES ledger_test.cpp … DEPS engine [LABELS slow] [ARGS --seed=1]
 #                   [TIMEOUT seconds] [WHOLE])
-#       → a GoogleTest program; each TEST is one CTest entry, or with WHOLE the program is. Its labels are the folder below
-#         tests/ (unit, abi, e2e, …) and LABELS. LITHOS_SOURCE_DIR and LITHOS_BINARY_DIR are string macros in it.
+#       → a GoogleTest program; each TEST is one CTest entry, or with WHOLE the program is. Its labels are the folder
+#         below tests/ (unit, abi, e2e, …) and LABELS. LITHOS_SOURCE_DIR and LITHOS_BINARY_DIR are string macros in it.
 #   lithos_add_benchmark(NAME sim_bench SOURCES sim_bench.cpp … DEPS sim)
-#       → a Google Benchmark program; CTest runs it for a moment (label bench), people run build/…/tests/bin/<name> for the figures.
+#       → a Google Benchmark program; CTest runs it for a moment (label bench), people run build/…/tests/bin/<name> for
+#         the figures.
 #
 # DEPS are names given to lithos_add_library without the prefix (base, config, …), or any other target.
 

@@ -16,15 +16,18 @@ constexpr const char* kSimExamples =
     "  lithos sim --config configs/demo.toml\n"
     "  lithos sim --config configs/demo.toml --set alone --set lithos --duration 60s --json result.json\n"
     "\n"
-    "Tenants, traces, arrivals and policies come from the TOML file (docs/reference/toml.md). Every set of policies sees the\n"
+    "Tenants, traces, arrivals and policies come from the TOML file (docs/reference/toml.md). Every set of policies "
+    "sees the\n"
     "same arrivals; the same seed gives the same result, byte for byte.";
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 configuration invalid or input not found (nothing was started).";
 
 void add_policy_path(CLI::App& app, std::vector<std::string>& into) {
-  app.add_option("--policy-path", into, "Folder to search for policies first (repeatable)")->type_name("DIR")->take_all()->check(
-      CLI::ExistingDirectory);
+  app.add_option("--policy-path", into, "Folder to search for policies first (repeatable)")
+      ->type_name("DIR")
+      ->take_all()
+      ->check(CLI::ExistingDirectory);
 }
 
 void add_sim(CLI::App& app, SimArguments& arguments) {
@@ -52,7 +55,9 @@ void add_sim(CLI::App& app, SimArguments& arguments) {
 void add_config_check(CLI::App& app, ConfigCheckArguments& arguments) {
   app.add_option("files", arguments.files, "Configurations")->type_name("FILE")->required();
   add_policy_path(app, arguments.policy_path);
-  app.footer("Reports every mistake at once with file:line:column: TOML, names, units, traces, policies and their parameters.");
+  app.footer(
+      "Reports every mistake at once with file:line:column: TOML, names, units, traces, policies and their "
+      "parameters.");
 }
 
 // "unknown command "simm"; did you mean "sim"?"
@@ -65,7 +70,9 @@ std::string unknown_command_hint(int argc, const char* const* argv) {
 }  // namespace
 
 CommandLine parse_command_line(int argc, const char* const* argv) {
-  CLI::App app("LithOS: an operating-system layer for GPUs. Policies decide and cannot act; plugins act and cannot decide.", "lithos");
+  CLI::App app(
+      "LithOS: an operating-system layer for GPUs. Policies decide and cannot act; plugins act and cannot decide.",
+      "lithos");
   app.set_version_flag("--version", "lithos " LITHOS_VERSION, "Show the version");
   app.require_subcommand(1);
   app.footer(std::string("Start with: lithos sim --config configs/demo.toml\n") + kExitCodes);

@@ -15,13 +15,13 @@ namespace lithos {
 // lithos sim
 struct SimArguments {
   std::string config;
-  std::string json;                    // file to write; "-": stdout, in place of the table; empty: none
-  std::vector<std::string> sets;       // only these; empty: all
+  std::string json;               // file to write; "-": stdout, in place of the table; empty: none
+  std::vector<std::string> sets;  // only these; empty: all
   std::vector<std::string> policy_path;
   std::optional<std::uint64_t> seed;
   std::optional<Nanoseconds> duration;
-  unsigned jobs = 0;                   // runs at once; 0: one per processor
-  bool quiet = false;                  // no progress, no notes
+  unsigned jobs = 0;   // runs at once; 0: one per processor
+  bool quiet = false;  // no progress, no notes
 };
 
 // lithos config check

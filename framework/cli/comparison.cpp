@@ -18,7 +18,8 @@ using Align = TextTable::Align;
 double to_ms(Nanoseconds t) { return to_seconds(t) * 1e3; }
 
 const TenantReport* find_tenant(const SetReport& report, const std::string& name) {
-  const auto found = std::find_if(report.tenants.begin(), report.tenants.end(), [&](const TenantReport& t) { return t.name == name; });
+  const auto found =
+      std::find_if(report.tenants.begin(), report.tenants.end(), [&](const TenantReport& t) { return t.name == name; });
   return found == report.tenants.end() ? nullptr : &*found;
 }
 
@@ -37,7 +38,9 @@ Cell ratio_cell(const TenantReport& tenant, const SetReport* baseline) {
 Cell slo_cell(const TenantReport& tenant) {
   constexpr double kGood = 0.99, kFair = 0.9;
   if (tenant.slo.count() == 0) return {"–", Tone::faint};
-  const Tone tone = tenant.slo_attainment >= kGood ? Tone::good : tenant.slo_attainment >= kFair ? Tone::fair : Tone::bad;
+  const Tone tone = tenant.slo_attainment >= kGood   ? Tone::good
+                    : tenant.slo_attainment >= kFair ? Tone::fair
+                                                     : Tone::bad;
   return {short_percent(tenant.slo_attainment), tone};
 }
 
@@ -136,7 +139,8 @@ TextTable one_row_per_tenant(const Config& config, const std::vector<SetReport>&
   table.add_column("tenant", "", Align::left);
   for (const std::string& title : {std::string("p50"), std::string("p99"), ratio_title(config), std::string("max")})
     table.add_column(title, "latency in ms");
-  for (const char* title : {"SLO met", "done/s", "of solo", "TPCs", "atoms", "covered"}) table.add_column(title, "tenant");
+  for (const char* title : {"SLO met", "done/s", "of solo", "TPCs", "atoms", "covered"})
+    table.add_column(title, "tenant");
   for (const char* title : {"busy", "energy J"}) table.add_column(title, "GPU");
 
   const SetReport* baseline = find_set(reports, config.baseline);
@@ -217,8 +221,8 @@ std::string short_percent(double share) {
 std::string render_comparison(const Config& config, const std::vector<SetReport>& reports, bool colour) {
   std::string text = styled("lithos sim", Tone::strong, colour);
   if (!reports.empty())
-    text += fmt::format("  {}  ·  {}  ·  {:g} s measured, seed {}", config.file, config.gpu, reports.front().simulated_s,
-                        reports.front().seed);
+    text += fmt::format("  {}  ·  {}  ·  {:g} s measured, seed {}", config.file, config.gpu,
+                        reports.front().simulated_s, reports.front().seed);
   text += "\n";
   for (const TenantConfig& tenant : config.tenants) text += "  " + describe_tenant(tenant) + "\n";
   text += "\n";
@@ -229,8 +233,9 @@ std::string render_comparison(const Config& config, const std::vector<SetReport>
 
   std::string legend;
   if (!config.baseline.empty()) legend += fmt::format("×{0}: p99 against set {0}.  ", config.baseline);
-  legend += "of solo: rate against the tenant alone on the whole GPU.\n"
-            "busy: TPC time with work on it.  covered: launches that ran where a policy put them, not the hardware.";
+  legend +=
+      "of solo: rate against the tenant alone on the whole GPU.\n"
+      "busy: TPC time with work on it.  covered: launches that ran where a policy put them, not the hardware.";
   return text + styled(legend, Tone::faint, colour) + "\n";
 }
 

@@ -14,7 +14,8 @@ ExitCode run_config_check(const ConfigCheckArguments& arguments, Console& consol
   for (const std::string& path : arguments.files) {
     const LoadedConfig loaded = load_config(path, arguments.policy_path);
     if (loaded.diagnostics.empty()) {
-      console.out << fmt::format("{}: ok: {} tenants, {} sets\n", path, loaded.config.tenants.size(), loaded.config.sets.size());
+      console.out << fmt::format("{}: ok: {} tenants, {} sets\n", path, loaded.config.tenants.size(),
+                                 loaded.config.sets.size());
       continue;
     }
     all_good = false;

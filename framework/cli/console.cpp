@@ -13,7 +13,8 @@ Console process_console() {
   const char* no_colour = std::getenv("NO_COLOR");
   const char* terminal = std::getenv("TERM");
   const bool dumb = terminal && std::string_view(terminal) == "dumb";
-  return {std::cout, std::cerr, isatty(STDOUT_FILENO) == 1 && !dumb && !(no_colour && *no_colour), isatty(STDERR_FILENO) == 1 && !dumb};
+  return {std::cout, std::cerr, isatty(STDOUT_FILENO) == 1 && !dumb && !(no_colour && *no_colour),
+          isatty(STDERR_FILENO) == 1 && !dumb};
 }
 
 std::string styled(std::string_view text, Tone tone, bool colour) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where a command writes: data to `out`, everything else to `err`. Colour and progress only for a person at a terminal, and no colour
-// where NO_COLOR says so (no-color.org). Tests hand in string streams.
+// Where a command writes: data to `out`, everything else to `err`. Colour and progress only for a person at a
+// terminal, and no colour where NO_COLOR says so (no-color.org). Tests hand in string streams.
 #pragma once
 
 #include <ostream>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a configuration leaves to the installation, found from the program's own place: <prefix>/bin/lithos goes with
-// <prefix>/lib/lithos/policies (PolicyCatalog::default_folders) and <prefix>/share/lithos/kernels.toml. A build folder is laid out
-// the same way.
+// <prefix>/lib/lithos/policies (PolicyCatalog::default_folders) and <prefix>/share/lithos/kernels.toml. A build
+// folder is laid out the same way.
 #pragma once
 
 #include <string>

@@ -37,7 +37,8 @@ LoadedConfig load_config(const std::string& path, const std::vector<std::string>
   loaded.catalog = std::make_unique<PolicyCatalog>(policy_folders(loaded.config, policy_path));
   loaded.diagnostics = check_inputs(loaded.config);
   for (const PolicySetConfig& set : loaded.config.sets)
-    for (Diagnostic& diagnostic : PolicySet::check(set, *loaded.catalog)) loaded.diagnostics.push_back(std::move(diagnostic));
+    for (Diagnostic& diagnostic : PolicySet::check(set, *loaded.catalog))
+      loaded.diagnostics.push_back(std::move(diagnostic));
   sort_and_drop_repeats(loaded.diagnostics);
   return loaded;
 }

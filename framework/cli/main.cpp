@@ -14,7 +14,9 @@ struct Dispatch {
     console.err << output.err;
     return output.exit_code;
   }
-  int operator()(const lithos::SimArguments& arguments) const { return static_cast<int>(lithos::run_sim(arguments, console)); }
+  int operator()(const lithos::SimArguments& arguments) const {
+    return static_cast<int>(lithos::run_sim(arguments, console));
+  }
   int operator()(const lithos::ConfigCheckArguments& arguments) const {
     return static_cast<int>(lithos::run_config_check(arguments, console));
   }

@@ -23,7 +23,8 @@ void Progress::report(std::size_t run, double fraction) {
   if (drawn_ && now - drawn_at_ < kRedrawEvery) return;
   drawn_at_ = now;
   drawn_ = true;
-  const double all = std::accumulate(fractions_.begin(), fractions_.end(), 0.0) / static_cast<double>(fractions_.size());
+  const double all =
+      std::accumulate(fractions_.begin(), fractions_.end(), 0.0) / static_cast<double>(fractions_.size());
   const auto done = std::count(fractions_.begin(), fractions_.end(), 1.0);
   const auto filled = static_cast<std::size_t>(all * static_cast<double>(kBarWidth));
   std::string bar;

@@ -20,9 +20,9 @@ const char* name_of_class(TenantClass tenant_class) {
 }
 
 Json latency_json(const TenantReport& tenant) {
-  return {{"p50", tenant.latency_p50.count()},   {"p90", tenant.latency_p90.count()},
-          {"p99", tenant.latency_p99.count()},   {"p999", tenant.latency_p999.count()},
-          {"max", tenant.latency_max.count()},   {"mean", tenant.latency_mean.count()}};
+  return {{"p50", tenant.latency_p50.count()}, {"p90", tenant.latency_p90.count()},
+          {"p99", tenant.latency_p99.count()}, {"p999", tenant.latency_p999.count()},
+          {"max", tenant.latency_max.count()}, {"mean", tenant.latency_mean.count()}};
 }
 
 Json tenant_json(const TenantReport& tenant) {
@@ -58,7 +58,8 @@ Json set_json(const SetReport& report) {
     policies.push_back({{"kind", policy.kind}, {"id", policy.id}, {"version", policy.version}, {"hash", policy.hash}});
   for (const TenantReport& tenant : report.tenants) tenants.push_back(tenant_json(tenant));
   for (const PolicyFaultCount& fault : report.faults)
-    faults.push_back({{"kind", fault.kind}, {"reason", fault.reason}, {"count", fault.count}, {"last_message", fault.last_message}});
+    faults.push_back(
+        {{"kind", fault.kind}, {"reason", fault.reason}, {"count", fault.count}, {"last_message", fault.last_message}});
   for (const PolicyMetricValue& metric : report.metrics)
     metrics.push_back({{"kind", metric.kind}, {"name", metric.name}, {"unit", metric.unit}, {"value", metric.value}});
   return {{"name", report.name},
@@ -87,12 +88,8 @@ Json set_json(const SetReport& report) {
 std::string to_json(const Config& config, const std::vector<SetReport>& reports) {
   Json sets = Json::array();
   for (const SetReport& report : reports) sets.push_back(set_json(report));
-  const Json document{{"format", "lithos-sim-1"},
-                      {"lithos_version", LITHOS_VERSION},
-                      {"config", config.file},
-                      {"gpu", config.gpu},
-                      {"baseline", config.baseline},
-                      {"sets", std::move(sets)}};
+  const Json document{{"format", "lithos-sim-1"}, {"lithos_version", LITHOS_VERSION}, {"config", config.file},
+                      {"gpu", config.gpu},        {"baseline", config.baseline},      {"sets", std::move(sets)}};
   // Text that is not UTF-8 (a path, a policy's message) must not end the program: it is replaced.
   return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

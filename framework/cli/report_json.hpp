@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The reports as JSON, for machines: every field with its unit in its name. The same seed gives the same bytes, so wall-clock time is
-// left out. Fields are only ever added. report_json.cpp is the only file that knows the JSON library.
+// The reports as JSON, for machines: every field with its unit in its name. The same seed gives the same bytes, so
+// wall-clock time is left out. Fields are only ever added. report_json.cpp is the only file that knows the JSON
+// library.
 #pragma once
 
 #include <string>

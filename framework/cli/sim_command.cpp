@@ -26,10 +26,12 @@ Status select_sets(std::vector<PolicySetConfig>& sets, const std::vector<std::st
   for (const std::string& name : names) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     const std::string near = closest_word(name, known);
-    return not_found(fmt::format("--set {}: there is no such set; {}", name,
-                                 near.empty() ? fmt::format("sets: {}", fmt::join(known, ", ")) : "did you mean \"" + near + "\"?"));
+    return not_found(
+        fmt::format("--set {}: there is no such set; {}", name,
+                    near.empty() ? fmt::format("sets: {}", fmt::join(known, ", ")) : "did you mean \"" + near + "\"?"));
   }
-  std::erase_if(sets, [&](const PolicySetConfig& set) { return std::find(names.begin(), names.end(), set.name) == names.end(); });
+  std::erase_if(
+      sets, [&](const PolicySetConfig& set) { return std::find(names.begin(), names.end(), set.name) == names.end(); });
   return {};
 }
 
@@ -106,7 +108,8 @@ ExitCode run_sim(const SimArguments& arguments, Console& console) {
 
   const Outcome outcome = run_sets(config, *loaded.catalog, arguments, console);
   for (const std::string& error : outcome.errors) console.err << error << "\n";
-  if (!outcome.errors.empty() && outcome.reports.empty()) return outcome.bad_input ? ExitCode::bad_input : ExitCode::failed;
+  if (!outcome.errors.empty() && outcome.reports.empty())
+    return outcome.bad_input ? ExitCode::bad_input : ExitCode::failed;
 
   if (arguments.json != "-") console.out << render_comparison(config, outcome.reports, console.colour) << std::flush;
   if (!arguments.quiet) console.err << render_notes(outcome.reports, false);

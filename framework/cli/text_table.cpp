@@ -84,11 +84,13 @@ std::string TextTable::render(bool colour) const {
       const Cell cell = cell_of(c);
       const std::string blanks(width[c] - display_width(cell.text), ' ');
       const std::string text = styled(cell.text, cell.tone, colour);
-      line += (c > 0 ? std::string(kGap, ' ') : "") + (columns_[c].align == Align::left ? text + blanks : blanks + text);
+      line +=
+          (c > 0 ? std::string(kGap, ' ') : "") + (columns_[c].align == Align::left ? text + blanks : blanks + text);
     }
     return trimmed(line);
   };
-  const bool grouped = std::any_of(columns_.begin(), columns_.end(), [](const Column& column) { return !column.group.empty(); });
+  const bool grouped =
+      std::any_of(columns_.begin(), columns_.end(), [](const Column& column) { return !column.group.empty(); });
   std::string text = grouped ? group_line(width, colour) : "";
   text += render_line([&](std::size_t c) { return Cell{columns_[c].title, Tone::strong}; });
   for (const auto& row : rows_) text += render_line([&](std::size_t c) { return row[c]; });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks that need more than one section: unique names, names that refer to something, and what only the device can tell.
+// Checks that need more than one section: unique names, names that refer to something, and what only the device can
+// tell.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,8 +29,9 @@ void check_unique(const std::vector<Named>& items, const char* what, std::vector
     if (item.name.empty()) continue;  // already reported
     const auto [there, added] = first.emplace(item.name, item.where);
     if (!added)
-      diagnostics.push_back({item.where, fmt::format("{0} \"{1}\" is declared twice, first on {2}; give each {0} its own name", what,
-                                                     item.name, short_place(there->second))});
+      diagnostics.push_back(
+          {item.where, fmt::format("{0} \"{1}\" is declared twice, first on {2}; give each {0} its own name", what,
+                                   item.name, short_place(there->second))});
   }
 }
 
@@ -40,7 +42,8 @@ class ReferenceChecker {
 
   void check_tenant(const std::string& name, const SourcePosition& where, const std::string& key) {
     if (std::find(tenants_.begin(), tenants_.end(), name) != tenants_.end()) return;
-    diagnostics_.push_back({where, fmt::format("{}: there is no tenant \"{}\"{}", key, name, suggestion(name, tenants_, "tenants"))});
+    diagnostics_.push_back(
+        {where, fmt::format("{}: there is no tenant \"{}\"{}", key, name, suggestion(name, tenants_, "tenants"))});
   }
 
   // The keys of quotas = { … } and tolerates = { … }, and the items of only = [ … ].
@@ -49,7 +52,8 @@ class ReferenceChecker {
       const TomlEntry* entry = set.find(key);
       const auto* table = entry ? std::get_if<TomlTable>(&entry->value.data) : nullptr;
       if (!table) continue;
-      for (const TomlEntry& item : table->entries) check_tenant(item.key, item.key_where, fmt::format("{}.{}", path, key));
+      for (const TomlEntry& item : table->entries)
+        check_tenant(item.key, item.key_where, fmt::format("{}.{}", path, key));
     }
     const TomlEntry* only = set.find("only");
     const auto* names = only ? std::get_if<TomlArray>(&only->value.data) : nullptr;
@@ -75,12 +79,14 @@ void check_references(const Config& config, const TomlTable& root, std::vector<D
   const auto* tables = sets ? std::get_if<TomlArray>(&sets->value.data) : nullptr;
   for (std::size_t i = 0; tables && i < tables->items.size() && i < config.sets.size(); ++i)
     if (const auto* table = std::get_if<TomlTable>(&tables->items[i].data))
-      references.check_set(*table, config.sets[i].name.empty() ? fmt::format("set[{}]", i) : "set." + config.sets[i].name);
+      references.check_set(*table,
+                           config.sets[i].name.empty() ? fmt::format("set[{}]", i) : "set." + config.sets[i].name);
 
   const std::vector<std::string> set_names = names_of(config.sets);
   if (!config.baseline.empty() && std::find(set_names.begin(), set_names.end(), config.baseline) == set_names.end())
-    diagnostics.push_back({root.find("baseline")->value.where, fmt::format("baseline: there is no set \"{}\"{}", config.baseline,
-                                                                          suggestion(config.baseline, set_names, "sets"))});
+    diagnostics.push_back(
+        {root.find("baseline")->value.where, fmt::format("baseline: there is no set \"{}\"{}", config.baseline,
+                                                         suggestion(config.baseline, set_names, "sets"))});
 }
 
 bool takes_part(const PolicySetConfig& set, const TenantConfig& tenant) {
@@ -109,8 +115,8 @@ std::vector<Diagnostic> check_against_device(const Config& config, unsigned tpcs
       parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", tenant.name, quota);
     }
     if (sum > tpcs)
-      diagnostics.push_back({set.where, fmt::format("set.{}: quotas add up to {} TPCs ({}), and this GPU has {}", set.name, sum, parts,
-                                                    tpcs)});
+      diagnostics.push_back({set.where, fmt::format("set.{}: quotas add up to {} TPCs ({}), and this GPU has {}",
+                                                    set.name, sum, parts, tpcs)});
   }
   return diagnostics;
 }

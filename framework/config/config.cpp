@@ -22,8 +22,9 @@ void read_run(const TomlTable& table, RunConfig& run, std::vector<Diagnostic>& d
   reader.count("max_requests", run.max_requests);
   reader.finish();
   if (run.warmup >= run.duration)
-    reader.complain(table.where, fmt::format("run: warmup ({}) must be shorter than duration ({}), or nothing is counted",
-                                             format_duration(run.warmup), format_duration(run.duration)));
+    reader.complain(table.where,
+                    fmt::format("run: warmup ({}) must be shorter than duration ({}), or nothing is counted",
+                                format_duration(run.warmup), format_duration(run.duration)));
 }
 
 void read_transport(const TomlTable& table, TransportConfig& transport, std::vector<Diagnostic>& diagnostics) {
@@ -43,7 +44,8 @@ void read_transport(const TomlTable& table, TransportConfig& transport, std::vec
 void read_gpu(TableReader& reader, std::string& gpu) {
   const TomlEntry* entry = reader.table().find("gpu");
   const auto* text = entry ? std::get_if<std::string>(&entry->value.data) : nullptr;
-  const bool path = text && (text->find('/') != std::string::npos || text->ends_with(".toml") || text->ends_with(".json"));
+  const bool path =
+      text && (text->find('/') != std::string::npos || text->ends_with(".toml") || text->ends_with(".json"));
   if (path) reader.file("gpu", gpu);
   else reader.text("gpu", gpu, {.example = "h200"});
 }
@@ -64,7 +66,8 @@ void read_root(const TomlTable& root, Config& config, std::vector<Diagnostic>& d
   read_policy_path(reader, config.policy_path);
   reader.text("baseline", config.baseline);
   if (const TomlTable* run = reader.table_at("run")) read_run(*run, config.run, diagnostics);
-  if (const TomlTable* transport = reader.table_at("transport")) read_transport(*transport, config.transport, diagnostics);
+  if (const TomlTable* transport = reader.table_at("transport"))
+    read_transport(*transport, config.transport, diagnostics);
   for (const TomlTable* tenant : reader.tables_at("tenant"))
     config.tenants.push_back(read_tenant(*tenant, config.tenants.size(), diagnostics));
   for (const TomlTable* set : reader.tables_at("set"))

@@ -17,8 +17,8 @@ KernelRule read_rule(const TomlTable& table, std::size_t index, std::vector<Diag
       const std::regex compiled(rule.pattern, std::regex::ECMAScript);
     } catch (const std::regex_error& error) {
       reader.complain(table.find("pattern")->value.where,
-                      fmt::format("{} = \"{}\": not a regular expression (ECMAScript): {}", reader.at("pattern"), rule.pattern,
-                                  error.what()));
+                      fmt::format("{} = \"{}\": not a regular expression (ECMAScript): {}", reader.at("pattern"),
+                                  rule.pattern, error.what()));
     }
   }
   reader.choice<KernelNature>("nature", rule.nature,

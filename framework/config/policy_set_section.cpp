@@ -17,12 +17,13 @@ struct ToRaw {
   std::optional<RawValue> operator()(const auto& scalar) const { return RawValue{scalar, {}}; }
 };
 
-void read_params(const TomlTable& table, const std::string& path, PolicyChoice& choice, std::vector<Diagnostic>& diagnostics) {
+void read_params(const TomlTable& table, const std::string& path, PolicyChoice& choice,
+                 std::vector<Diagnostic>& diagnostics) {
   for (const TomlEntry& entry : table.entries) {
     std::optional<RawValue> raw = std::visit(ToRaw{}, entry.value.data);
     if (!raw) {
-      diagnostics.push_back({entry.value.where, fmt::format("{}.{} = {}: a parameter is a number, text, true or false", path,
-                                                            entry.key, to_text(entry.value))});
+      diagnostics.push_back({entry.value.where, fmt::format("{}.{} = {}: a parameter is a number, text, true or false",
+                                                            path, entry.key, to_text(entry.value))});
       continue;
     }
     raw->where = entry.value.where;
@@ -39,7 +40,8 @@ PolicyChoice read_policy(TableReader& set, const std::string& role, const std::s
   const TomlEntry* entry = set.any(role);
   if (!entry) {
     if (fallback.empty())
-      set.complain(choice.where, fmt::format("{}: \"{}\" is missing, for example {} = \"tpc_borrowing\"", set.path(), role, role));
+      set.complain(choice.where,
+                   fmt::format("{}: \"{}\" is missing, for example {} = \"tpc_borrowing\"", set.path(), role, role));
     return choice;
   }
   choice.where = entry->value.where;
@@ -49,15 +51,17 @@ PolicyChoice read_policy(TableReader& set, const std::string& role, const std::s
   }
   const auto* table = std::get_if<TomlTable>(&entry->value.data);
   if (!table) {
-    set.complain(choice.where, fmt::format("{} = {}: expected a policy's id as text, or a table [{}] with policy = \"…\"",
-                                           set.at(role), to_text(entry->value), set.at(role)));
+    set.complain(choice.where,
+                 fmt::format("{} = {}: expected a policy's id as text, or a table [{}] with policy = \"…\"",
+                             set.at(role), to_text(entry->value), set.at(role)));
     return choice;
   }
   TableReader reader(*table, set.at(role), diagnostics);
   reader.text("policy", choice.id, {.example = "tpc_borrowing", .required = true});
   if (const TomlEntry* policy = table->find("policy")) choice.where = policy->value.where;
   reader.file("path", choice.path);
-  if (const TomlTable* params = reader.table_at("params")) read_params(*params, reader.at("params"), choice, diagnostics);
+  if (const TomlTable* params = reader.table_at("params"))
+    read_params(*params, reader.at("params"), choice, diagnostics);
   reader.finish();
   return choice;
 }
@@ -95,7 +99,8 @@ PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::
   set.dvfs = read_policy(reader, "dvfs", "fixed", diagnostics);
   reader.number("slip", set.slip, 1.0, kMaxSlip);
   reader.duration("starvation_limit", set.starvation_limit, Nanoseconds{1'000});
-  if (const TomlTable* quotas = reader.table_at("quotas")) read_quotas(*quotas, reader.at("quotas"), set.quotas, diagnostics);
+  if (const TomlTable* quotas = reader.table_at("quotas"))
+    read_quotas(*quotas, reader.at("quotas"), set.quotas, diagnostics);
   if (const TomlTable* tolerates = reader.table_at("tolerates"))
     read_tolerances(*tolerates, reader.at("tolerates"), set.tolerates, diagnostics);
   for (const auto& [name, where] : reader.texts_at("only", "[\"hp\"]")) set.only.push_back(name);

@@ -25,7 +25,8 @@ Result<std::string> read_text_file(const std::string& path) {
   std::string text;
   text.reserve(std::size_t{1} << 14);
   for (std::istreambuf_iterator<char> at(file), end; at != end; ++at) {
-    if (text.size() == kMaxConfigBytes) return invalid_argument(fmt::format("is larger than {} MiB", kMaxConfigBytes >> 20));
+    if (text.size() == kMaxConfigBytes)
+      return invalid_argument(fmt::format("is larger than {} MiB", kMaxConfigBytes >> 20));
     text.push_back(*at);
   }
   return text;

@@ -9,7 +9,8 @@
 
 namespace lithos {
 
-// The whole file. not_found (with names near to it) or invalid_argument (a folder, unreadable, larger than kMaxConfigBytes).
+// The whole file. not_found (with names near to it) or invalid_argument (a folder, unreadable, larger than
+// kMaxConfigBytes).
 inline constexpr std::size_t kMaxConfigBytes = 16 << 20;
 Result<std::string> read_text_file(const std::string& path);
 

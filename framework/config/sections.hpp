@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The parts of a configuration file, one reading function each. Internal to framework/config.
 //
-// They check what one section can know by itself; check_references() (check.cpp) checks what needs several: names that must exist,
-// names that must be unique. Both add to the same list of diagnostics and go on.
+// They check what one section can know by itself; check_references() (check.cpp) checks what needs several: names
+// that must exist, names that must be unique. Both add to the same list of diagnostics and go on.
 #pragma once
 
 #include <vector>

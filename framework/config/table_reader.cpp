@@ -16,7 +16,8 @@ constexpr std::size_t kMaxNearFiles = 3;
 
 bool is_name(const std::string& text) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+           c == '.';
   };
   return !text.empty() && text.size() <= kMaxNameLength && std::all_of(text.begin(), text.end(), allowed);
 }
@@ -180,7 +181,8 @@ std::vector<const TomlTable*> TableReader::tables_at(const std::string& key) {
   return tables;
 }
 
-std::vector<std::pair<std::string, SourcePosition>> TableReader::texts_at(const std::string& key, const std::string& example) {
+std::vector<std::pair<std::string, SourcePosition>> TableReader::texts_at(const std::string& key,
+                                                                          const std::string& example) {
   std::vector<std::pair<std::string, SourcePosition>> texts;
   const TomlEntry* entry = find(key, {});
   if (!entry) return texts;
@@ -219,8 +221,8 @@ void TableReader::finish() {
   for (const TomlEntry& entry : table_.entries) {
     if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
     const bool table = std::holds_alternative<TomlTable>(entry.value.data);
-    complain(entry.key_where, fmt::format("{}unknown {} \"{}\"{}", path_.empty() ? "" : path_ + ": ", table ? "table" : "key",
-                                          entry.key, suggestion(entry.key, known_)));
+    complain(entry.key_where, fmt::format("{}unknown {} \"{}\"{}", path_.empty() ? "" : path_ + ": ",
+                                          table ? "table" : "key", entry.key, suggestion(entry.key, known_)));
   }
 }
 
@@ -238,7 +240,8 @@ std::string near_files(const std::string& path) {
   const std::filesystem::path wanted(path);
   std::vector<std::string> names;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(wanted.has_parent_path() ? wanted.parent_path() : ".", error))
+  for (const auto& entry :
+       std::filesystem::directory_iterator(wanted.has_parent_path() ? wanted.parent_path() : ".", error))
     if (entry.path().extension() == wanted.extension()) names.push_back(entry.path().filename().string());
   if (error) return fmt::format(" (and no folder {})", wanted.parent_path().string());
   std::sort(names.begin(), names.end());  // directory order is chance

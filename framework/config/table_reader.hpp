@@ -6,8 +6,9 @@
 //   reader.duration("slo", tenant.slo);
 //   reader.finish();   // keys nobody asked for: "unknown key "slos"; did you mean "slo"?"
 //
-// A key that is absent leaves its variable as it was; one that is wrong adds a diagnostic and leaves it too. Each method makes its
-// key known, so the list of keys that suggestions come from cannot fall behind the code. Main thread; outlives neither argument.
+// A key that is absent leaves its variable as it was; one that is wrong adds a diagnostic and leaves it too. Each
+// method makes its key known, so the list of keys that suggestions come from cannot fall behind the code. Main
+// thread; outlives neither argument.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,7 @@
 namespace lithos {
 
 struct ReadOptions {
-  std::string example;    // how a right value is written, without the quotes of text
+  std::string example;  // how a right value is written, without the quotes of text
   bool required = false;
 };
 
@@ -41,7 +42,8 @@ class TableReader {
   bool name(const std::string& key, std::string& into, const ReadOptions& options = {});
   bool flag(const std::string& key, bool& into);
   bool number(const std::string& key, double& into, double min, double max);
-  bool duration(const std::string& key, Nanoseconds& into, Nanoseconds min = Nanoseconds{0}, const ReadOptions& options = {});
+  bool duration(const std::string& key, Nanoseconds& into, Nanoseconds min = Nanoseconds{0},
+                const ReadOptions& options = {});
   bool bytes(const std::string& key, std::uint64_t& into);
   bool rate(const std::string& key, double& into, const ReadOptions& options = {});
 
@@ -66,8 +68,8 @@ class TableReader {
 
   // The entry itself, of any type, or null if absent; the key counts as known.
   const TomlEntry* any(const std::string& key);
-  const TomlTable* table_at(const std::string& key);                     // [key] or key = { … }
-  std::vector<const TomlTable*> tables_at(const std::string& key);       // [[key]], once per element
+  const TomlTable* table_at(const std::string& key);                // [key] or key = { … }
+  std::vector<const TomlTable*> tables_at(const std::string& key);  // [[key]], once per element
   std::vector<std::pair<std::string, SourcePosition>> texts_at(const std::string& key, const std::string& example);
 
   // A file: made relative to the folder of this file, and it must exist; the message lists names near to it.
@@ -97,7 +99,8 @@ class TableReader {
 };
 
 // "; did you mean "x"?", or "; known: a, b, c" when nothing is near.
-std::string suggestion(const std::string& word, const std::vector<std::string>& known, const std::string& label = "known keys");
+std::string suggestion(const std::string& word, const std::vector<std::string>& known,
+                       const std::string& label = "known keys");
 
 // `path` as it can be opened: relative to the folder of `file`.
 std::string relative_to_file(const std::string& path, const std::string& file);

@@ -29,7 +29,8 @@ ArrivalConfig read_arrivals(const TomlTable& table, const std::string& path, std
     reader.refuse("rate", "only arrivals of kind \"poisson\" and \"bursts\" have a rate");
     reader.refuse("seed", "only arrivals of kind \"poisson\" and \"bursts\" are random");
   }
-  if (arrivals.kind == ArrivalKind::file) reader.file("path", arrivals.path, {.example = "arrivals.txt", .required = true});
+  if (arrivals.kind == ArrivalKind::file)
+    reader.file("path", arrivals.path, {.example = "arrivals.txt", .required = true});
   else reader.refuse("path", "only arrivals of kind \"file\" have a path");
   if (arrivals.kind == ArrivalKind::bursts) {
     reader.duration("on", arrivals.burst_length, kShortestArrivalPhase, {.example = "50ms", .required = true});

@@ -45,7 +45,8 @@ TomlTable convert_table(const toml::table& table, const std::string& file) {
 }  // namespace
 
 const TomlEntry* TomlTable::find(std::string_view key) const {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const TomlEntry& entry) { return entry.key == key; });
+  const auto found =
+      std::find_if(entries.begin(), entries.end(), [&](const TomlEntry& entry) { return entry.key == key; });
   return found == entries.end() ? nullptr : &*found;
 }
 
@@ -55,7 +56,8 @@ ParsedToml parse_toml(const std::string& text, const std::string& file_name) {
     parsed.root = convert_table(toml::parse(std::string_view(text), file_name), file_name);
     parsed.root.where = {file_name, 1, 1};
   } catch (const toml::parse_error& error) {
-    parsed.diagnostics.push_back({position(error.source(), file_name), "not valid TOML: " + std::string(error.description())});
+    parsed.diagnostics.push_back(
+        {position(error.source(), file_name), "not valid TOML: " + std::string(error.description())});
   }
   return parsed;
 }

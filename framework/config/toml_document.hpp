@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A TOML file as a tree of values with positions. toml_document.cpp is the only file that knows which library parses TOML.
+// A TOML file as a tree of values with positions. toml_document.cpp is the only file that knows which library parses
+// TOML.
 //
-// Values and pure functions; any thread. TOML itself allows one syntax error to be reported (what follows it can't be trusted);
-// everything about meaning is left to TableReader, which reports all mistakes at once.
+// Values and pure functions; any thread. TOML itself allows one syntax error to be reported (what follows it can't be
+// trusted); everything about meaning is left to TableReader, which reports all mistakes at once.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Quantities with units. Whole and fraction are kept as integers, so that what a person writes is what is meant: "1.5ms" is
-// exactly 1 500 000 ns, and what does not come out even ("0.3ns") is an error and not a rounding.
+// Quantities with units. Whole and fraction are kept as integers, so that what a person writes is what is meant:
+// "1.5ms" is exactly 1 500 000 ns, and what does not come out even ("0.3ns") is an error and not a rounding.
 #include <fmt/format.h>
 
 #include <array>
@@ -21,9 +21,8 @@ struct Unit {
 };
 
 constexpr std::int64_t kKilo = 1'000, kMega = 1'000'000, kGiga = 1'000'000'000;
-constexpr std::array kTimeUnits{Unit{"ns", 1},        Unit{"us", kKilo},         Unit{"µs", kKilo},
-                                Unit{"ms", kMega},    Unit{"s", kGiga},          Unit{"min", 60 * kGiga},
-                                Unit{"h", 3600 * kGiga}};
+constexpr std::array kTimeUnits{Unit{"ns", 1},    Unit{"us", kKilo},       Unit{"µs", kKilo},      Unit{"ms", kMega},
+                                Unit{"s", kGiga}, Unit{"min", 60 * kGiga}, Unit{"h", 3600 * kGiga}};
 constexpr std::array kByteUnits{Unit{"B", 1},
                                 Unit{"KiB", std::int64_t{1} << 10},
                                 Unit{"MiB", std::int64_t{1} << 20},
@@ -61,10 +60,14 @@ Result<Quantity> parse_quantity(const std::string& text, std::string_view what, 
   };
   Quantity q;
   std::string_view rest = text;
-  if (rest.starts_with('-')) { q.negative = true; rest.remove_prefix(1); }
+  if (rest.starts_with('-')) {
+    q.negative = true;
+    rest.remove_prefix(1);
+  }
   const auto digits = [&rest](std::int64_t& into) {
     const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), into);
-    const std::size_t used = error == std::errc{} && rest.front() != '-' ? static_cast<std::size_t>(end - rest.data()) : 0;
+    const std::size_t used =
+        error == std::errc{} && rest.front() != '-' ? static_cast<std::size_t>(end - rest.data()) : 0;
     rest.remove_prefix(used);
     return used;
   };
@@ -78,7 +81,10 @@ Result<Quantity> parse_quantity(const std::string& text, std::string_view what, 
   while (rest.starts_with(' ')) rest.remove_prefix(1);
   if (rest.empty()) return wrong(fmt::format("{} needs a unit", what));
   for (const Unit& unit : units)
-    if (unit.name == rest) { q.unit = unit; return q; }
+    if (unit.name == rest) {
+      q.unit = unit;
+      return q;
+    }
   return wrong(fmt::format("unknown unit \"{}\" for {}", rest, what));
 }
 
@@ -95,7 +101,8 @@ Result<std::int64_t> to_whole(const Quantity& q, const std::string& text, std::s
 }
 
 double to_double(const Quantity& q) {
-  const double magnitude = static_cast<double>(q.whole) + static_cast<double>(q.fraction) / static_cast<double>(q.fraction_scale);
+  const double magnitude =
+      static_cast<double>(q.whole) + static_cast<double>(q.fraction) / static_cast<double>(q.fraction_scale);
   return q.negative ? -magnitude : magnitude;
 }
 

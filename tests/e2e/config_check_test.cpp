@@ -21,10 +21,13 @@ class BadInput : public testing::ProgramTest {
     EXPECT_EQ(read("out.json"), "");
     return sim.err;
   }
-  static std::size_t lines(const std::string& text) { return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')); }
+  static std::size_t lines(const std::string& text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
   static void expect_one_line_with(const std::string& message, const std::vector<std::string>& parts) {
     EXPECT_EQ(lines(message), 1u) << message;
-    for (const std::string& part : parts) EXPECT_NE(message.find(part), std::string::npos) << part << "\n  in: " << message;
+    for (const std::string& part : parts)
+      EXPECT_NE(message.find(part), std::string::npos) << part << "\n  in: " << message;
   }
 };
 
@@ -47,7 +50,8 @@ TEST_F(BadInput, AMissingTrace) {
   const std::string trace = LITHOS_SOURCE_DIR "/configs/traces/resnet50_infer_b16.csv";
   config.replace(config.find(trace), trace.size(), "traces/resnet50_infer_b6.csv");
   EXPECT_EQ(rejected(config),
-            "x.toml:10:9: tenant.hp.trace = \"traces/resnet50_infer_b6.csv\": no such file: traces/resnet50_infer_b6.csv; near: "
+            "x.toml:10:9: tenant.hp.trace = \"traces/resnet50_infer_b6.csv\": no such file: "
+            "traces/resnet50_infer_b6.csv; near: "
             "resnet50_infer_b16.csv\n");
 }
 
@@ -64,7 +68,8 @@ TEST_F(BadInput, ABrokenCsvRow) {
 
 TEST_F(BadInput, BrokenKernelRules) {
   write("rules.toml", "[[kernel]]\npattern = \"(\"\nnature = \"independent\"\nreason = \"read\"\n");
-  expect_one_line_with(rejected("kernel_rules = \"rules.toml\"\n" + small_config()), {"rules.toml:2:11: ", "not a regular expression"});
+  expect_one_line_with(rejected("kernel_rules = \"rules.toml\"\n" + small_config()),
+                       {"rules.toml:2:11: ", "not a regular expression"});
 }
 
 TEST_F(BadInput, ABrokenArrivalFile) {
@@ -80,16 +85,19 @@ TEST_F(BadInput, AnUnknownGpu) {
 }
 
 TEST_F(BadInput, AnUnknownPolicy) {
-  expect_one_line_with(rejected(small_config("scheduler = \"tpc_borowing\"")), {"x.toml:18:13: ", "tpc_borowing", "tpc_borrowing"});
+  expect_one_line_with(rejected(small_config("scheduler = \"tpc_borowing\"")),
+                       {"x.toml:18:13: ", "tpc_borowing", "tpc_borrowing"});
 }
 
 TEST_F(BadInput, APolicyOfAnotherKind) {
-  expect_one_line_with(rejected(small_config("scheduler = \"operator_median\"")), {"x.toml:18:13: ", "operator_median"});
+  expect_one_line_with(rejected(small_config("scheduler = \"operator_median\"")),
+                       {"x.toml:18:13: ", "operator_median"});
 }
 
 TEST_F(BadInput, AParameterOutOfRange) {
-  expect_one_line_with(rejected(small_config("scheduler = { policy = \"tpc_borrowing\", params = { lend_idle = 7.5 } }")),
-                       {"x.toml:18:", "lend_idle", "7.5"});
+  expect_one_line_with(
+      rejected(small_config("scheduler = { policy = \"tpc_borrowing\", params = { lend_idle = 7.5 } }")),
+      {"x.toml:18:", "lend_idle", "7.5"});
 }
 
 TEST_F(BadInput, AParameterWithoutItsUnit) {
@@ -98,13 +106,15 @@ TEST_F(BadInput, AParameterWithoutItsUnit) {
 }
 
 TEST_F(BadInput, AnUnknownParameter) {
-  expect_one_line_with(rejected(small_config("scheduler = { policy = \"tpc_borrowing\", params = { lend_idel = 0.5 } }")),
-                       {"x.toml:18:", "lend_idel", "lend_idle"});
+  expect_one_line_with(
+      rejected(small_config("scheduler = { policy = \"tpc_borrowing\", params = { lend_idel = 0.5 } }")),
+      {"x.toml:18:", "lend_idel", "lend_idle"});
 }
 
 TEST_F(BadInput, ALibraryThatIsNoPolicy) {
   write("junk.so", "not a library");
-  expect_one_line_with(rejected(small_config("scheduler = { policy = \"x\", path = \"junk.so\" }")), {"x.toml:18:", "junk.so"});
+  expect_one_line_with(rejected(small_config("scheduler = { policy = \"x\", path = \"junk.so\" }")),
+                       {"x.toml:18:", "junk.so"});
 }
 
 TEST_F(BadInput, QuotasBeyondTheGpu) {
@@ -113,7 +123,8 @@ TEST_F(BadInput, QuotasBeyondTheGpu) {
 }
 
 TEST_F(BadInput, AllMistakesAtOnce) {
-  const std::string message = rejected(small_config("scheduler = \"shared\"\nslipp = 1.2\nstarvation_limit = 5\nonly = [\"hpp\"]"));
+  const std::string message =
+      rejected(small_config("scheduler = \"shared\"\nslipp = 1.2\nstarvation_limit = 5\nonly = [\"hpp\"]"));
   EXPECT_EQ(lines(message), 4u) << message;
   EXPECT_NE(message.find("x.toml: 3 mistakes; nothing was started\n"), std::string::npos) << message;
 }

@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 
 const fs::path kRoot = LITHOS_SOURCE_DIR;
 // A folder uses only those before it.
-const std::vector<std::string> kOrder{"base", "config", "policy_host", "engine", "executor", "sim", "ipc", "cuda", "daemon", "cli"};
+const std::vector<std::string> kOrder{"base", "config", "policy_host", "engine", "executor",
+                                      "sim",  "ipc",    "cuda",        "daemon", "cli"};
 // A library, by how its headers begin, and the one file that may include it.
 const std::map<std::string, std::string> kWrapped{{"toml++/", "framework/config/toml_document.cpp"},
                                                   {"CLI/", "framework/cli/command_line.cpp"},
@@ -39,11 +40,13 @@ std::vector<Include> includes_below(const std::string& folder) {
   if (!fs::exists(kRoot / folder)) return found;
   for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {
     const std::string extension = entry.path().extension().string();
-    if (extension != ".cpp" && extension != ".hpp" && extension != ".h" && extension != ".c" && extension != ".cu") continue;
+    if (extension != ".cpp" && extension != ".hpp" && extension != ".h" && extension != ".c" && extension != ".cu")
+      continue;
     std::ifstream file(entry.path());
     std::string line;
     for (std::smatch match; std::getline(file, line);)
-      if (std::regex_search(line, match, kLine)) found.push_back({short_path(entry.path()), match[2], match[1] == "\""});
+      if (std::regex_search(line, match, kLine))
+        found.push_back({short_path(entry.path()), match[2], match[1] == "\""});
   }
   return found;
 }
@@ -78,7 +81,8 @@ TEST(Layering, EveryFrameworkFolderHasItsPlaceInTheOrder) {
 TEST(Layering, TheSdkDependsOnNothing) {
   const std::vector<Include> includes = includes_below("sdk/include");
   EXPECT_FALSE(includes.empty());
-  for (const Include& include : includes) EXPECT_TRUE(is_standard_or_sdk(include)) << include.file << " includes " << include.name;
+  for (const Include& include : includes)
+    EXPECT_TRUE(is_standard_or_sdk(include)) << include.file << " includes " << include.name;
 }
 
 TEST(Layering, PoliciesSeeOnlyTheSdk) {
@@ -88,7 +92,8 @@ TEST(Layering, PoliciesSeeOnlyTheSdk) {
 
 TEST(Layering, PluginsDoNotSeeTheFramework) {
   for (const Include& include : includes_below("plugins")) {
-    const bool framework = include.quoted && std::find(kOrder.begin(), kOrder.end(), first_folder(include.name)) != kOrder.end();
+    const bool framework =
+        include.quoted && std::find(kOrder.begin(), kOrder.end(), first_folder(include.name)) != kOrder.end();
     EXPECT_FALSE(framework) << include.file << " includes " << include.name;
   }
 }
@@ -97,9 +102,7 @@ TEST(Layering, ALibraryIsKnownToOneFile) {
   for (const char* folder : {"framework", "sdk", "policies"}) {
     for (const Include& include : includes_below(folder)) {
       for (const auto& [prefix, wrapper] : kWrapped) {
-        if (include.name.rfind(prefix, 0) == 0) {
-          EXPECT_EQ(include.file, wrapper) << "includes " << include.name;
-        }
+        if (include.name.rfind(prefix, 0) == 0) { EXPECT_EQ(include.file, wrapper) << "includes " << include.name; }
       }
     }
   }
@@ -121,7 +124,8 @@ TEST(Layering, EverySourceNamesItsLicence) {
     if (!fs::exists(kRoot / folder)) continue;
     for (const auto& entry : fs::recursive_directory_iterator(kRoot / folder)) {
       const std::string extension = entry.path().extension().string();
-      if (extension != ".cpp" && extension != ".hpp" && extension != ".h" && extension != ".c" && extension != ".cu") continue;
+      if (extension != ".cpp" && extension != ".hpp" && extension != ".h" && extension != ".c" && extension != ".cu")
+        continue;
       if (short_path(entry.path()).rfind("tests/gpu/probes/", 0) == 0) continue;  // stand-alone measurements
       std::ifstream file(entry.path());
       std::string line;

@@ -31,7 +31,8 @@ class ProgramTest : public ::testing::Test {
  protected:
   // `arguments` as typed in a shell.
   ProgramResult lithos(const std::string& arguments) {
-    const std::string command = "cd '" + folder_.at("") + "' && " LITHOS_PROGRAM " " + arguments + " > stdout.txt 2> stderr.txt < /dev/null";
+    const std::string command =
+        "cd '" + folder_.at("") + "' && " LITHOS_PROGRAM " " + arguments + " > stdout.txt 2> stderr.txt < /dev/null";
     const int status = std::system(command.c_str());
     ProgramResult result{WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(folder_.at("stdout.txt")),
                          read_file(folder_.at("stderr.txt"))};
@@ -44,11 +45,14 @@ class ProgramTest : public ::testing::Test {
   std::string small_config(const std::string& set = "scheduler = \"shared\"") {
     return "[run]\nduration = \"60ms\"\nwarmup = \"10ms\"\nseed = 3\n"
            "[[tenant]]\nname = \"hp\"\nclass = \"latency_critical\"\nslo = \"10ms\"\nmode = \"graph\"\n"
-           "trace = \"" LITHOS_SOURCE_DIR "/configs/traces/resnet50_infer_b16.csv\"\n"
+           "trace = \"" LITHOS_SOURCE_DIR
+           "/configs/traces/resnet50_infer_b16.csv\"\n"
            "arrivals = { kind = \"poisson\", rate = \"300/s\" }\n"
            "[[tenant]]\nname = \"be\"\nclass = \"best_effort\"\n"
-           "trace = \"" LITHOS_SOURCE_DIR "/configs/traces/dlrm_infer_b2048.csv\"\n"
-           "[[set]]\nname = \"only\"\n" + set + "\n";
+           "trace = \"" LITHOS_SOURCE_DIR
+           "/configs/traces/dlrm_infer_b2048.csv\"\n"
+           "[[set]]\nname = \"only\"\n" +
+           set + "\n";
   }
 
   TemporaryFolder folder_;

@@ -12,7 +12,8 @@ TEST_F(Sim, PrintsATableAndNothingElseOnStdout) {
   write("x.toml", small_config());
   const ProgramResult result = lithos("sim --config x.toml");
   ASSERT_EQ(result.exit_code, 0) << result.err;
-  for (const char* part : {"── hp: latency in ms ", "set ", "p50", "p99", "SLO met", "of solo", "busy", "energy J", "covered", "\nonly "})
+  for (const char* part :
+       {"── hp: latency in ms ", "set ", "p50", "p99", "SLO met", "of solo", "busy", "energy J", "covered", "\nonly "})
     EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
   EXPECT_EQ(result.out.find('\x1b'), std::string::npos) << "no colour into a file";
   EXPECT_EQ(result.err.find('\r'), std::string::npos) << "no progress bar into a file";
@@ -23,13 +24,16 @@ TEST_F(Sim, TheTableFits110Columns) {
   ASSERT_EQ(result.exit_code, 0) << result.err;
   std::istringstream lines(result.out);
   for (std::string line; std::getline(lines, line);) {
-    const auto width = std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; });
+    const auto width = std::count_if(line.begin(), line.end(),
+                                     [](char c) { return (static_cast<unsigned char>(c) & 0xC0u) != 0x80u; });
     EXPECT_LE(width, line.find("lithos sim") == 0 ? 200 : 110) << line;
   }
 }
 
 TEST_F(Sim, TheSameSeedGivesTheSameBytes) {
-  write("x.toml", small_config("scheduler = \"tpc_borrowing\"\nquotas = { hp = 66 }\n[[set]]\nname = \"other\"\nscheduler = \"shared\""));
+  write("x.toml",
+        small_config(
+            "scheduler = \"tpc_borrowing\"\nquotas = { hp = 66 }\n[[set]]\nname = \"other\"\nscheduler = \"shared\""));
   ASSERT_EQ(lithos("sim --config x.toml --json a.json").exit_code, 0);
   ASSERT_EQ(lithos("sim --config x.toml --json b.json --jobs 1 --quiet").exit_code, 0);
   ASSERT_EQ(lithos("sim --config x.toml --json c.json --seed 4").exit_code, 0);
@@ -40,7 +44,10 @@ TEST_F(Sim, TheSameSeedGivesTheSameBytes) {
 }
 
 TEST_F(Sim, ASetByItselfIsTheSameAsAmongOthers) {
-  write("x.toml", small_config("scheduler = \"shared\"\n[[set]]\nname = \"other\"\nscheduler = \"static_partition\"\nquotas = { hp = 40 }"));
+  write(
+      "x.toml",
+      small_config(
+          "scheduler = \"shared\"\n[[set]]\nname = \"other\"\nscheduler = \"static_partition\"\nquotas = { hp = 40 }"));
   ASSERT_EQ(lithos("sim --config x.toml --json all.json").exit_code, 0);
   ASSERT_EQ(lithos("sim --config x.toml --json one.json --set other").exit_code, 0);
   const std::string all = read("all.json"), one = read("one.json");
@@ -53,8 +60,9 @@ TEST_F(Sim, JsonHoldsWhatTheTableShows) {
   write("x.toml", small_config());
   ASSERT_EQ(lithos("sim --config x.toml --json a.json").exit_code, 0);
   const std::string json = read("a.json");
-  for (const char* key : {"\"format\": \"lithos-sim-1\"", "\"p99\":", "\"slo_attainment\":", "\"share_of_solo\":", "\"energy_j\":",
-                          "\"tpc_utilisation\":", "\"launches\":", "\"id\": \"org.lithos.scheduler.shared\""})
+  for (const char* key :
+       {"\"format\": \"lithos-sim-1\"", "\"p99\":", "\"slo_attainment\":", "\"share_of_solo\":", "\"energy_j\":",
+        "\"tpc_utilisation\":", "\"launches\":", "\"id\": \"org.lithos.scheduler.shared\""})
     EXPECT_NE(json.find(key), std::string::npos) << key;
   EXPECT_EQ(json.find("wall"), std::string::npos) << "nothing that differs from run to run";
 }

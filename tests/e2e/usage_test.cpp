@@ -25,8 +25,8 @@ TEST_F(Usage, VersionAndHelp) {
 }
 
 TEST_F(Usage, WrongLinesEndWithTwo) {
-  for (const char* line : {"", "simm", "sim", "config", "config check", "sim --config x.toml --duration 10", "sim --config x.toml --wat",
-                           "sim --config x.toml --seed abc"}) {
+  for (const char* line : {"", "simm", "sim", "config", "config check", "sim --config x.toml --duration 10",
+                           "sim --config x.toml --wat", "sim --config x.toml --seed abc"}) {
     const ProgramResult result = lithos(line);
     EXPECT_EQ(result.exit_code, 2) << line << result.err;
     EXPECT_EQ(result.out, "") << line;
@@ -39,7 +39,8 @@ TEST_F(Usage, AMistypedCommandGetsASuggestion) {
 }
 
 TEST_F(Usage, ADurationWithoutAUnitIsToldHowToWriteIt) {
-  EXPECT_NE(lithos("sim --config x.toml --duration 10").err.find("a duration needs a unit, for example \"250us\""), std::string::npos);
+  EXPECT_NE(lithos("sim --config x.toml --duration 10").err.find("a duration needs a unit, for example \"250us\""),
+            std::string::npos);
 }
 
 TEST_F(Usage, AnUnknownSetGetsASuggestionAndNothingRuns) {

@@ -14,8 +14,9 @@ CommandLine parse(std::vector<const char*> words) {
 int exit_code_of(std::vector<const char*> words) { return std::get<ParserOutput>(parse(std::move(words))).exit_code; }
 
 TEST(CommandLineParsing, Sim) {
-  const auto sim = std::get<SimArguments>(parse({"sim", "--config", "x.toml", "--set", "a", "--set", "b", "--seed", "7", "--duration",
-                                                 "10s", "--json", "-", "--jobs", "2", "--policy-path", "/tmp", "--quiet"}));
+  const auto sim = std::get<SimArguments>(
+      parse({"sim", "--config", "x.toml", "--set", "a", "--set", "b", "--seed", "7", "--duration", "10s", "--json", "-",
+             "--jobs", "2", "--policy-path", "/tmp", "--quiet"}));
   EXPECT_EQ(sim.config, "x.toml");
   EXPECT_EQ(sim.sets, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(sim.seed, 7u);

@@ -13,8 +13,9 @@ namespace {
 TEST(ReportJson, HasUnitsInItsNamesAndKeepsItsOrder) {
   const std::string json = to_json(testing::two_tenants(), testing::two_sets());
   std::size_t last = 0;
-  for (const char* key : {"\"format\": \"lithos-sim-1\"", "\"config\": \"demo.toml\"", "\"name\": \"alone\"", "\"p50\": 1650000",
-                          "\"slo_ns\": 10000000", "\"graph\": 3000", "\"energy_j\": 3456.0", "\"name\": \"lithos\"", "\"cut\": 3000"}) {
+  for (const char* key :
+       {"\"format\": \"lithos-sim-1\"", "\"config\": \"demo.toml\"", "\"name\": \"alone\"", "\"p50\": 1650000",
+        "\"slo_ns\": 10000000", "\"graph\": 3000", "\"energy_j\": 3456.0", "\"name\": \"lithos\"", "\"cut\": 3000"}) {
     const std::size_t at = json.find(key, last);
     EXPECT_NE(at, std::string::npos) << key << "\n" << json;
     last = at == std::string::npos ? last : at;

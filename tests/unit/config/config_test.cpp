@@ -185,7 +185,8 @@ TEST_F(ConfigTest, RolesThatAreLeftOutGetTheDefaults) {
 }
 
 TEST_F(ConfigTest, ATenantWithoutArrivalsIsAClosedLoop) {
-  const Config config = parse("[[tenant]]\nname='a'\nclass='best_effort'\ntrace='a.csv'\n[[set]]\nname='s'\nscheduler='x'\n");
+  const Config config =
+      parse("[[tenant]]\nname='a'\nclass='best_effort'\ntrace='a.csv'\n[[set]]\nname='s'\nscheduler='x'\n");
   EXPECT_EQ(config.tenants.at(0).arrivals.kind, ArrivalKind::closed_loop);
 }
 

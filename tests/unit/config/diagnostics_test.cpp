@@ -13,7 +13,8 @@ using testing::TemporaryFolder;
 class Diagnostics : public ::testing::Test {
  protected:
   Diagnostics() {
-    for (const char* name : {"traces/resnet50_infer_b16.csv", "traces/resnet50_infer_b1.csv", "traces/dlrm.csv", "a.csv"})
+    for (const char* name :
+         {"traces/resnet50_infer_b16.csv", "traces/resnet50_infer_b1.csv", "traces/dlrm.csv", "a.csv"})
       folder_.write(name, "");
   }
   // All messages about `text`, which is a complete file.
@@ -51,7 +52,8 @@ TEST_F(Diagnostics, AnEmptyFileIsToldWhatIsNeeded) {
 
 TEST_F(Diagnostics, UnknownKeysAndTables) {
   EXPECT_EQ(about_tenant("slos = \"10ms\""), "x.toml:5:1: tenant.hp: unknown key \"slos\"; did you mean \"slo\"?\n");
-  EXPECT_EQ(about_top("[trasnport]\ndelay = \"1us\""), "x.toml:1:2: unknown table \"trasnport\"; did you mean \"transport\"?\n");
+  EXPECT_EQ(about_top("[trasnport]\ndelay = \"1us\""),
+            "x.toml:1:2: unknown table \"trasnport\"; did you mean \"transport\"?\n");
   EXPECT_EQ(about_top("[run]\nfrequency = \"1GHz\""),
             "x.toml:2:1: run: unknown key \"frequency\"; known keys: duration, warmup, seed, max_requests\n");
   EXPECT_EQ(about_set("[set.scheduller]\npolicy = \"x\""),
@@ -60,37 +62,47 @@ TEST_F(Diagnostics, UnknownKeysAndTables) {
 
 TEST_F(Diagnostics, ABareNumberWhereAUnitIsNeeded) {
   EXPECT_EQ(about_tenant("slo = 10"),
-            "x.toml:5:7: tenant.hp.slo = 10: a duration needs a unit, for example \"250us\" (units: ns, us, ms, s, min, h)\n");
+            "x.toml:5:7: tenant.hp.slo = 10: a duration needs a unit, for example \"250us\" (units: ns, us, ms, s, "
+            "min, h)\n");
   EXPECT_EQ(about_tenant("memory_limit = 40"),
-            "x.toml:5:16: tenant.hp.memory_limit = 40: a size needs a unit, for example \"40GiB\" (units: B, KiB, MiB, GiB, TiB, kB, "
+            "x.toml:5:16: tenant.hp.memory_limit = 40: a size needs a unit, for example \"40GiB\" (units: B, KiB, MiB, "
+            "GiB, TiB, kB, "
             "MB, GB)\n");
   EXPECT_EQ(about_tenant("arrivals = { kind = \"poisson\", rate = 300 }"),
-            "x.toml:5:39: tenant.hp.arrivals.rate = 300: a rate needs a unit, for example \"300/s\" (units: /ms, /s, /min)\n");
+            "x.toml:5:39: tenant.hp.arrivals.rate = 300: a rate needs a unit, for example \"300/s\" (units: /ms, /s, "
+            "/min)\n");
 }
 
 TEST_F(Diagnostics, WrongUnits) {
   EXPECT_EQ(about_tenant("slo = \"10sec\""),
-            "x.toml:5:7: tenant.hp.slo = \"10sec\": unknown unit \"sec\" for a duration, for example \"250us\" (units: ns, us, ms, s, "
+            "x.toml:5:7: tenant.hp.slo = \"10sec\": unknown unit \"sec\" for a duration, for example \"250us\" (units: "
+            "ns, us, ms, s, "
             "min, h)\n");
   EXPECT_EQ(about_tenant("slo = \"abc\""),
-            "x.toml:5:7: tenant.hp.slo = \"abc\": expected a duration, for example \"250us\" (units: ns, us, ms, s, min, h)\n");
-  EXPECT_EQ(about_tenant("tolerates = \"-1ms\""), "x.toml:5:13: tenant.hp.tolerates = \"-1ms\": expected at least 0s\n");
+            "x.toml:5:7: tenant.hp.slo = \"abc\": expected a duration, for example \"250us\" (units: ns, us, ms, s, "
+            "min, h)\n");
+  EXPECT_EQ(about_tenant("tolerates = \"-1ms\""),
+            "x.toml:5:13: tenant.hp.tolerates = \"-1ms\": expected at least 0s\n");
 }
 
 TEST_F(Diagnostics, WrongTypes) {
-  EXPECT_EQ(about_tenant("quota = \"42\""), "x.toml:5:9: tenant.hp.quota = \"42\": expected a whole number from 0 to 256\n");
+  EXPECT_EQ(about_tenant("quota = \"42\""),
+            "x.toml:5:9: tenant.hp.quota = \"42\": expected a whole number from 0 to 256\n");
   EXPECT_EQ(about_tenant("quota = 4.5"), "x.toml:5:9: tenant.hp.quota = 4.5: expected a whole number from 0 to 256\n");
   EXPECT_EQ(about_tenant("quota = 300"), "x.toml:5:9: tenant.hp.quota = 300: expected a whole number from 0 to 256\n");
   EXPECT_EQ(about_tenant("quota = -1"), "x.toml:5:9: tenant.hp.quota = -1: expected a whole number from 0 to 256\n");
   EXPECT_EQ(about_tenant("pipeline_depth = 0"),
             "x.toml:5:18: tenant.hp.pipeline_depth = 0: expected a whole number from 1 to 1024\n");
-  EXPECT_EQ(about_tenant("arrivals = \"poisson\""),
-            "x.toml:5:12: tenant.hp.arrivals = \"poisson\": expected a table, [tenant.hp.arrivals] or arrivals = { … }\n");
+  EXPECT_EQ(
+      about_tenant("arrivals = \"poisson\""),
+      "x.toml:5:12: tenant.hp.arrivals = \"poisson\": expected a table, [tenant.hp.arrivals] or arrivals = { … }\n");
   EXPECT_EQ(about_top("[run]\nseed = \"x\""), "x.toml:2:8: run.seed = \"x\": expected a whole number, at least 0\n");
   EXPECT_EQ(about_set("slip = 0.5"), "x.toml:9:8: set.s.slip = 0.5: expected a number from 1 to 10\n");
   EXPECT_EQ(about_set("slip = nan"), "x.toml:9:8: set.s.slip = nan: expected a number from 1 to 10\n");
-  EXPECT_EQ(about_set("only = \"hp\""), "x.toml:9:8: set.s.only = \"hp\": expected a list of text, for example only = [\"hp\"]\n");
-  EXPECT_EQ(about_set("only = []"), "x.toml:9:8: set.s.only = []: expected a list of text, for example only = [\"hp\"]\n");
+  EXPECT_EQ(about_set("only = \"hp\""),
+            "x.toml:9:8: set.s.only = \"hp\": expected a list of text, for example only = [\"hp\"]\n");
+  EXPECT_EQ(about_set("only = []"),
+            "x.toml:9:8: set.s.only = []: expected a list of text, for example only = [\"hp\"]\n");
   EXPECT_EQ(about_top("gpu = 3"), "x.toml:1:7: gpu = 3: expected text, for example gpu = \"h200\"\n");
   EXPECT_EQ(about_top("gpu = 2026-01-01"), "x.toml:1:7: gpu = a date: expected text, for example gpu = \"h200\"\n");
   EXPECT_EQ(about_top("[transport]\nloss = 2"), "x.toml:2:8: transport.loss = 2: expected a number from 0 to 1\n");
@@ -99,7 +111,8 @@ TEST_F(Diagnostics, WrongTypes) {
 TEST_F(Diagnostics, ChoicesAreListed) {
   EXPECT_EQ(about_tenant("mode = \"grpah\""),
             "x.toml:5:8: tenant.hp.mode = \"grpah\": expected one of \"graph\", \"eager\"; did you mean \"graph\"?\n");
-  EXPECT_EQ(about_set("sharing = \"mig\""), "x.toml:9:11: set.s.sharing = \"mig\": expected one of \"mps\", \"time_slicing\"\n");
+  EXPECT_EQ(about_set("sharing = \"mig\""),
+            "x.toml:9:11: set.s.sharing = \"mig\": expected one of \"mps\", \"time_slicing\"\n");
 }
 
 TEST_F(Diagnostics, WhatIsMissing) {
@@ -136,10 +149,12 @@ TEST_F(Diagnostics, NamesThatAreTaken) {
 }
 
 TEST_F(Diagnostics, ReferencesToNobody) {
-  EXPECT_EQ(about_set("quotas = { hpp = 3 }"), "x.toml:9:12: set.s.quotas: there is no tenant \"hpp\"; did you mean \"hp\"?\n");
+  EXPECT_EQ(about_set("quotas = { hpp = 3 }"),
+            "x.toml:9:12: set.s.quotas: there is no tenant \"hpp\"; did you mean \"hp\"?\n");
   EXPECT_EQ(about_set("tolerates = { other = \"1ms\" }"),
             "x.toml:9:15: set.s.tolerates: there is no tenant \"other\"; tenants: hp\n");
-  EXPECT_EQ(about_set("only = [\"hp\", \"pp\"]"), "x.toml:9:15: set.s.only: there is no tenant \"pp\"; did you mean \"hp\"?\n");
+  EXPECT_EQ(about_set("only = [\"hp\", \"pp\"]"),
+            "x.toml:9:15: set.s.only: there is no tenant \"pp\"; did you mean \"hp\"?\n");
   EXPECT_EQ(about_top("baseline = \"alone\""), "x.toml:1:12: baseline: there is no set \"alone\"; sets: s\n");
 }
 
@@ -147,23 +162,27 @@ TEST_F(Diagnostics, ValuesWithinQuotasAndTolerances) {
   EXPECT_EQ(about_set("quotas = { hp = \"42\" }"),
             "x.toml:9:17: set.s.quotas.hp = \"42\": expected a whole number from 0 to 256\n");
   EXPECT_EQ(about_set("tolerates = { hp = 5 }"),
-            "x.toml:9:20: set.s.tolerates.hp = 5: a duration needs a unit, for example \"250us\" (units: ns, us, ms, s, min, h)\n");
+            "x.toml:9:20: set.s.tolerates.hp = 5: a duration needs a unit, for example \"250us\" (units: ns, us, ms, "
+            "s, min, h)\n");
 }
 
 TEST_F(Diagnostics, AMissingTraceListsNamesNearToIt) {
   EXPECT_EQ(messages("[[tenant]]\nname = \"hp\"\nclass = \"best_effort\"\ntrace = \"traces/resnet50_infer_b6.csv\"\n" +
                      std::string(kSet)),
-            "x.toml:4:9: tenant.hp.trace = \"traces/resnet50_infer_b6.csv\": no such file: traces/resnet50_infer_b6.csv; near: "
+            "x.toml:4:9: tenant.hp.trace = \"traces/resnet50_infer_b6.csv\": no such file: "
+            "traces/resnet50_infer_b6.csv; near: "
             "resnet50_infer_b1.csv, resnet50_infer_b16.csv\n");
-  EXPECT_EQ(messages("[[tenant]]\nname = \"hp\"\nclass = \"best_effort\"\ntrace = \"trace/dlrm.csv\"\n" + std::string(kSet)),
-            "x.toml:4:9: tenant.hp.trace = \"trace/dlrm.csv\": no such file: trace/dlrm.csv (and no folder trace)\n");
+  EXPECT_EQ(
+      messages("[[tenant]]\nname = \"hp\"\nclass = \"best_effort\"\ntrace = \"trace/dlrm.csv\"\n" + std::string(kSet)),
+      "x.toml:4:9: tenant.hp.trace = \"trace/dlrm.csv\": no such file: trace/dlrm.csv (and no folder trace)\n");
 }
 
 TEST_F(Diagnostics, OtherFilesThatAreMissing) {
   EXPECT_EQ(about_top("kernel_rules = \"nowhere.toml\""),
             "x.toml:1:16: kernel_rules = \"nowhere.toml\": no such file: nowhere.toml\n");
   EXPECT_EQ(about_top("policy_path = [\"nowhere\"]"), "x.toml:1:16: policy_path: no such folder: nowhere\n");
-  EXPECT_EQ(about_top("gpu = \"my/gpu.toml\""), "x.toml:1:7: gpu = \"my/gpu.toml\": no such file: my/gpu.toml (and no folder my)\n");
+  EXPECT_EQ(about_top("gpu = \"my/gpu.toml\""),
+            "x.toml:1:7: gpu = \"my/gpu.toml\": no such file: my/gpu.toml (and no folder my)\n");
   EXPECT_EQ(about_tenant("arrivals = { kind = \"file\", path = \"gone.txt\" }"),
             "x.toml:5:36: tenant.hp.arrivals.path = \"gone.txt\": no such file: gone.txt\n");
 }
@@ -171,7 +190,8 @@ TEST_F(Diagnostics, OtherFilesThatAreMissing) {
 TEST_F(Diagnostics, PoliciesWrittenWrong) {
   const std::string head = tenant("") + "[[set]]\nname = \"s\"\n";
   EXPECT_EQ(messages(head + "scheduler = 3\n"),
-            "x.toml:8:13: set.s.scheduler = 3: expected a policy's id as text, or a table [set.s.scheduler] with policy = \"…\"\n");
+            "x.toml:8:13: set.s.scheduler = 3: expected a policy's id as text, or a table [set.s.scheduler] with "
+            "policy = \"…\"\n");
   EXPECT_EQ(messages(head + "scheduler = { params = { a = 1 } }\n"),
             "x.toml:8:13: set.s.scheduler: \"policy\" is missing, for example policy = \"tpc_borrowing\"\n");
   EXPECT_EQ(messages(head + "scheduler = { policy = \"x\", params = { a = [1] } }\n"),
@@ -191,18 +211,22 @@ TEST_F(Diagnostics, WarmupMustLeaveSomethingToCount) {
 }
 
 TEST_F(Diagnostics, AllMistakesAreReportedAtOnceInTheOrderOfTheFile) {
-  EXPECT_EQ(messages("gpus = \"h200\"\n[run]\nduration = 10\n" + tenant("slo = 10\nquota = true") + "[[set]]\nname = \"s\"\nslip = 99\n"),
-            "x.toml:1:1: unknown key \"gpus\"; did you mean \"gpu\"?\n"
-            "x.toml:3:12: run.duration = 10: a duration needs a unit, for example \"250us\" (units: ns, us, ms, s, min, h)\n"
-            "x.toml:8:7: tenant.hp.slo = 10: a duration needs a unit, for example \"250us\" (units: ns, us, ms, s, min, h)\n"
-            "x.toml:9:9: tenant.hp.quota = true: expected a whole number from 0 to 256\n"
-            "x.toml:10:1: set.s: \"scheduler\" is missing, for example scheduler = \"tpc_borrowing\"\n"
-            "x.toml:12:8: set.s.slip = 99: expected a number from 1 to 10\n");
+  EXPECT_EQ(
+      messages("gpus = \"h200\"\n[run]\nduration = 10\n" + tenant("slo = 10\nquota = true") +
+               "[[set]]\nname = \"s\"\nslip = 99\n"),
+      "x.toml:1:1: unknown key \"gpus\"; did you mean \"gpu\"?\n"
+      "x.toml:3:12: run.duration = 10: a duration needs a unit, for example \"250us\" (units: ns, us, ms, s, min, h)\n"
+      "x.toml:8:7: tenant.hp.slo = 10: a duration needs a unit, for example \"250us\" (units: ns, us, ms, s, min, h)\n"
+      "x.toml:9:9: tenant.hp.quota = true: expected a whole number from 0 to 256\n"
+      "x.toml:10:1: set.s: \"scheduler\" is missing, for example scheduler = \"tpc_borrowing\"\n"
+      "x.toml:12:8: set.s.slip = 99: expected a number from 1 to 10\n");
 }
 
 TEST_F(Diagnostics, AFileThatCannotBeRead) {
   folder_.write("demo.toml", "");
-  const auto text = [&](const std::string& path) { return testing::as_text(parse_config_file(path).diagnostics, folder_.at("")); };
+  const auto text = [&](const std::string& path) {
+    return testing::as_text(parse_config_file(path).diagnostics, folder_.at(""));
+  };
   EXPECT_EQ(text(folder_.at("dem.toml")), "dem.toml: no such file; near: demo.toml\n");
   EXPECT_EQ(text(folder_.at("traces")), "traces: is a folder; name a .toml file in it\n");
 }

@@ -24,7 +24,8 @@ pattern = "^nvjet_"
 nature = "independent"
 persistent = true
 reason = "pulls tiles"
-)", "k.toml");
+)",
+                                                           "k.toml");
   ASSERT_TRUE(parsed.rules.has_value());
   ASSERT_EQ(parsed.rules->rules.size(), 2u);
   EXPECT_EQ(parsed.rules->rules[0].nature, KernelNature::never_touch);
@@ -40,7 +41,8 @@ TEST(KernelRules, AnEmptyFileIsAllowed) { EXPECT_TRUE(parse_kernel_rules_text(""
 TEST(KernelRules, MistakesAreNamed) {
   EXPECT_EQ(messages("[[kernel]]\npattern = \"a\"\nnature = \"save\"\n"),
             "k.toml:1:1: kernel[0]: \"reason\" is missing, for example reason = \"read in the library's source\"\n"
-            "k.toml:3:10: kernel[0].nature = \"save\": expected one of \"unknown\", \"independent\", \"co_resident\", \"never_touch\"\n");
+            "k.toml:3:10: kernel[0].nature = \"save\": expected one of \"unknown\", \"independent\", \"co_resident\", "
+            "\"never_touch\"\n");
   EXPECT_NE(messages("[[kernel]]\npattern = \"a(\"\nnature = \"unknown\"\nreason = \"r\"\n")
                 .find("k.toml:2:11: kernel[0].pattern = \"a(\": not a regular expression (ECMAScript): "),
             std::string::npos);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// configs/kernels.toml against the names in configs/traces: every kernel that was recorded is known, and to the right rule.
+// configs/kernels.toml against the names in configs/traces: every kernel that was recorded is known, and to the right
+// rule.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -15,7 +16,8 @@ namespace {
 const std::filesystem::path kConfigs = std::filesystem::path(LITHOS_SOURCE_DIR) / "configs";
 
 const KernelRules& shipped() {
-  static const KernelRules rules = parse_kernel_rules_file((kConfigs / "kernels.toml").string()).rules.value_or(KernelRules{});
+  static const KernelRules rules =
+      parse_kernel_rules_file((kConfigs / "kernels.toml").string()).rules.value_or(KernelRules{});
   return rules;
 }
 
@@ -67,15 +69,21 @@ TEST(ShippedRules, TheFirstMatchIsTheRightOne) {
   expect("nvjet_sm90_tst_64x8_64x16_2x1_v_bz_splitK_TNT", KernelNature::independent, true);
   expect("cudnn_generated_fort_native_sdpa_sm90_flash_fprop_wgmma_f16_knob_7_64x128x128_4x1x1_cga1x1x1_kernel0_0",
          KernelNature::independent, true);
-  expect("sm80_xmma_gemm_f32f32_f32f32_f32_tn_n_tilesize32x32x8_stage3_warpsize1x2x1_ffma_aligna4_alignc4_execute_kernel__5x_cublas",
-         KernelNature::independent, false);
-  expect("vectorized_elementwise_kernel<4, FillFunctor<int>, std::array<char*, 1ul> >", KernelNature::independent, false);
-  expect("batch_norm_collect_statistics_channels_last_kernel<Var, c10::BFloat16, float, 4>", KernelNature::independent, false);
+  expect(
+      "sm80_xmma_gemm_f32f32_f32f32_f32_tn_n_tilesize32x32x8_stage3_warpsize1x2x1_ffma_aligna4_alignc4_execute_kernel__"
+      "5x_cublas",
+      KernelNature::independent, false);
+  expect("vectorized_elementwise_kernel<4, FillFunctor<int>, std::array<char*, 1ul> >", KernelNature::independent,
+         false);
+  expect("batch_norm_collect_statistics_channels_last_kernel<Var, c10::BFloat16, float, 4>", KernelNature::independent,
+         false);
   expect("void cudnn::batchnorm_fwtr_nhwc_semiPersist<__half, 2>", KernelNature::co_resident, true);
   expect("void cudnn::bn_fw_tr_1C11_kernel_NCHW_persist<float>", KernelNature::co_resident, true);
-  expect("sm90_xmma_wgrad_indexed_implicit_gemm_bf16bf16_bf16f32_f32_nhwckrsc_nhwc_tilesize64x64x64_warpgroupsize1x1x1_g1_execute_"
-         "segment_k_on_kernel__5x_cudnn",
-         KernelNature::co_resident, true);
+  expect(
+      "sm90_xmma_wgrad_indexed_implicit_gemm_bf16bf16_bf16f32_f32_nhwckrsc_nhwc_tilesize64x64x64_warpgroupsize1x1x1_g1_"
+      "execute_"
+      "segment_k_on_kernel__5x_cudnn",
+      KernelNature::co_resident, true);
   expect("ncclDevKernel_AllReduce_Sum_f32_RING_LL(ncclDevKernelArgsStorage<4096ul>)", KernelNature::never_touch, false);
   expect("nvshmemi_signal_wait", KernelNature::never_touch, false);
 }

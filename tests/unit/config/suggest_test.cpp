@@ -9,8 +9,8 @@ namespace {
 const std::vector<std::string> kKeys{"name", "class", "quota", "slo", "tolerates", "trace"};
 
 TEST(ClosestWord, FindsSlips) {
-  EXPECT_EQ(closest_word("nmae", kKeys), "name");       // swapped
-  EXPECT_EQ(closest_word("quotas", kKeys), "quota");    // one too many
+  EXPECT_EQ(closest_word("nmae", kKeys), "name");     // swapped
+  EXPECT_EQ(closest_word("quotas", kKeys), "quota");  // one too many
   EXPECT_EQ(closest_word("tolerate", kKeys), "tolerates");
   EXPECT_EQ(closest_word("sl0", kKeys), "slo");
   EXPECT_EQ(closest_word("trcae", kKeys), "trace");

@@ -44,8 +44,8 @@ TEST(Units, AnUnknownUnitIsNamed) {
 }
 
 TEST(Units, RefusesWhatIsNoQuantity) {
-  for (const char* text : {"", "abc", "us", "-", "--1us", "-.5us", ".5us", "1.us", "1.-5us", "1e3us", "0x10us", "+5us", " 5us",
-                           "99999999999999999999s", "9223372036854775807h", "1.0000000000001s"})
+  for (const char* text : {"", "abc", "us", "-", "--1us", "-.5us", ".5us", "1.us", "1.-5us", "1e3us", "0x10us", "+5us",
+                           " 5us", "99999999999999999999s", "9223372036854775807h", "1.0000000000001s"})
     EXPECT_FALSE(parse_duration(text).ok()) << text;
 }
 
