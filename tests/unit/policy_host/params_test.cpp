@@ -132,6 +132,8 @@ TEST(Params, WrongTypesAreRefusedWithWhatWasExpected) {
   EXPECT_THAT(complaint(flag, {std::int64_t{1}, {}}), HasSubstr("expected true or false"));
   const auto share = param_of(LITHOS_TYPE_F64, f64(0.5), f64(0), f64(1));
   EXPECT_THAT(complaint(share, {std::numeric_limits<double>::quiet_NaN(), {}}), HasSubstr("expected a number (0 … 1)"));
+  for (const double outside : {-0.1, 1.1, std::numeric_limits<double>::infinity()})
+    EXPECT_THAT(complaint(share, {outside, {}}), HasSubstr("expected a number (0 … 1)"));
   lithos_param mode = param_of(LITHOS_TYPE_ENUM, i64(0, LITHOS_TYPE_ENUM), {}, {});
   mode.choices = kModes;
   EXPECT_THAT(complaint(mode, {std::string("stricd"), {}}),
