@@ -101,6 +101,11 @@ ExitCode run_sim(const SimArguments& arguments, Console& console) {
     console.err << selected.message() << "\n";
     return ExitCode::usage;
   }
+  if (arguments.duration && *arguments.duration <= config.run.warmup) {
+    console.err << fmt::format("--duration {}: must be longer than run.warmup, {}\n",
+                               format_duration(*arguments.duration), format_duration(config.run.warmup));
+    return ExitCode::usage;
+  }
   if (const Status writable = check_writable(arguments.json); !writable.ok()) {
     console.err << writable.message() << "\n";
     return ExitCode::usage;

@@ -81,8 +81,13 @@ void read_root(const TomlTable& root, Config& config, std::vector<Diagnostic>& d
 
 std::string to_string(const Diagnostic& diagnostic) {
   const SourcePosition& where = diagnostic.where;
-  if (where.line == 0) return fmt::format("{}: {}", where.file, diagnostic.message);
-  return fmt::format("{}:{}:{}: {}", where.file, where.line, where.column, diagnostic.message);
+  std::string text = where.line == 0
+                         ? fmt::format("{}: {}", where.file, diagnostic.message)
+                         : fmt::format("{}:{}:{}: {}", where.file, where.line, where.column, diagnostic.message);
+  // Names and paths come from the file as they are: what would break the line or steer a terminal does not get out.
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return text;
 }
 
 ParsedConfig parse_config_text(const std::string& text, const std::string& file_name) {

@@ -9,6 +9,8 @@
 namespace lithos {
 namespace {
 
+constexpr std::size_t kMaxShown = 200;  // bytes of a text value in a message
+
 SourcePosition position(const toml::source_region& region, const std::string& file) {
   return {file, static_cast<int>(region.begin.line), static_cast<int>(region.begin.column)};
 }
@@ -67,7 +69,9 @@ std::string to_text(const TomlValue& value) {
     std::string operator()(bool v) const { return v ? "true" : "false"; }
     std::string operator()(std::int64_t v) const { return fmt::format("{}", v); }
     std::string operator()(double v) const { return fmt::format("{}", v); }
-    std::string operator()(const std::string& v) const { return fmt::format("\"{}\"", v); }
+    std::string operator()(const std::string& v) const {
+      return v.size() > kMaxShown ? fmt::format("\"{}…\"", v.substr(0, kMaxShown)) : fmt::format("\"{}\"", v);
+    }
     std::string operator()(const TomlDate&) const { return "a date"; }
     std::string operator()(const TomlArray& v) const { return v.items.empty() ? "[]" : "[ … ]"; }
     std::string operator()(const TomlTable& v) const { return v.entries.empty() ? "{}" : "{ … }"; }

@@ -49,7 +49,7 @@ struct ParsedToml {
 
 ParsedToml parse_toml(const std::string& text, const std::string& file_name);
 
-// The value as one would write it, for messages: 10, "abc", true, [ … ], { … }.
+// The value as one would write it, for messages: 10, "abc", true, [ … ], { … }. Long text is cut off.
 std::string to_text(const TomlValue& value);
 
 }  // namespace lithos

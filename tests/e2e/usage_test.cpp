@@ -43,6 +43,13 @@ TEST_F(Usage, ADurationWithoutAUnitIsToldHowToWriteIt) {
             std::string::npos);
 }
 
+TEST_F(Usage, ADurationWithinTheWarmupIsRefused) {
+  write("x.toml", small_config());
+  const ProgramResult result = lithos("sim --config x.toml --duration 5ms");
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_EQ(result.err, "--duration 5ms: must be longer than run.warmup, 10ms\n");
+}
+
 TEST_F(Usage, AnUnknownSetGetsASuggestionAndNothingRuns) {
   write("x.toml", small_config());
   const ProgramResult result = lithos("sim --config x.toml --set onyl");
