@@ -46,13 +46,10 @@ void VirtualGpu::Impl::dispatch(Group& group) {
 void VirtualGpu::Impl::take_tpcs(Group& group, Stream& stream, unsigned index, const TpcSet& candidates) {
   const unsigned need = stream.target_tpcs - stream.held_count;
   const unsigned per_tpc = stream.kernel->blocks_per_tpc;
-  TpcSet picked = candidates - group.once;
-  if (picked.count() > need) picked = picked.lowest(need);
+  TpcSet picked = some_of(stream, candidates - group.once, need);
   const unsigned have = stream.held_count + picked.count();
   if (have < stream.target_tpcs && std::uint64_t{have} * per_tpc < stream.block_count && candidates.overlaps(group.once))
-    picked |= room_beside_others(group, stream, candidates).lowest(stream.target_tpcs - have);
-  const KernelInfo& info = *stream.kernel->info;
-  if (info.cluster_blocks > 1 && !picked.empty()) picked &= room_for_clusters(info, picked | stream.held);
+    picked |= some_of(stream, room_beside_others(group, stream, candidates), stream.target_tpcs - have);
   if (picked.empty()) return;
 
   group.twice |= group.once & picked;
@@ -65,6 +62,25 @@ void VirtualGpu::Impl::take_tpcs(Group& group, Stream& stream, unsigned index, c
     group.running.push_back(index);
   }
   set_rate_tpcs(stream);
+}
+
+// About `need` of the free TPCs; where a cluster must fit into one GPC, only of GPCs with room for one, and at least that room.
+TpcSet VirtualGpu::Impl::some_of(const Stream& stream, const TpcSet& free, unsigned need) const {
+  const KernelInfo& info = *stream.kernel->info;
+  const unsigned per_tpc = stream.kernel->blocks_per_tpc;
+  if (info.cluster_blocks <= per_tpc) return free.count() > need ? free.lowest(need) : free;
+  TpcSet picked;
+  for (const TpcSet& gpc : gpc_) {
+    const unsigned have = picked.count();
+    if (have >= need) break;
+    const TpcSet here = free & gpc;
+    const unsigned held_here = (stream.held & gpc).count();
+    const unsigned cluster_tpcs = (info.cluster_blocks + per_tpc - 1) / per_tpc;
+    if (here.empty() || here.count() + held_here < cluster_tpcs) continue;
+    const unsigned least = cluster_tpcs > held_here ? cluster_tpcs - held_here : 1;
+    picked |= here.lowest(std::max(need - have, least));
+  }
+  return picked;
 }
 
 // The blocks on `held` at once, the last wave, and how its TPCs will leave.

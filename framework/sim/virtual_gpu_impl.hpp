@@ -117,6 +117,7 @@ struct VirtualGpu::Impl {
   void stand_in_line(Group& group, unsigned index);
   void take_tpcs(Group& group, Stream& stream, unsigned index, const TpcSet& candidates);
   TpcSet room_beside_others(const Group& group, const Stream& stream, const TpcSet& candidates) const;
+  TpcSet some_of(const Stream& stream, const TpcSet& free, unsigned need) const;
   bool fits_beside(const Stream& newcomer, const Stream& resident) const;
   void drain(Group& group, Stream& stream);
   void release(Group& group, Stream& stream, TpcSet tpcs);

@@ -10,6 +10,7 @@ namespace lithos {
 namespace {
 
 constexpr double kNsPerSecond = 1e9;
+constexpr double kRoundingNs = 1e-3;  // what floating point may add to a whole number of nanoseconds
 
 }  // namespace
 
@@ -73,7 +74,7 @@ void VirtualGpu::Impl::update_rates(Group& group) {
 
 void VirtualGpu::Impl::schedule(Stream& stream, unsigned index, const TpcSet& wanted) {
   const auto after = [&](double until) {
-    return now_ + std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil((stream.remaining - until) / stream.rate)));
+    return now_ + std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil((stream.remaining - until) / stream.rate - kRoundingNs)));
   };
   stream.finish_at = stream.remaining <= 0 ? now_ + 1 : after(0);
   event_at_[index] = stream.finish_at;
