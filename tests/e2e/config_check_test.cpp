@@ -111,6 +111,11 @@ TEST_F(BadInput, AnUnknownParameter) {
       {"x.toml:18:", "lend_idel", "lend_idle"});
 }
 
+TEST_F(BadInput, APolicyOfAnotherAbi) {
+  expect_one_line_with(rejected(small_config("scheduler = { policy = \"x\", path = \"" LITHOS_OTHER_ABI "\" }")),
+                       {"x.toml:18:", "abi_other_major.so", "ABI 2", "ABI 1"});
+}
+
 TEST_F(BadInput, ALibraryThatIsNoPolicy) {
   write("junk.so", "not a library");
   expect_one_line_with(rejected(small_config("scheduler = { policy = \"x\", path = \"junk.so\" }")),
