@@ -84,8 +84,7 @@ Result<FoundPolicy> PolicyCatalog::pick(PolicyKind kind, const std::string& id,
   if (matches.size() > 1) {
     std::vector<std::string> ids;
     for (const FoundPolicy& match : matches) ids.emplace_back(match.policy->id);
-    return invalid_argument(
-        fmt::format("\"{}\" may be any of {}: write the whole id", id, fmt::join(ids, ", ")));
+    return invalid_argument(fmt::format("\"{}\" may be any of {}: write the whole id", id, fmt::join(ids, ", ")));
   }
   if (other_kind != nullptr)
     return invalid_argument(fmt::format("policy {} is a {}, expected a {}", other_kind->policy->id,
@@ -113,8 +112,8 @@ Result<FoundPolicy> PolicyCatalog::find(PolicyKind kind, const std::string& id, 
   }
   std::erase_if(among, [&](const FoundPolicy& candidate) { return !is_of(*candidate.policy, kind); });
   if (among.size() == 1) return among.front();
-  return invalid_argument(fmt::format("{}: holds {} policies of kind {}, expected one; name its id", path, among.size(),
-                                      name_of(kind)));
+  return invalid_argument(
+      fmt::format("{}: holds {} policies of kind {}, expected one; name its id", path, among.size(), name_of(kind)));
 }
 
 std::vector<FoundPolicy> PolicyCatalog::list() {

@@ -18,9 +18,9 @@ namespace lithos {
 
 enum class FaultReason : std::uint32_t {
   // The whole answer was replaced by the fallback's:
-  error_status,    // the operation returned a negative status
-  exception,       // … because the C++ face caught an exception
-  too_late,        // answered after the hard time limit
+  error_status,  // the operation returned a negative status
+  exception,     // … because the C++ face caught an exception
+  too_late,      // answered after the hard time limit
   // Answered after the soft limit; the answer was used:
   slow,
   // One entry was dropped or put right:
@@ -43,16 +43,15 @@ inline constexpr std::uint64_t kAbsurdNs = 86'400'000'000'000;
 // For reports and metric labels: "error_status".
 constexpr const char* name_of(FaultReason reason) {
   constexpr std::array<const char*, kFaultReasons> kNames{
-      "error_status", "exception", "too_late",   "slow",           "unknown_flags",  "unknown_tpcs", "bad_rate",
-      "absurd_time",  "past_time", "bad_prediction", "bad_confidence", "bad_size", "bad_slowdown", "unknown_clock"};
+      "error_status",   "exception", "too_late",     "slow",         "unknown_flags",
+      "unknown_tpcs",   "bad_rate",  "absurd_time",  "past_time",    "bad_prediction",
+      "bad_confidence", "bad_size",  "bad_slowdown", "unknown_clock"};
   return kNames[static_cast<std::size_t>(reason)];
 }
 
 class PolicyFaults {
  public:
-  void count(PolicyKind kind, FaultReason reason) {
-    ++counts_[index_of(kind)][static_cast<std::size_t>(reason)];
-  }
+  void count(PolicyKind kind, FaultReason reason) { ++counts_[index_of(kind)][static_cast<std::size_t>(reason)]; }
   void set_message(PolicyKind kind, std::string text) { messages_[index_of(kind)] = std::move(text); }
 
   std::uint64_t of(PolicyKind kind, FaultReason reason) const {

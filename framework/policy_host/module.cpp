@@ -31,8 +31,8 @@ Status explain_missing_entry(const boost::dll::shared_library& library, const st
   constexpr unsigned kMajorsKnown = 16;  // future majors that are worth a precise message
   for (unsigned major = 0; major < kMajorsKnown; ++major) {
     if (major == wanted.major || !library.has(fmt::format("{}{}", wanted.prefix, major))) continue;
-    return incompatible(fmt::format("{}: built for {} {}, this host speaks {} {}", path, wanted.abi, major, wanted.abi,
-                                    wanted.major));
+    return incompatible(
+        fmt::format("{}: built for {} {}, this host speaks {} {}", path, wanted.abi, major, wanted.abi, wanted.major));
   }
   for (const ModuleEntry& other : {kPolicyEntry, kServiceEntry}) {
     if (std::string_view(other.prefix) == wanted.prefix) continue;
@@ -40,8 +40,8 @@ Status explain_missing_entry(const boost::dll::shared_library& library, const st
       return invalid_argument(
           fmt::format("{}: this is a {} library, expected a {} library", path, other.what, wanted.what));
   }
-  return invalid_argument(fmt::format("{}: not a {} library: it exports no {}{}()", path, wanted.what, wanted.prefix,
-                                      wanted.major));
+  return invalid_argument(
+      fmt::format("{}: not a {} library: it exports no {}{}()", path, wanted.what, wanted.prefix, wanted.major));
 }
 
 }  // namespace
@@ -80,18 +80,14 @@ Result<std::shared_ptr<Module>> Module::open(const std::string& path, const Modu
     const std::string symbol = fmt::format("{}{}", entry.prefix, entry.major);
     if (!impl.library.has(symbol)) return explain_missing_entry(impl.library, path, entry);
     impl.entry = &impl.library.get<const void*()>(symbol);
-  } catch (const std::exception& error) {
-    return internal_error(fmt::format("{}: {}", path, error.what()));
-  }
+  } catch (const std::exception& error) { return internal_error(fmt::format("{}: {}", path, error.what())); }
   return module;
 }
 
 Result<const void*> Module::call_entry() const {
   try {
     return impl_->entry();
-  } catch (...) {
-    return invalid_argument(impl_->path + ": its entry function threw an exception");
-  }
+  } catch (...) { return invalid_argument(impl_->path + ": its entry function threw an exception"); }
 }
 
 const std::string& Module::path() const { return impl_->path; }

@@ -23,10 +23,10 @@ namespace lithos {
 
 // Which entry function a library must export: `prefix` followed by the major version.
 struct ModuleEntry {
-  const char* prefix;   // "lithos_policy_library_v"
-  unsigned major;       // 1
-  const char* what;     // "policy": for messages
-  const char* abi;      // "policy ABI"
+  const char* prefix;  // "lithos_policy_library_v"
+  unsigned major;      // 1
+  const char* what;    // "policy": for messages
+  const char* abi;     // "policy ABI"
 };
 inline constexpr ModuleEntry kPolicyEntry{"lithos_policy_library_v", 1, "policy", "policy ABI"};
 inline constexpr ModuleEntry kServiceEntry{"lithos_service_library_v", 1, "plugin", "service ABI"};

@@ -63,9 +63,7 @@ const char* name_of_type(std::uint32_t type) {
   }
 }
 
-bool written_as_text(std::uint32_t type) {
-  return type >= LITHOS_TYPE_DURATION_NS && type <= LITHOS_TYPE_STRING;
-}
+bool written_as_text(std::uint32_t type) { return type >= LITHOS_TYPE_DURATION_NS && type <= LITHOS_TYPE_STRING; }
 
 std::string expected(const lithos_param& param) {
   std::string text = name_of_type(param.type);
@@ -89,8 +87,7 @@ std::optional<double> read_real(const lithos_param& param, const RawValue& raw) 
   }
   const auto* text = std::get_if<std::string>(&raw.value);
   if (text == nullptr) return std::nullopt;
-  const Result<double> parsed =
-      param.type == LITHOS_TYPE_RATE_HZ ? parse_rate(*text) : parse_frequency_hz(*text);
+  const Result<double> parsed = param.type == LITHOS_TYPE_RATE_HZ ? parse_rate(*text) : parse_frequency_hz(*text);
   return parsed.ok() ? std::optional(parsed.value()) : std::nullopt;
 }
 

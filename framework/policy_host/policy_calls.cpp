@@ -9,8 +9,7 @@
 namespace lithos {
 namespace {
 
-constexpr std::uint32_t kLeaseFlagsKnown =
-    LITHOS_LEASE_HOLD | LITHOS_LEASE_LOW_PRIORITY | LITHOS_LEASE_UNMASKED;
+constexpr std::uint32_t kLeaseFlagsKnown = LITHOS_LEASE_HOLD | LITHOS_LEASE_LOW_PRIORITY | LITHOS_LEASE_UNMASKED;
 
 const lithos_tenant_view& tenant_at(const lithos_sched_view& view, std::uint32_t index) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(view.tenant) + index * view.tenant_size;
@@ -75,9 +74,7 @@ inline bool ask(PolicySetState& state, PolicyKind kind, Call&& call) {
   lithos_status status;
   try {  // costs nothing until something is thrown; a policy in plain C++ may forget what the ABI forbids
     status = call(*role.active);
-  } catch (...) {
-    status = LITHOS_E_EXCEPTION;
-  }
+  } catch (...) { status = LITHOS_E_EXCEPTION; }
   if (status < 0) [[unlikely]] {
     count_failure(state, kind, status);
     role.fallbacks += role.configured();
@@ -98,9 +95,7 @@ inline void tell(PolicySetState& state, PolicyKind kind, PolicyInstance& instanc
   bool threw = false;
   try {
     call(instance);
-  } catch (...) {
-    threw = true;
-  }
+  } catch (...) { threw = true; }
   if (threw || instance.has_failure()) [[unlikely]] {
     state.faults.count(kind, FaultReason::exception);
     state.faults.set_message(kind, instance.has_failure() ? instance.take_failure() : "an exception left the policy");
@@ -181,7 +176,8 @@ AnsweredBy PolicySet::decide(const lithos_sched_view& view, lithos_sched_answer&
   }
   for (std::uint32_t i = 0; i < view.tenants; ++i) {
     lithos_lease& lease = lease_at(answer, i);
-    if (!is_sound(lease, state.gpu.all)) [[unlikely]] repair_lease(state, view, i, lease);
+    if (!is_sound(lease, state.gpu.all)) [[unlikely]]
+      repair_lease(state, view, i, lease);
   }
   answer.next_decision_ns = own.next_decision_ns;
   if (own.next_decision_ns != 0 && own.next_decision_ns <= view.now_ns) [[unlikely]] {
@@ -238,10 +234,12 @@ lithos_prediction PolicySet::predict(const lithos_predict_query& query) {
   const bool answered = ask(state, PolicyKind::predictor, [&](PolicyInstance& policy) {
     return policy.ops<lithos_predictor_ops>().predict(policy.self(), &query, &out);
   });
-  if (!answered) [[unlikely]] return fallback_prediction(state, query);
+  if (!answered) [[unlikely]]
+    return fallback_prediction(state, query);
   const bool sound = out.p50_ns > 0 && out.p99_ns >= out.p50_ns && out.p99_ns <= kAbsurdNs && out.confidence >= 0 &&
                      out.confidence <= 1;
-  if (!sound) [[unlikely]] return repair_prediction(state, query, out);
+  if (!sound) [[unlikely]]
+    return repair_prediction(state, query, out);
   return out;
 }
 
@@ -297,10 +295,12 @@ lithos_size PolicySet::choose(const lithos_size_query& query) {
   const bool answered = ask(state, PolicyKind::right_sizer, [&](PolicyInstance& policy) {
     return policy.ops<lithos_right_sizer_ops>().choose(policy.self(), &query, &out);
   });
-  if (!answered) [[unlikely]] return fallback_size(state, query);
+  if (!answered) [[unlikely]]
+    return fallback_size(state, query);
   const bool sound = out.tpcs > 0 && out.tpcs <= query.tpcs && out.expected_slowdown >= 1 &&
                      out.expected_slowdown <= std::numeric_limits<double>::max();
-  if (!sound) [[unlikely]] return repair_size(state, query, out);
+  if (!sound) [[unlikely]]
+    return repair_size(state, query, out);
   return out;
 }
 

@@ -25,9 +25,7 @@ Result<std::unique_ptr<PolicyInstance>> PolicyInstance::create(const lithos_poli
   lithos_status status = LITHOS_E_EXCEPTION;
   try {
     status = policy.create(&made->host_, &gpu, params.values.data(), policy.n_params, &made->self_);
-  } catch (...) {
-    on_fail(&made->host_, "an exception left create()");
-  }
+  } catch (...) { on_fail(&made->host_, "an exception left create()"); }
   if (status < 0) {
     const std::string reason = made->take_failure();
     return invalid_argument(fmt::format("policy {} refused to start (status {}): {}", policy.id, status,

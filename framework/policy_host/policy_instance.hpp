@@ -37,7 +37,9 @@ class PolicyInstance {
   const PolicyLibrary* library() const { return library_.get(); }  // nullptr: compiled in
   void* self() const { return self_; }
   template <class Ops>
-  const Ops& ops() const { return *static_cast<const Ops*>(policy_->ops); }
+  const Ops& ops() const {
+    return *static_cast<const Ops*>(policy_->ops);
+  }
 
   // Whether the policy called host->fail() since the last take; hot, so a plain flag.
   bool has_failure() const { return failed_; }

@@ -132,8 +132,8 @@ Result<std::unique_ptr<PolicySet>> PolicySet::from_tables(const PolicyTables& ta
     if (const lithos_policy* policy = choice.found.policy; policy != nullptr) {
       if (Status status = check_policy(policy); !status.ok()) return status;
       if (policy->kind != static_cast<std::uint32_t>(kind))
-        return invalid_argument(fmt::format("policy {} is of kind {}, expected a {}", policy->id, policy->kind,
-                                            name_of(kind)));
+        return invalid_argument(
+            fmt::format("policy {} is of kind {}, expected a {}", policy->id, policy->kind, name_of(kind)));
       choice.params = defaults_of(*policy);
     }
     if (Status status = create_role(*state, kind, std::move(choice)); !status.ok()) return status;
@@ -150,8 +150,8 @@ Status PolicySet::set_param(PolicyKind kind, const std::string& key, const RawVa
   PolicyInstance& instance = *state_->role(kind).active;
   const lithos_policy& policy = instance.policy();
   ResolvedParams resolved;
-  const std::vector<Diagnostic> wrong = resolve_params({{key, value}}, policy.params, policy.n_params,
-                                                       fmt::format("{}.params", name_of(kind)), resolved);
+  const std::vector<Diagnostic> wrong =
+      resolve_params({{key, value}}, policy.params, policy.n_params, fmt::format("{}.params", name_of(kind)), resolved);
   if (!wrong.empty()) return invalid_argument(wrong.front().message);
   for (std::uint32_t i = 0; i < policy.n_params; ++i) {
     if (key != policy.params[i]->key) continue;
@@ -164,8 +164,8 @@ Status PolicySet::set_param(PolicyKind kind, const std::string& key, const RawVa
     }
     if (status >= 0) return {};
     state_->faults.count(kind, status == LITHOS_E_EXCEPTION ? FaultReason::exception : FaultReason::error_status);
-    return invalid_argument(fmt::format("policy {} refused {} (status {}): {}", policy.id, key, status,
-                                        instance.take_failure()));
+    return invalid_argument(
+        fmt::format("policy {} refused {} (status {}): {}", policy.id, key, status, instance.take_failure()));
   }
   return internal_error("a resolved parameter is not in its own table");
 }

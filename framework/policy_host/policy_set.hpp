@@ -55,11 +55,11 @@ struct PolicyTables {
 // Which policy answers for a kind, for reports.
 struct PolicyDescription {
   PolicyKind kind = PolicyKind::scheduler;
-  std::string id;       // "org.lithos.tpc_borrowing"; "builtin.scheduler" for the fallback
+  std::string id;  // "org.lithos.tpc_borrowing"; "builtin.scheduler" for the fallback
   std::string version;
   std::string summary;
-  std::string path;     // the library as the operator named or the catalog found it; empty: compiled in
-  std::string hash;     // of the library's content (16 hex digits); empty: compiled in
+  std::string path;  // the library as the operator named or the catalog found it; empty: compiled in
+  std::string hash;  // of the library's content (16 hex digits); empty: compiled in
 };
 
 struct MetricReading {

@@ -77,10 +77,9 @@ Status check_param(const std::string& owner, const lithos_param* param, std::uin
   if (!is_text(param->unit) || !is_text(param->doc)) return invalid_argument(where + " has no unit or doc text");
   if (param->type < LITHOS_TYPE_BOOL || param->type > LITHOS_TYPE_STRING)
     return invalid_argument(fmt::format("{} has unknown type {}", where, param->type));
-  const bool ranged = param->type != LITHOS_TYPE_BOOL && param->type != LITHOS_TYPE_ENUM &&
-                      param->type != LITHOS_TYPE_STRING;
-  if (param->def.type != param->type ||
-      (ranged && (param->min.type != param->type || param->max.type != param->type)))
+  const bool ranged =
+      param->type != LITHOS_TYPE_BOOL && param->type != LITHOS_TYPE_ENUM && param->type != LITHOS_TYPE_STRING;
+  if (param->def.type != param->type || (ranged && (param->min.type != param->type || param->max.type != param->type)))
     return invalid_argument(where + " has a default, min or max of another type");
   if (param->type == LITHOS_TYPE_ENUM) return check_enum_param(where, *param);
   if (param->type == LITHOS_TYPE_STRING) {
@@ -103,8 +102,7 @@ struct OpsShape {
 };
 OpsShape policy_ops_shape(std::uint32_t kind) {
   switch (kind) {
-    case LITHOS_KIND_SCHEDULER:
-      return {sizeof(lithos_scheduler_ops), offsetof(lithos_scheduler_ops, decide), "decide"};
+    case LITHOS_KIND_SCHEDULER: return {sizeof(lithos_scheduler_ops), offsetof(lithos_scheduler_ops, decide), "decide"};
     case LITHOS_KIND_PREDICTOR:
       return {sizeof(lithos_predictor_ops), offsetof(lithos_predictor_ops, predict), "predict"};
     case LITHOS_KIND_RIGHT_SIZER:

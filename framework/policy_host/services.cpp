@@ -75,8 +75,7 @@ Result<FoundService> find(std::uint32_t kind, const PolicyChoice& choice, const 
   std::string message = fmt::format("no {} plugin is called \"{}\"", kind_name(kind), choice.id);
   if (const std::string near = closest_id(choice.id, known); !near.empty())
     message += fmt::format("; did you mean \"{}\"?", near);
-  else if (!known.empty())
-    message += fmt::format("; known are {}", fmt::join(known, ", "));
+  else if (!known.empty()) message += fmt::format("; known are {}", fmt::join(known, ", "));
   return not_found(message + problems);
 }
 
@@ -115,9 +114,7 @@ class ServiceInstance {
     lithos_status status = LITHOS_E_EXCEPTION;
     try {
       status = body();
-    } catch (...) {
-      on_fail(&host_, "an exception left the plugin");
-    }
+    } catch (...) { on_fail(&host_, "an exception left the plugin"); }
     if (status >= 0) return {};
     const std::lock_guard lock(mutex_);
     ++failures_;
@@ -127,7 +124,9 @@ class ServiceInstance {
 
   void* self() const { return self_; }
   template <class Ops>
-  const Ops& ops() const { return *static_cast<const Ops*>(found_.service->ops); }
+  const Ops& ops() const {
+    return *static_cast<const Ops*>(found_.service->ops);
+  }
 
   std::uint64_t failures() const {
     const std::lock_guard lock(mutex_);
@@ -195,8 +194,7 @@ CreatedService<Service> create_service(std::uint32_t kind, const PolicyChoice& c
   auto instance = std::make_unique<ServiceInstance>(std::move(found).value(), gpu);
   if (const Status status = instance->create(params); !status.ok())
     out.diagnostics.push_back({choice.where, fmt::format("{}: {}", section_name(kind), status.message())});
-  else
-    out.service = std::make_unique<Service>(std::move(instance));
+  else out.service = std::make_unique<Service>(std::move(instance));
   return out;
 }
 
@@ -207,9 +205,8 @@ PowerService::~PowerService() = default;
 
 Result<std::uint32_t> PowerService::apply_clock(std::uint32_t mhz) {
   std::uint32_t applied = 0;
-  const Status status = instance_->call("apply_clock", [&] {
-    return instance_->ops<lithos_power_ops>().apply_clock(instance_->self(), mhz, &applied);
-  });
+  const Status status = instance_->call(
+      "apply_clock", [&] { return instance_->ops<lithos_power_ops>().apply_clock(instance_->self(), mhz, &applied); });
   if (!status.ok()) return status;
   return applied;
 }

@@ -64,7 +64,7 @@ class ExporterService {
 
 template <class Service>
 struct CreatedService {
-  std::unique_ptr<Service> service;     // present only if there are no diagnostics
+  std::unique_ptr<Service> service;  // present only if there are no diagnostics
   std::vector<Diagnostic> diagnostics;
 };
 

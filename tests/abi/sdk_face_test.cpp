@@ -77,7 +77,10 @@ class Everything {
 struct FakeHost {
   std::string failure;
   double metric = 0;
-  lithos_host c{sizeof(lithos_host), 0, this, nullptr,
+  lithos_host c{sizeof(lithos_host),
+                0,
+                this,
+                nullptr,
                 [](const lithos_host* h, const char* text) { static_cast<FakeHost*>(h->ctx)->failure = text; },
                 [](const lithos_host* h, std::uint32_t, double v) { static_cast<FakeHost*>(h->ctx)->metric += v; },
                 nullptr};

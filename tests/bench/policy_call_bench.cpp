@@ -48,8 +48,8 @@ void* last_self = nullptr;
 template <class P>
 lithos_policy spied() {
   lithos_policy table = lithos::policy_table<P>();
-  table.create = [](const lithos_host* host, const lithos_gpu_info* gpu, const lithos_value* values, std::uint32_t count,
-                    void** self) {
+  table.create = [](const lithos_host* host, const lithos_gpu_info* gpu, const lithos_value* values,
+                    std::uint32_t count, void** self) {
     const lithos_status status = lithos::policy_table<P>().create(host, gpu, values, count, self);
     last_self = *self;
     return status;

@@ -107,12 +107,18 @@ class Host {
 
   // An interface asked for by id, or nullptr where this host does not offer it.
   const void* extension(const char* id) const { return host_->extension ? host_->extension(host_, id) : nullptr; }
-  void fail(const char* text) const { if (host_->fail) host_->fail(host_, text); }
+  void fail(const char* text) const {
+    if (host_->fail) host_->fail(host_, text);
+  }
   const lithos_host* c() const { return host_; }
 
  private:
-  void log(std::int32_t level, const char* text) const { if (host_->log) host_->log(host_, level, text); }
-  void metric(std::uint32_t index, double value) const { if (host_->metric) host_->metric(host_, index, value); }
+  void log(std::int32_t level, const char* text) const {
+    if (host_->log) host_->log(host_, level, text);
+  }
+  void metric(std::uint32_t index, double value) const {
+    if (host_->metric) host_->metric(host_, index, value);
+  }
   const lithos_host* host_;
 };
 
@@ -154,8 +160,15 @@ class StridedRange {
     iterator() = default;
     iterator(const StridedRange& range, std::uint32_t at) : base_(range.base_), stride_(range.stride_), at_(at) {}
     Item operator*() const { return StridedRange(base_, at_ + 1, stride_)[at_]; }
-    iterator& operator++() { ++at_; return *this; }
-    iterator operator++(int) { iterator old = *this; ++at_; return old; }
+    iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    iterator operator++(int) {
+      iterator old = *this;
+      ++at_;
+      return old;
+    }
     bool operator==(const iterator& other) const { return at_ == other.at_; }
 
    private:
@@ -299,22 +312,22 @@ consteval lithos_metric gauge(const char* name, const char* unit, const char* do
 #include "lithos/detail/policy_table.hpp"  // lithos::policy_table<Class>() and the trampolines
 
 // Exports the library's entry symbol with one or more policies of any kinds. Once per library, at global scope.
-#define LITHOS_EXPORT_POLICIES(...)                                                      \
-  extern "C" LITHOS_EXPORT const lithos_policy_library* LITHOS_POLICY_ENTRY(void) {      \
-    return &::lithos::detail::PolicyLibrary<__VA_ARGS__>::kTable;                        \
+#define LITHOS_EXPORT_POLICIES(...)                                                 \
+  extern "C" LITHOS_EXPORT const lithos_policy_library* LITHOS_POLICY_ENTRY(void) { \
+    return &::lithos::detail::PolicyLibrary<__VA_ARGS__>::kTable;                   \
   }
 
-#define LITHOS_EXPORT_SCHEDULER(Class)                                                                            \
-  static_assert(::lithos::Scheduler<Class>,                                                                       \
-                "a scheduler needs: void decide(const lithos::SchedView&, lithos::SchedAnswer&)");                \
+#define LITHOS_EXPORT_SCHEDULER(Class)                                                             \
+  static_assert(::lithos::Scheduler<Class>,                                                        \
+                "a scheduler needs: void decide(const lithos::SchedView&, lithos::SchedAnswer&)"); \
   LITHOS_EXPORT_POLICIES(Class)
-#define LITHOS_EXPORT_PREDICTOR(Class)                                                                            \
-  static_assert(::lithos::Predictor<Class>,                                                                       \
-                "a predictor needs: lithos::Prediction predict(const lithos::PredictQuery&)");                    \
+#define LITHOS_EXPORT_PREDICTOR(Class)                                                         \
+  static_assert(::lithos::Predictor<Class>,                                                    \
+                "a predictor needs: lithos::Prediction predict(const lithos::PredictQuery&)"); \
   LITHOS_EXPORT_POLICIES(Class)
-#define LITHOS_EXPORT_RIGHT_SIZER(Class)                                                                          \
+#define LITHOS_EXPORT_RIGHT_SIZER(Class)                                                                            \
   static_assert(::lithos::RightSizer<Class>, "a right-sizer needs: lithos::Size choose(const lithos::SizeQuery&)"); \
   LITHOS_EXPORT_POLICIES(Class)
-#define LITHOS_EXPORT_DVFS(Class)                                                                                 \
+#define LITHOS_EXPORT_DVFS(Class)                                                                                     \
   static_assert(::lithos::Dvfs<Class>, "a dvfs policy needs: lithos::ClockRequest plan(const lithos::PowerSample&)"); \
   LITHOS_EXPORT_POLICIES(Class)

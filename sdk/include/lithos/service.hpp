@@ -39,8 +39,15 @@ class EventRange {
     iterator() = default;
     iterator(const unsigned char* at, std::size_t stride) : at_(at), stride_(stride) {}
     const lithos_event& operator*() const { return *reinterpret_cast<const lithos_event*>(at_); }
-    iterator& operator++() { at_ += stride_; return *this; }
-    iterator operator++(int) { iterator old = *this; at_ += stride_; return old; }
+    iterator& operator++() {
+      at_ += stride_;
+      return *this;
+    }
+    iterator operator++(int) {
+      iterator old = *this;
+      at_ += stride_;
+      return old;
+    }
     bool operator==(const iterator& other) const { return at_ == other.at_; }
 
    private:
@@ -64,7 +71,9 @@ concept PowerControl = requires(S& s, std::uint32_t mhz) {
   { s.apply_clock(mhz) } -> std::convertible_to<std::uint32_t>;
 };
 template <class S>
-concept Exporter = requires(S& s, const EventRange& batch) { s.events(batch); };
+concept Exporter = requires(S& s, const EventRange& batch) {
+  s.events(batch);
+};
 
 namespace detail {
 
@@ -95,9 +104,7 @@ template <class S>
 struct ServiceLifecycle {
   static lithos_status create(const lithos_host* c_host, const lithos_service_gpu* gpu, const lithos_value* values,
                               std::uint32_t count, void** self) noexcept {
-    return guarded(Host(c_host), [&] {
-      *self = new ServiceInstance<S>(c_host, *gpu, read_params<S>(values, count));
-    });
+    return guarded(Host(c_host), [&] { *self = new ServiceInstance<S>(c_host, *gpu, read_params<S>(values, count)); });
   }
   static void destroy(void* self) noexcept { delete static_cast<ServiceInstance<S>*>(self); }
 };
@@ -114,7 +121,7 @@ struct PowerTable {
   }
   static constexpr lithos_power_ops kOps = [] {
     lithos_power_ops ops{sizeof(lithos_power_ops), 0, &apply_clock, nullptr};
-    if constexpr (requires(S& s, PowerReading& out) { s.read(out); }) ops.read = &read;
+    if constexpr (requires(S & s, PowerReading & out) { s.read(out); }) ops.read = &read;
     return ops;
   }();
 };
@@ -131,7 +138,7 @@ struct ExporterTable {
   }
   static constexpr lithos_exporter_ops kOps = [] {
     lithos_exporter_ops ops{sizeof(lithos_exporter_ops), 0, &events, nullptr};
-    if constexpr (requires(S& s) { s.flush(); }) ops.flush = &flush;
+    if constexpr (requires(S & s) { s.flush(); }) ops.flush = &flush;
     return ops;
   }();
 };
@@ -172,9 +179,12 @@ inline constexpr lithos_service kService = make_service<S>();
 template <class... S>
 struct ServiceLibrary {
   static constexpr std::array<const lithos_service*, sizeof...(S)> kServices{&kService<S>...};
-  static constexpr lithos_service_library kTable{sizeof(lithos_service_library), LITHOS_SERVICE_ABI_MAJOR,
-                                                 LITHOS_SERVICE_ABI_MINOR,       sizeof...(S),
-                                                 kServices.data(),               "1.0.0"};
+  static constexpr lithos_service_library kTable{sizeof(lithos_service_library),
+                                                 LITHOS_SERVICE_ABI_MAJOR,
+                                                 LITHOS_SERVICE_ABI_MINOR,
+                                                 sizeof...(S),
+                                                 kServices.data(),
+                                                 "1.0.0"};
 };
 
 }  // namespace detail
@@ -189,13 +199,13 @@ constexpr const lithos_service& service_table() {
 }  // namespace lithos
 
 // Exports the library's entry symbol with one or more plugins of any kinds. Once per library, at global scope.
-#define LITHOS_EXPORT_PLUGINS(...)                                                       \
-  extern "C" LITHOS_EXPORT const lithos_service_library* LITHOS_SERVICE_ENTRY(void) {    \
-    return &::lithos::detail::ServiceLibrary<__VA_ARGS__>::kTable;                       \
+#define LITHOS_EXPORT_PLUGINS(...)                                                    \
+  extern "C" LITHOS_EXPORT const lithos_service_library* LITHOS_SERVICE_ENTRY(void) { \
+    return &::lithos::detail::ServiceLibrary<__VA_ARGS__>::kTable;                    \
   }
-#define LITHOS_EXPORT_POWER(Class)                                                                                \
-  static_assert(::lithos::PowerControl<Class>, "power control needs: std::uint32_t apply_clock(std::uint32_t)");  \
+#define LITHOS_EXPORT_POWER(Class)                                                                               \
+  static_assert(::lithos::PowerControl<Class>, "power control needs: std::uint32_t apply_clock(std::uint32_t)"); \
   LITHOS_EXPORT_PLUGINS(Class)
-#define LITHOS_EXPORT_EXPORTER(Class)                                                                             \
-  static_assert(::lithos::Exporter<Class>, "an exporter needs: void events(const lithos::EventRange&)");          \
+#define LITHOS_EXPORT_EXPORTER(Class)                                                                    \
+  static_assert(::lithos::Exporter<Class>, "an exporter needs: void events(const lithos::EventRange&)"); \
   LITHOS_EXPORT_PLUGINS(Class)

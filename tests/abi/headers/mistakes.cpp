@@ -22,22 +22,25 @@ class Mistaken {
     std::chrono::nanoseconds slice;
     Mode mode;
   };
-  static constexpr std::tuple params{
+  static constexpr std::tuple params {
 #if defined(MISTAKE_RANGE)
-      lithos::param<&Params::slice>(1, "slice", 250us).range(5ms, 20us),
+    lithos::param<&Params::slice>(1, "slice", 250us).range(5ms, 20us),
 #elif defined(MISTAKE_DEFAULT)
-      lithos::param<&Params::slice>(1, "slice", 250us).range(1ms, 5ms),
+    lithos::param<&Params::slice>(1, "slice", 250us).range(1ms, 5ms),
 #elif defined(MISTAKE_NOT_LIVE)
-      lithos::param<&Params::slice>(1, "slice", 250us).live(),
+    lithos::param<&Params::slice>(1, "slice", 250us).live(),
 #else
-      lithos::param<&Params::slice>(1, "slice", 250us).range(20us, 5ms),
+    lithos::param<&Params::slice>(1, "slice", 250us).range(20us, 5ms),
 #endif
 #if defined(MISTAKE_SAME_KEY)
-      lithos::param<&Params::mode>(2, "slice", Mode::fair).choices("fair", "strict")};
+        lithos::param<&Params::mode>(2, "slice", Mode::fair).choices("fair", "strict")
+  };
 #elif defined(MISTAKE_NO_CHOICES)
-      lithos::param<&Params::mode>(2, "mode", Mode::fair)};
+        lithos::param<&Params::mode>(2, "mode", Mode::fair)
+  };
 #else
-      lithos::param<&Params::mode>(2, "mode", Mode::fair).choices("fair", "strict")};
+        lithos::param<&Params::mode>(2, "mode", Mode::fair).choices("fair", "strict")
+  };
 #endif
 
 #if defined(MISTAKE_CONSTRUCTOR)

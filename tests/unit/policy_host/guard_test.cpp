@@ -48,10 +48,12 @@ class GuardTest : public testing::Test {
 };
 
 TEST_F(GuardTest, UnknownTpcsAreDroppedAndTheRestOfTheLeaseStays) {
-  decide_with([](lithos_sched_answer* answer) {
-    lease_of(answer, 1).usable[0] = {{0x1f0, 1, 0, kForever}};
-    lease_of(answer, 1).atom_ns = 9;
-  }, FaultReason::unknown_tpcs);
+  decide_with(
+      [](lithos_sched_answer* answer) {
+        lease_of(answer, 1).usable[0] = {{0x1f0, 1, 0, kForever}};
+        lease_of(answer, 1).atom_ns = 9;
+      },
+      FaultReason::unknown_tpcs);
   EXPECT_EQ(view.lease(1).usable[0].words[0], 0xf0u);
   EXPECT_EQ(view.lease(1).usable[0].words[1], 0u);
   EXPECT_EQ(view.lease(1).usable[0].words[3], 0u);
@@ -66,21 +68,25 @@ TEST_F(GuardTest, UnknownFlagsAreDropped) {
 
 TEST_F(GuardTest, ALeaseWithARateThatIsNoneIsPresetAndOthersStay) {
   for (const double rate : {kNan, kInfinity, -1.0, -0.5e-300}) {
-    decide_with([rate](lithos_sched_answer* answer) {
-      lease_of(answer, 1).usable[0] = bits(0xff);
-      lease_of(answer, 1).launches_per_s = rate;
-      lease_of(answer, 0).atom_ns = 5;
-    }, FaultReason::bad_rate);
+    decide_with(
+        [rate](lithos_sched_answer* answer) {
+          lease_of(answer, 1).usable[0] = bits(0xff);
+          lease_of(answer, 1).launches_per_s = rate;
+          lease_of(answer, 0).atom_ns = 5;
+        },
+        FaultReason::bad_rate);
     expect_preset(1);
     EXPECT_EQ(view.lease(0).atom_ns, 5u);
   }
 }
 
 TEST_F(GuardTest, ALeaseWithAnAbsurdAtomLengthIsPreset) {
-  decide_with([](lithos_sched_answer* answer) {
-    lease_of(answer, 1).usable[0] = bits(0xff);
-    lease_of(answer, 1).atom_ns = kForever;
-  }, FaultReason::absurd_time);
+  decide_with(
+      [](lithos_sched_answer* answer) {
+        lease_of(answer, 1).usable[0] = bits(0xff);
+        lease_of(answer, 1).atom_ns = kForever;
+      },
+      FaultReason::absurd_time);
   expect_preset(1);
 }
 

@@ -75,8 +75,9 @@ TEST(Params, OutOfRangeNamesTheRangeInTheUnit) {
   const std::map<std::string, RawValue> given{{"slice", {std::string("9ms"), {"demo.toml", 12, 8}}}};
   const auto wrong = resolve_params(given, kParams.data(), 2, "scheduler.params", params);
   ASSERT_EQ(wrong.size(), 1u);
-  EXPECT_EQ(to_string(wrong[0]),
-            "demo.toml:12:8: scheduler.params.slice = \"9ms\": expected a duration (20us … 5ms), for example \"250us\"");
+  EXPECT_EQ(
+      to_string(wrong[0]),
+      "demo.toml:12:8: scheduler.params.slice = \"9ms\": expected a duration (20us … 5ms), for example \"250us\"");
 }
 
 TEST(Params, BothEndsOfTheRangeBelongToIt) {
@@ -114,9 +115,8 @@ TEST(Params, UnknownKeysGetASuggestion) {
 
 TEST(Params, ReportsEveryMistakeAtOnce) {
   ResolvedParams params;
-  const std::map<std::string, RawValue> given{{"slice", {std::string("soon"), {}}},
-                                              {"picks", {std::int64_t{65}, {}}},
-                                              {"typo", {true, {}}}};
+  const std::map<std::string, RawValue> given{
+      {"slice", {std::string("soon"), {}}}, {"picks", {std::int64_t{65}, {}}}, {"typo", {true, {}}}};
   EXPECT_EQ(resolve_params(given, kParams.data(), 2, "scheduler.params", params).size(), 3u);
 }
 

@@ -100,7 +100,8 @@ TEST(TableCheck, NamesWhatIsWrongWithAParameter) {
   EXPECT_EQ(real(0.5, 0, 1), "");
   EXPECT_EQ(real(2, 0, 1), "policy x.y: parameter \"slice\" has default 2 outside its range 0 … 1");
   EXPECT_EQ(real(0.5, 1, 0), "policy x.y: parameter \"slice\" has min 1 above max 0");
-  EXPECT_EQ(real(std::numeric_limits<double>::quiet_NaN(), 0, 1), "policy x.y: parameter \"slice\" has NaN in its range");
+  EXPECT_EQ(real(std::numeric_limits<double>::quiet_NaN(), 0, 1),
+            "policy x.y: parameter \"slice\" has NaN in its range");
 }
 
 TEST(TableCheck, EnumsNeedChoicesAndADefaultAmongThem) {

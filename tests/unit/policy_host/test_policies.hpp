@@ -48,7 +48,9 @@ inline lithos_status on_set_param(void*, std::uint32_t id, const lithos_value* v
 inline lithos_status on_decide(void*, const lithos_sched_view* view, lithos_sched_answer* answer) {
   return script.decide ? script.decide(view, answer) : LITHOS_OK;
 }
-inline void on_left(void*, std::uint64_t id) { if (script.tenant_left) script.tenant_left(id); }
+inline void on_left(void*, std::uint64_t id) {
+  if (script.tenant_left) script.tenant_left(id);
+}
 inline lithos_status on_predict(void*, const lithos_predict_query* query, lithos_prediction* out) {
   *out = {10, 20, 1};
   return script.predict ? script.predict(query, out) : LITHOS_OK;
@@ -57,7 +59,9 @@ inline lithos_status on_choose(void*, const lithos_size_query* query, lithos_siz
   *out = {query->tpcs, 0, 1};
   return script.choose ? script.choose(query, out) : LITHOS_OK;
 }
-inline void on_observe(void*, const lithos_observation* seen) { if (script.observe) script.observe(seen); }
+inline void on_observe(void*, const lithos_observation* seen) {
+  if (script.observe) script.observe(seen);
+}
 inline lithos_status on_plan(void*, const lithos_power_sample* sample, lithos_clock_request* out) {
   return script.plan ? script.plan(sample, out) : LITHOS_OK;
 }
@@ -83,12 +87,19 @@ inline constexpr lithos_value text(const char* value) {
   return out;
 }
 
-inline constexpr lithos_param kSlice{sizeof(lithos_param), 1, "slice", "ns", "A slice.", LITHOS_TYPE_DURATION_NS,
-                                     LITHOS_PARAM_LIVE, i64(250'000, LITHOS_TYPE_DURATION_NS),
-                                     i64(20'000, LITHOS_TYPE_DURATION_NS), i64(5'000'000, LITHOS_TYPE_DURATION_NS),
+inline constexpr lithos_param kSlice{sizeof(lithos_param),
+                                     1,
+                                     "slice",
+                                     "ns",
+                                     "A slice.",
+                                     LITHOS_TYPE_DURATION_NS,
+                                     LITHOS_PARAM_LIVE,
+                                     i64(250'000, LITHOS_TYPE_DURATION_NS),
+                                     i64(20'000, LITHOS_TYPE_DURATION_NS),
+                                     i64(5'000'000, LITHOS_TYPE_DURATION_NS),
                                      nullptr};
-inline constexpr lithos_param kPicks{sizeof(lithos_param), 2, "picks", "TPCs", "How many.", LITHOS_TYPE_I64, 0, i64(4),
-                                     i64(1), i64(64), nullptr};
+inline constexpr lithos_param kPicks{
+    sizeof(lithos_param), 2, "picks", "TPCs", "How many.", LITHOS_TYPE_I64, 0, i64(4), i64(1), i64(64), nullptr};
 inline constexpr std::array<const lithos_param*, 2> kParams{&kSlice, &kPicks};
 
 inline constexpr lithos_metric kAsked{sizeof(lithos_metric), LITHOS_METRIC_COUNTER, "asked_total", "", "Questions."};

@@ -78,8 +78,7 @@ constexpr lithos_value to_value(const Stored<T>& value) {
   else if constexpr (std::same_as<T, Bytes>) out.as.i64 = value.count;
   else if constexpr (std::same_as<T, PerSecond> || std::same_as<T, Hertz>) out.as.f64 = value.value;
   else if constexpr (std::floating_point<T>) out.as.f64 = static_cast<double>(value);
-  else if constexpr (kIsDuration<T>)
-    out.as.i64 = std::chrono::duration_cast<std::chrono::nanoseconds>(value).count();
+  else if constexpr (kIsDuration<T>) out.as.i64 = std::chrono::duration_cast<std::chrono::nanoseconds>(value).count();
   else out.as.i64 = static_cast<std::int64_t>(value);
   return out;
 }
@@ -109,8 +108,7 @@ constexpr Stored<T> highest_of() {
   else if constexpr (std::is_enum_v<T> || std::same_as<T, std::string>) return {};
   else if constexpr (kIsDuration<T>) return T::max();
   else if constexpr (std::same_as<T, Bytes>) return T{std::numeric_limits<std::int64_t>::max()};
-  else if constexpr (std::same_as<T, PerSecond> || std::same_as<T, Hertz>)
-    return T{std::numeric_limits<double>::max()};
+  else if constexpr (std::same_as<T, PerSecond> || std::same_as<T, Hertz>) return T{std::numeric_limits<double>::max()};
   else return std::numeric_limits<T>::max();
 }
 
@@ -195,8 +193,15 @@ template <auto Member>
 consteval auto param(std::uint32_t id, const char* key,
                      detail::Stored<typename detail::Param<Member>::Value> default_value) {
   using Value = typename detail::Param<Member>::Value;
-  return detail::Param<Member>{id, key, default_value, detail::lowest_of<Value>(), detail::highest_of<Value>(),
-                               detail::default_unit(detail::type_of<Value>()), "", 0, {}};
+  return detail::Param<Member>{id,
+                               key,
+                               default_value,
+                               detail::lowest_of<Value>(),
+                               detail::highest_of<Value>(),
+                               detail::default_unit(detail::type_of<Value>()),
+                               "",
+                               0,
+                               {}};
 }
 
 namespace detail {
@@ -229,10 +234,12 @@ struct ParamTable {
   }
   static constexpr auto kEntries = []<std::size_t... I>(std::index_sequence<I...>) {
     return std::array<lithos_param, sizeof...(I)>{entry<I>()...};
-  }(std::make_index_sequence<kCount>{});
+  }
+  (std::make_index_sequence<kCount>{});
   static constexpr auto kPointers = []<std::size_t... I>(std::index_sequence<I...>) {
     return std::array<const lithos_param*, sizeof...(I)>{&kEntries[I]...};
-  }(std::make_index_sequence<kCount>{});
+  }
+  (std::make_index_sequence<kCount>{});
 
   static consteval bool unique() {
     for (std::size_t i = 0; i < kCount; ++i)
@@ -253,7 +260,8 @@ struct ParamTable {
   static void assign(Params& params, std::size_t index, const lithos_value& value) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (void)((I == index && (assign_one<I>(params, value), true)) || ...);
-    }(std::make_index_sequence<kCount>{});
+    }
+    (std::make_index_sequence<kCount>{});
   }
 
   // False: no LIVE parameter has this id.
@@ -275,7 +283,9 @@ struct ParamTable {
 };
 
 template <class Class>
-concept HasParams = requires { Class::params; };
+concept HasParams = requires {
+  Class::params;
+};
 
 template <class Class>
 consteval std::uint32_t param_count() {

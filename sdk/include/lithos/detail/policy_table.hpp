@@ -14,7 +14,9 @@ namespace lithos {
 inline namespace sdk {
 
 template <class P>
-concept Scheduler = requires(P& p, const SchedView& view, SchedAnswer& answer) { p.decide(view, answer); };
+concept Scheduler = requires(P& p, const SchedView& view, SchedAnswer& answer) {
+  p.decide(view, answer);
+};
 template <class P>
 concept Predictor = requires(P& p, const PredictQuery& query) {
   { p.predict(query) } -> std::convertible_to<Prediction>;
@@ -125,9 +127,7 @@ template <class P>
 struct Lifecycle {
   static lithos_status create(const lithos_host* c_host, const lithos_gpu_info* gpu, const lithos_value* values,
                               std::uint32_t count, void** self) noexcept {
-    return guarded(Host(c_host), [&] {
-      *self = new Instance<P>(c_host, *gpu, read_params<P>(values, count));
-    });
+    return guarded(Host(c_host), [&] { *self = new Instance<P>(c_host, *gpu, read_params<P>(values, count)); });
   }
 
   static void destroy(void* self) noexcept { delete static_cast<Instance<P>*>(self); }
@@ -159,7 +159,7 @@ struct SchedulerTable {
   }
   static constexpr lithos_scheduler_ops kOps = [] {
     lithos_scheduler_ops ops{sizeof(lithos_scheduler_ops), 0, &decide, nullptr};
-    if constexpr (requires(P& p) { p.tenant_left(std::uint64_t{}); }) ops.tenant_left = &tenant_left;
+    if constexpr (requires(P & p) { p.tenant_left(std::uint64_t{}); }) ops.tenant_left = &tenant_left;
     return ops;
   }();
 };
@@ -170,7 +170,9 @@ void observe(void* self, const lithos_observation* seen) noexcept {
   (void)guarded(in.host, [&] { in.policy.observe(*seen); });
 }
 template <class P>
-concept Observer = requires(P& p, const Observation& seen) { p.observe(seen); };
+concept Observer = requires(P& p, const Observation& seen) {
+  p.observe(seen);
+};
 
 template <class P>
 struct PredictorTable {
@@ -232,11 +234,12 @@ constexpr const void* ops_of() {
 
 template <class P>
 struct MetricTable {
-  static constexpr auto kEntries = std::apply(
-      [](auto... metric) { return std::array<lithos_metric, sizeof...(metric)>{metric...}; }, P::metrics);
+  static constexpr auto kEntries =
+      std::apply([](auto... metric) { return std::array<lithos_metric, sizeof...(metric)>{metric...}; }, P::metrics);
   static constexpr auto kPointers = []<std::size_t... I>(std::index_sequence<I...>) {
     return std::array<const lithos_metric*, sizeof...(I)>{&kEntries[I]...};
-  }(std::make_index_sequence<kEntries.size()>{});
+  }
+  (std::make_index_sequence<kEntries.size()>{});
 };
 
 template <class P>
@@ -261,8 +264,9 @@ constexpr lithos_policy make_policy() {
   out.destroy = &Lifecycle<P>::destroy;
   if constexpr (HasParams<P>) {
     if constexpr (ParamTable<P>::kAnyLive) {
-      static_assert(requires(P& p, const typename ParamTable<P>::Params& changed) { p.set_params(changed); },
-                    "a policy with a .live() parameter needs: void set_params(const Params&)");
+      static_assert(
+          requires(P & p, const typename ParamTable<P>::Params& changed) { p.set_params(changed); },
+          "a policy with a .live() parameter needs: void set_params(const Params&)");
       out.set_param = &Lifecycle<P>::set_param;
     }
   }
@@ -276,9 +280,12 @@ inline constexpr lithos_policy kPolicy = make_policy<P>();
 template <class... P>
 struct PolicyLibrary {
   static constexpr std::array<const lithos_policy*, sizeof...(P)> kPolicies{&kPolicy<P>...};
-  static constexpr lithos_policy_library kTable{sizeof(lithos_policy_library), LITHOS_POLICY_ABI_MAJOR,
-                                                LITHOS_POLICY_ABI_MINOR,       sizeof...(P),
-                                                kPolicies.data(),              "1.0.0"};
+  static constexpr lithos_policy_library kTable{sizeof(lithos_policy_library),
+                                                LITHOS_POLICY_ABI_MAJOR,
+                                                LITHOS_POLICY_ABI_MINOR,
+                                                sizeof...(P),
+                                                kPolicies.data(),
+                                                "1.0.0"};
 };
 
 }  // namespace detail
