@@ -202,6 +202,7 @@ void Checker::completion_seen(const Completion& completion, Nanoseconds now) {
 void Checker::lease_published(std::uint32_t slot, const Lease& lease) {
   Tenant& tenant = tenants_[slot];
   tenant.published_rights = lease.co_resident;
+  if (lease.own != tenant.own) fail("a lease without the tenant's own TPCs");
   TpcSet lent;
   for (std::uint32_t i = 0; i < lease.lenders; ++i) {
     const Tenant& lender = tenants_[value_of(lease.lender[i].tenant)];
