@@ -70,6 +70,7 @@ sharing = "time_slicing"
 predictor = { policy = "org.example.guess", params = { window = 8 } }
 slip = 1.2
 starvation_limit = "50ms"
+submit_ahead = "35us"
 quotas = { hp = 40, be = 26 }
 tolerates = { hp = "5ms" }
 [set.scheduler]
@@ -158,6 +159,7 @@ TEST_F(ConfigTest, ReadsSets) {
   EXPECT_EQ(set.sharing, Sharing::time_slicing);
   EXPECT_EQ(set.slip, 1.2);
   EXPECT_EQ(set.starvation_limit.count(), 50'000'000);
+  EXPECT_EQ(set.submit_ahead.count(), 35'000);
   EXPECT_EQ(set.quotas, (std::map<std::string, std::uint32_t>{{"hp", 40}, {"be", 26}}));
   EXPECT_EQ(set.tolerates.at("hp").count(), 5'000'000);
 }
