@@ -174,7 +174,7 @@ TEST_F(ConfigTest, PoliciesAreWrittenAsTextInlineOrAsASubtable) {
   EXPECT_EQ(std::get<double>(set.scheduler.params.at("share").value), 0.5);
   EXPECT_EQ(std::get<bool>(set.scheduler.params.at("lend").value), true);
   EXPECT_EQ(std::get<std::int64_t>(set.scheduler.params.at("levels").value), 3);
-  EXPECT_EQ(set.scheduler.params.at("slice").where.line, 66);
+  EXPECT_EQ(set.scheduler.params.at("slice").where.line, 67);
   EXPECT_EQ(set.predictor.id, "org.example.guess");
   EXPECT_EQ(std::get<std::int64_t>(set.predictor.params.at("window").value), 8);
 }
