@@ -27,7 +27,7 @@ class TpcBorrowing {
     std::chrono::nanoseconds idle_grace, outstanding, uncuttable, atom, timer_horizon;
   };
   static constexpr std::tuple params{
-      lithos::param<&Params::lend_idle>(1, "lend_idle", 0.92).range(0.0, 1.0).live()
+      lithos::param<&Params::lend_idle>(1, "lend_idle", 0.95).range(0.0, 1.0).live()
           .doc("Share of a latency-critical owner's TPCs that others may use while it has no work."),
       lithos::param<&Params::lend_active>(2, "lend_active", 0.0).range(0.0, 1.0).live()
           .doc("Share of them that others may use while it works and nothing of its work waits."),
