@@ -37,7 +37,7 @@ struct Engine::Impl {
   QueueBook* queue_of(Tenant& tenant, QueueId id);
 
   // engine_records.cpp
-  void take(Tenant& tenant, const Record& record, Nanoseconds now);
+  void take(Tenant& tenant, const Record& record, bool newest, Nanoseconds now);
   void on_queued(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
   void on_submitted(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
   void on_completed(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);

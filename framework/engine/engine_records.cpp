@@ -23,8 +23,8 @@ void Engine::on_record(const Record& record, Nanoseconds now) {
     return;
   }
   const std::uint32_t slot = value_of(record.tenant);
-  SequenceWindow::Seen seen = SequenceWindow::Seen::newest;
-  if (record.sequence != 0) seen = tenant->sequence.note(record.sequence);
+  // Without a number a record says nothing of the tenant's state, and may be an old one.
+  const SequenceWindow::Seen seen = record.sequence == 0 ? SequenceWindow::Seen::late : tenant->sequence.note(record.sequence);
   if (seen == SequenceWindow::Seen::refused) {
     ++e.counters.bad_records;
     return;
@@ -32,25 +32,31 @@ void Engine::on_record(const Record& record, Nanoseconds now) {
   bool rights_freed = false;
   if (seen == SequenceWindow::Seen::newest) {
     e.set_pressure(*tenant, record.pressure, now);
-    if (record.sequence != 0)
-      rights_freed = e.co_residency.heard(slot, record.lease_generation, record.spinning & e.map.all(), now);
+    rights_freed = e.co_residency.heard(slot, record.lease_generation, record.spinning & e.map.all(), now);
     if (record.kind == RecordKind::pressure && record.pressure == Pressure::idle) e.nothing_in_flight(*tenant, now);
-  } else {
+  } else if (record.sequence != 0) {
     e.co_residency.heard_late(slot, record.spinning & e.map.all(), now);
   }
   tenant->heard_at = now;
-  e.take(*tenant, record, now);
+  e.take(*tenant, record, seen == SequenceWindow::Seen::newest, now);
   if (rights_freed) e.rebalance_rights(now);
   if (now >= e.decide_due) e.decide(e.pending_why, now);
 }
 
-void Engine::Impl::take(Tenant& tenant, const Record& record, Nanoseconds now) {
+void Engine::Impl::take(Tenant& tenant, const Record& record, bool newest, Nanoseconds now) {
   if (record.kind == RecordKind::pressure) return;
   QueueBook* queue = queue_of(tenant, record.queue);
   if (queue == nullptr) { ++counters.bad_records; return; }
   if (record.kind == RecordKind::synchronised) return on_synchronised(tenant, *queue, record);
   const std::uint32_t op = tenant.operators.find(record.op);
   if (op == FlatMap::kAbsent || record.launch == LaunchId{}) { ++counters.bad_records; return; }
+  // The newest record cannot be about a launch before the last one submitted, unless what we believe of the queue is wrong.
+  if (newest && record.kind != RecordKind::completed && value_of(record.launch) < queue->last_submitted.launch) {
+    const std::uint32_t before = queue->flying.empty() ? 0 : queue->flying.front().tpc_count;
+    queue->start_over();
+    head_changed(tenant, *queue, before, now);
+    ++counters.bad_records;
+  }
   switch (record.kind) {
     case RecordKind::queued: return on_queued(tenant, *queue, op, record, now);
     case RecordKind::submitted: return on_submitted(tenant, *queue, op, record, now);

@@ -19,6 +19,14 @@ TpcMap::TpcMap(const GpuShape& gpu) : tpcs_(gpu.tpcs), all_(gpu.all()) {
   }
 }
 
+TpcSet TpcMap::reachable(const KernelInfo& kernel) const {
+  if (kernel.cluster_blocks <= 1) return all_;
+  TpcSet tpcs;
+  for (const TpcSet& gpc : gpcs_)
+    if (gpc.count() >= cluster_tpcs(kernel)) tpcs |= gpc;
+  return tpcs;
+}
+
 std::uint64_t TpcMap::capacity(const KernelInfo& kernel, const TpcSet& tpcs) const {
   if (kernel.cluster_blocks <= 1) return std::uint64_t{tpcs.count()} * kernel.blocks_per_tpc;
   std::uint64_t clusters = 0;

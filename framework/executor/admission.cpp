@@ -9,6 +9,7 @@ namespace lithos {
 namespace {
 
 constexpr Nanoseconds kStarvationLimitUnknown{200'000'000};  // until a lease says otherwise
+constexpr double kLongestPeriodNs = 1e15;                      // of a rate limit
 constexpr double kLongInAtoms = 1.5;                          // an uncuttable launch up to this is no longer than an atom
 
 Coverage why_whole(const KernelInfo& kernel) {
@@ -43,8 +44,9 @@ Nanoseconds Admission::predicted(const KernelInfo& kernel, unsigned tpcs) {
 void Admission::launched(Nanoseconds now) {
   const double rate = port_.lease().launches_per_s;
   if (!(rate > 0)) return;
-  const double period_ns = std::min(1e9 / rate, 1e18);
-  next_launch_at_ = std::max(now, next_launch_at_) + Nanoseconds{static_cast<std::int64_t>(period_ns)};
+  const Nanoseconds period{static_cast<std::int64_t>(std::min(1e9 / rate, kLongestPeriodNs))};
+  // Starving launches go before their time; debts do not pile up.
+  next_launch_at_ = std::clamp(next_launch_at_, now, now + period) + period;
 }
 
 // Hold and rate: the policy's wish for all of the tenant's launches. Both end at the starvation limit.
@@ -109,29 +111,36 @@ Verdict Admission::on_lease(const Question& q, bool borrow) {
   verdict.coverage = kernel.may_spin ? Coverage::whole_co_resident : Coverage::masked;
   if (atom.blocks < kernel.blocks) verdict.coverage = Coverage::cut;
   else if (atom_length.count() > 0 && whole > atom_length && !kernel.may_spin) verdict.coverage = why_whole(kernel);
-  if (verdict.on_borrowed && !q.head.urgent && !borrowing_fits(q, verdict, whole)) return verdict;
+  if (verdict.on_borrowed) {
+    weigh(q, verdict, whole);
+    if (!q.head.urgent && !borrowing_fits(q, verdict)) return verdict;
+  }
   verdict.low_priority = verdict.on_borrowed && q.lease.low_priority;
   verdict.outcome = Verdict::Outcome::go;
   return verdict;
 }
 
-// DESIGN.md §5.5. False: `verdict` says what to wait for.
-bool Admission::borrowing_fits(const Question& q, Verdict& verdict, Nanoseconds whole) {
+// DESIGN.md §5.5. An atom is as short as was wished; what runs whole though it is longer is long, and uncuttable in effect.
+void Admission::weigh(const Question& q, Verdict& verdict, Nanoseconds whole) const {
   const KernelInfo& kernel = *q.head.kernel;
   // Early exit of the blocks before it lengthens an atom, but is no reason to call it uncuttable.
   const double part_ns = static_cast<double>(whole.count()) * verdict.blocks / kernel.blocks;
   const double atom_ns = kLongInAtoms * static_cast<double>(q.lease.atom_length.count());
-  if (!kernel.cuttable || part_ns > atom_ns) {
+  verdict.uncuttable = !kernel.cuttable || part_ns > atom_ns;
+  verdict.long_whole = verdict.uncuttable && part_ns > std::max(atom_ns, static_cast<double>(config_.submit_ahead.count()));
+}
+
+// False: `verdict` says what to wait for.
+bool Admission::borrowing_fits(const Question& q, Verdict& verdict) const {
+  if (verdict.uncuttable) {
     const Nanoseconds tolerated =
         std::min(q.lease.uncuttable_limit, LeaseReader::tolerated_on(q.lease, verdict.tpcs & q.usable.borrowed));
     if (verdict.predicted > tolerated) { verdict = Verdict::lease_short(); return false; }
-    verdict.long_whole = part_ns > std::max(atom_ns, static_cast<double>(config_.submit_ahead.count()));
   }
   const Outstanding& out = q.outstanding;
-  const bool first = out.pieces == 0;
+  if (out.pieces == 0) return true;
   const bool within = out.predicted - out.running + verdict.predicted <= q.lease.outstanding_limit;
-  const bool only_long = !verdict.long_whole || out.long_wholes == 0;
-  if (first || (within && only_long)) return true;
+  if (within && !(verdict.long_whole && out.long_wholes > 0)) return true;
   verdict = Verdict::later(kNever);
   return false;
 }

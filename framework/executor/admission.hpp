@@ -36,6 +36,7 @@ struct Verdict {
   bool masked = true;
   bool low_priority = false;
   bool on_borrowed = false;
+  bool uncuttable = false;  // as it would be submitted: longer than the atoms that were wished
   bool long_whole = false;
   Coverage coverage = Coverage::masked;
   std::uint32_t blocks = 0;   // kernels: how many from next_block on
@@ -77,7 +78,8 @@ class Admission {
   Verdict starved(const Question& q);
   // A mask of own, unowned and, if `borrow`, borrowed TPCs, with the limits that hold there.
   Verdict on_lease(const Question& q, bool borrow);
-  bool borrowing_fits(const Question& q, Verdict& verdict, Nanoseconds whole);
+  void weigh(const Question& q, Verdict& verdict, Nanoseconds whole) const;
+  bool borrowing_fits(const Question& q, Verdict& verdict) const;
   bool held_back(const Question& q, Verdict& verdict) const;
 
   std::uint32_t wanted_tpcs(const KernelInfo& kernel);

@@ -50,7 +50,7 @@ struct Executor::Impl {
   Reporter reporter;
   std::vector<std::unique_ptr<LaunchQueue>> queues;
   FlatMap queue_index;
-  std::uint64_t last_launch = 0;
+  std::uint64_t last_launch = 0, last_order = 0;
   std::uint32_t waiting = 0;   // launches, over all queues
   std::uint32_t inflight = 0;  // atoms and graphs
   std::uint32_t spinning_launches = 0;
@@ -162,6 +162,7 @@ void Executor::Impl::went(LaunchQueue& queue, const Verdict& verdict, Nanosecond
   atom.tpcs = verdict.tpcs;
   atom.predicted = verdict.predicted;
   atom.submitted_at = now;
+  atom.order = ++last_order;
   if (head.graph != nullptr && verdict.masked) {
     atom.bake = verdict.bake;
     atom.node_tpcs = admission.graphs().baked(verdict.bake).node_tpcs.data();
@@ -199,13 +200,13 @@ void Executor::Impl::drop_head(LaunchQueue& queue, Nanoseconds) {
 // The oldest piece on others' TPCs is taken to be the one that runs.
 Outstanding Executor::Impl::outstanding() const {
   Outstanding now = borrowed;
-  Nanoseconds oldest = kNever;
+  std::uint64_t oldest = ~std::uint64_t{0};
   if (borrowed.pieces == 0) return now;
   for (const auto& queue : queues) {
     if (queue->inflight.empty()) continue;
     const InFlight& front = queue->inflight.front();
-    if (!front.on_borrowed || front.submitted_at >= oldest) continue;
-    oldest = front.submitted_at;
+    if (!front.on_borrowed || front.order >= oldest) continue;
+    oldest = front.order;
     now.running = front.predicted;
   }
   return now;

@@ -25,7 +25,8 @@ std::unique_ptr<KernelModel> make_model(const KernelInfo& info, TimeCurve curve)
   model->blocks_per_tpc = std::max(1u, info.blocks_per_tpc);
   const auto threads = static_cast<unsigned>(info.block.total());
   model->warps = std::max(1u, (threads + kThreadsPerWarp - 1) / kThreadsPerWarp);
-  const unsigned per_warp = (info.registers_per_thread * kThreadsPerWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
+  const unsigned per_warp =
+      (info.registers_per_thread * kThreadsPerWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
   model->registers = per_warp * model->warps;
   model->shared_bytes = info.shared_bytes;
   return model;
@@ -33,15 +34,21 @@ std::unique_ptr<KernelModel> make_model(const KernelInfo& info, TimeCurve curve)
 
 }  // namespace
 
-VirtualGpu::Impl::Impl(const GpuShape& shape_in, const DeviceModel& model_in, Sharing sharing_in, CompletionSink& sink_in)
-    : shape_(shape_in), model_(model_in), sharing_(sharing_in), sink_(sink_in), kernel_table_(kKernelTableMin, nullptr) {
+VirtualGpu::Impl::Impl(const GpuShape& shape_in, const DeviceModel& model_in, Sharing sharing_in,
+                       CompletionSink& sink_in)
+    : shape_(shape_in),
+      model_(model_in),
+      sharing_(sharing_in),
+      sink_(sink_in),
+      kernel_table_(kKernelTableMin, nullptr) {
   for (unsigned gpc = 0; gpc < shape_.gpcs; ++gpc) {
     gpc_.push_back(shape_.gpc(gpc));
     cluster_tpcs_ |= gpc_.back();
   }
   if (sharing_ == Sharing::mps) groups_.emplace_back();
   else working_ = kNobody;
-  clock_mhz_ = requested_mhz_ = shape_.clocks_mhz.empty() ? 1 : shape_.clocks_mhz.front();
+  requested_mhz_ = shape_.clocks_mhz.empty() ? 1 : shape_.clocks_mhz.front();
+  set_clock(requested_mhz_);
   update_power();
 }
 
@@ -98,10 +105,12 @@ TpcSet VirtualGpu::Impl::usable(const KernelInfo& kernel, const TpcSet& tpcs, bo
   return kernel.cluster_blocks > 1 ? room_for_clusters(kernel, there) : there;
 }
 
-Status VirtualGpu::Impl::check_launch(const KernelModel* kernel, const KernelInfo* info, const TpcSet& tpcs, bool masked) const {
+Status VirtualGpu::Impl::check_launch(const KernelModel* kernel, const KernelInfo* info, const TpcSet& tpcs,
+                                      bool masked) const {
   if (kernel == nullptr) return invalid_argument("virtual GPU: a kernel was submitted that was never added");
   if (usable(*info, tpcs, masked).empty())
-    return invalid_argument("virtual GPU: kernel \"" + info->name + "\" would hang for ever: its mask holds no TPC that it can use");
+    return invalid_argument("virtual GPU: kernel \"" + info->name +
+                            "\" would hang for ever: its mask holds no TPC that it can use");
   return {};
 }
 
@@ -168,7 +177,8 @@ Status VirtualGpu::submit_graph(const GraphSubmission& graph) {
   for (std::size_t i = 0; i < graph.graph->nodes.size(); ++i) {
     const KernelInfo* info = graph.graph->nodes[i];
     const TpcSet tpcs = graph.masked ? graph.node_tpcs[i] : TpcSet{};
-    if (Status status = impl_->check_launch(impl_->find_kernel(info), info, tpcs, graph.masked); !status.ok()) return status;
+    if (Status status = impl_->check_launch(impl_->find_kernel(info), info, tpcs, graph.masked); !status.ok())
+      return status;
   }
   const unsigned index = impl_->stream_of(graph.tenant, graph.queue);
   Submission& submission = impl_->streams_[index].submissions.push();

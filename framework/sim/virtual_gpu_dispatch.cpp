@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which launch gets which TPCs, and how TPCs leave a launch.
 //
-// The rule per TPC is the hardware's (observed on several generations, e.g. Amert et al., RTSS'17; GPU.md §9 for this one): blocks are handed
-// out for the launch first in line; one behind it gets nothing where the first still has blocks to place.
+// The rule per TPC is the hardware's (observed on several generations, e.g. Amert et al., RTSS'17; GPU.md §9 for this
+// one): blocks are handed out for the launch first in line; one behind it gets nothing where the first still has blocks
+// to place.
 #include <algorithm>
 #include <cassert>
 #include <cmath>
@@ -48,7 +49,8 @@ void VirtualGpu::Impl::take_tpcs(Group& group, Stream& stream, unsigned index, c
   const unsigned per_tpc = stream.kernel->blocks_per_tpc;
   TpcSet picked = some_of(stream, candidates - group.once, need);
   const unsigned have = stream.held_count + picked.count();
-  if (have < stream.target_tpcs && std::uint64_t{have} * per_tpc < stream.block_count && candidates.overlaps(group.once))
+  if (have < stream.target_tpcs && std::uint64_t{have} * per_tpc < stream.block_count &&
+      candidates.overlaps(group.once))
     picked |= some_of(stream, room_beside_others(group, stream, candidates), stream.target_tpcs - have);
   if (picked.empty()) return;
 
@@ -64,7 +66,8 @@ void VirtualGpu::Impl::take_tpcs(Group& group, Stream& stream, unsigned index, c
   set_rate_tpcs(stream);
 }
 
-// About `need` of the free TPCs; where a cluster must fit into one GPC, only of GPCs with room for one, and at least that room.
+// About `need` of the free TPCs; where a cluster must fit into one GPC, only of GPCs with room for one, and at least
+// that room.
 TpcSet VirtualGpu::Impl::some_of(const Stream& stream, const TpcSet& free, unsigned need) const {
   const KernelInfo& info = *stream.kernel->info;
   const unsigned per_tpc = stream.kernel->blocks_per_tpc;
@@ -112,8 +115,9 @@ void VirtualGpu::Impl::set_rate_tpcs(Stream& stream) {
   double overhead_ns = 0;
   if (stream.cut) {
     const double part_of_device = static_cast<double>(n) / shape_.tpcs;
-    overhead_ns = (stream.first_block / model_.skipped_blocks_per_ns + stream.block_count * model_.prelude_ns_per_block) /
-                  part_of_device;
+    overhead_ns =
+        (stream.first_block / model_.skipped_blocks_per_ns + stream.block_count * model_.prelude_ns_per_block) /
+        part_of_device;
   }
   stream.alone_ns = std::max(1.0, kernel.curve.ns(n) * share + overhead_ns);
 }
@@ -126,12 +130,14 @@ bool VirtualGpu::Impl::fits_beside(const Stream& newcomer, const Stream& residen
   const auto blocks = static_cast<unsigned>(std::min<std::uint64_t>(a.blocks_per_tpc, per_tpc));
   const unsigned per_sm = (blocks + sms - 1) / sms;
   const unsigned threads_per_warp = 32;
-  return per_sm + 1 <= shape_.blocks_per_sm && (per_sm * a.warps + b.warps) * threads_per_warp <= shape_.threads_per_sm &&
+  return per_sm + 1 <= shape_.blocks_per_sm &&
+         (per_sm * a.warps + b.warps) * threads_per_warp <= shape_.threads_per_sm &&
          per_sm * a.registers + b.registers <= shape_.registers_per_sm &&
          per_sm * a.shared_bytes + b.shared_bytes <= shape_.shared_bytes_per_sm;
 }
 
-// TPCs of one other launch, wholly dispatched, beside whose blocks one of this launch's fits. At most two launches share a TPC.
+// TPCs of one other launch, wholly dispatched, beside whose blocks one of this launch's fits. At most two launches
+// share a TPC.
 TpcSet VirtualGpu::Impl::room_beside_others(const Group& group, const Stream& stream, const TpcSet& candidates) const {
   TpcSet room;
   const TpcSet single = (candidates & group.once) - group.twice;
@@ -157,7 +163,10 @@ void VirtualGpu::Impl::drain(Group& group, Stream& stream) {
 void VirtualGpu::Impl::release(Group& group, Stream& stream, TpcSet tpcs) {
   stream.held -= tpcs;
   stream.held_count = stream.held.count();
-  if (!group.twice.overlaps(tpcs)) { group.once -= tpcs; return; }
+  if (!group.twice.overlaps(tpcs)) {
+    group.once -= tpcs;
+    return;
+  }
   group.once = group.twice = {};
   for (const unsigned index : group.running) {
     group.twice |= group.once & streams_[index].held;

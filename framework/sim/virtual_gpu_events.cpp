@@ -13,15 +13,15 @@ void VirtualGpu::Impl::advance(std::int64_t now) {
   now_ = now;
 }
 
-// Several things can happen at one nanosecond; they are taken in order of the streams' creation, so a run repeats exactly.
+// Several things can happen at one nanosecond; they are taken in order of the streams' creation, so a run repeats
+// exactly.
 void VirtualGpu::Impl::step() {
   const std::int64_t at = next_at_;
   account(at);
   now_ = at;
   if (clock_change_at_ <= at) {
     clock_change_at_ = kNoEvent;
-    clock_mhz_ = requested_mhz_;
-    clock_slowdown_ = static_cast<double>(shape_.clocks_mhz.front()) / clock_mhz_;
+    set_clock(requested_mhz_);
   }
   for (unsigned index = 0; index < event_at_.size(); ++index) {
     if (event_at_[index] > at) continue;
@@ -115,7 +115,8 @@ void VirtualGpu::Impl::finish_launch(Stream& stream, unsigned index) {
   sink_.on_device_completion(completion);
 }
 
-// ---- time slicing -----------------------------------------------------------------------------------------------------
+// ---- time slicing
+// -----------------------------------------------------------------------------------------------------
 
 unsigned VirtualGpu::Impl::next_runnable() const {
   const auto count = static_cast<unsigned>(groups_.size());
@@ -129,7 +130,10 @@ unsigned VirtualGpu::Impl::next_runnable() const {
 
 void VirtualGpu::Impl::group_has_work(unsigned group) {
   if (switching_to_ != kNobody || group == working_) return;
-  if (working_ == kNobody || groups_[working_].unfinished == 0) { start_switch(group); return; }
+  if (working_ == kNobody || groups_[working_].unfinished == 0) {
+    start_switch(group);
+    return;
+  }
   if (slice_event_at_ != kNoEvent) return;
   // Somebody waits from now on: the context at work keeps what is left of the slice it is in.
   const std::int64_t slice = model_.time_slice.count();

@@ -27,7 +27,7 @@ for source in "$here"/*.cu; do
   extra=(); grep -q cudaGraphInstantiateFlagDeviceLaunch "$source" && extra=(-rdc=true -lcudadevrt)
   "$nvcc" -o "$out/$name" "$source" "$here/common/descriptor_hook.cpp" "${flags[@]}" "${extra[@]}"
 done
-"$nvcc" -std=c++20 -arch=sm_90 -cubin -o "$out/prelude.cubin" "$here/prelude.cubin.cu"
+"$nvcc" -std=c++20 -arch=sm_90 -cubin -o "$out/prelude.cubin" "$here/prelude_code.cubin.cu"
 cp "$here"/py/*.py "$out"/ 2>/dev/null || true
 cp "$here"/run_all.sh "$out"/ 2>/dev/null || true
 du -sh "$out"

@@ -15,7 +15,7 @@ void visit(Descriptor& d, void*) {
   g_seen.push_back({d.grid()[0], d.grid()[1], d.block()[0], d.registers(), d.shared_bytes(), std::uint32_t(d.type()), d.release_control(0)});
 }
 
-__global__ void print_kernel() { printf("."); }
+__global__ void print_kernel() { printf("\n"); }
 __global__ void child_kernel() {}
 __global__ void stack_kernel(int* out, int n) {
   volatile int big[2048];
@@ -64,6 +64,16 @@ int main(int argc, char** argv) {
   j.text("hook", why.empty() ? "installed" : why);
   if (order == "hook_first_then_cupti") j.number("cupti_subscribe_x1000_plus_activity", cupti_subscribe());
   set_visitor(&visit, nullptr);
+  if (order == "unsubscribe") {
+    // Entry 4 is a guess at the table's own unsubscribe; a wrong one may end the process.
+    j.number("cupti_while_disabled_x1000", (enable_descriptor_hook(false), cupti_subscribe()));
+    j.number("entry_4", call_table_entry(4)).number("cupti_after_entry_4_x1000", cupti_subscribe());
+    empty_kernel<<<1, 32>>>();
+    PROBE_CUDA(cudaDeviceSynchronize());
+    j.number("descriptors_seen_after", descriptors_seen());
+    std::printf("%s\n", j.str().c_str());
+    return 0;
+  }
 
   char *a, *b;
   PROBE_CUDA(cudaMalloc(&a, 1 << 26));

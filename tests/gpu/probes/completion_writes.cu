@@ -23,7 +23,7 @@ struct Slot {
 };
 struct Shared {
   Slot slots[4096];
-  std::int64_t seen_ns[kPings + 1];
+  volatile std::int64_t seen_ns[kPings + 1];
   std::atomic<int> ready;
 };
 
@@ -108,8 +108,9 @@ Json visibility(std::uint16_t control, const ClockOffset& clock) {
     }
     host_loop.push_back((now_ns() - begin) / 1000.0);
     PROBE_CUDA(cudaDeviceSynchronize());
-    usleep(20);
-    seen.push_back((g_shared->seen_ns[i] - (g_shared->slots[0].time_ns - clock.gpu_minus_host_ns)) / 1000.0);
+    while (g_shared->seen_ns[i] == 0) usleep(5);
+    const auto written = static_cast<std::int64_t>(g_shared->slots[0].time_ns) - clock.gpu_minus_host_ns;
+    seen.push_back((g_shared->seen_ns[i] - written) / 1000.0);
   }
   g_control = kReleaseOff, g_first_slot_only = false;
   end_child(child, 2);
@@ -144,7 +145,15 @@ int main(int argc, char** argv) {
   auto j = report("completion_writes", "3", argc, argv);
   j.flag("mps", std::getenv("CUDA_MPS_PIPE_DIRECTORY") != nullptr).list("per_kernel", rows);
   j.number("gpu_clock_minus_realtime_us", clock.gpu_minus_host_ns / 1000).number("clock_round_trip_min_us", clock.round_trip_min_ns / 1000);
-  j.list("visibility", {visibility(kReleasePlain, clock), visibility(kReleaseSystemBarrier, clock)});
+  std::vector<Json> visible;
+  for (auto control : {kReleasePlain, kReleaseSystemBarrier}) visible.push_back(visibility(control, measure_clock_offset()));
+  j.list("visibility", visible);
+  // How fast the two clocks part.
+  const auto first = measure_clock_offset();
+  const auto from = now_ns();
+  usleep(2'000'000);
+  const auto second = measure_clock_offset();
+  j.number("clock_drift_us_per_s", (second.gpu_minus_host_ns - first.gpu_minus_host_ns) / 1000.0 / ((now_ns() - from) * 1e-9));
   std::printf("%s\n", j.str().c_str());
   return 0;
 }

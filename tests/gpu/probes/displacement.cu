@@ -88,16 +88,17 @@ Json requests(const Chain& c) {
     for (int k = 0; k < kChain; ++k) marked_spin_kernel<<<kBlocks, 256, kHpShared, c.stream>>>(c.marks + k * kBlocks, kHpSpin);
     PROBE_CUDA(cudaStreamSynchronize(c.stream));
     chain_us.push_back((now_ns() - begin) / 1000.0);
-    double previous_end = begin + c.clock.gpu_minus_host_ns;
+    // Integers until the difference: a double holds an epoch in nanoseconds to 256 ns only.
+    std::int64_t previous_end = begin + c.clock.gpu_minus_host_ns;
     for (int k = 0; k < kChain; ++k) {
-      double first = 1e30, last = 0, end = 0;
+      std::int64_t first = INT64_MAX, last = 0, end = 0;
       for (int b = 0; b < kBlocks; ++b) {
         const auto& m = c.marks[k * kBlocks + b];
-        first = std::min<double>(first, m.begin_ns), last = std::max<double>(last, m.begin_ns);
-        end = std::max<double>(end, m.end_ns);
+        first = std::min<std::int64_t>(first, m.begin_ns), last = std::max<std::int64_t>(last, m.begin_ns);
+        end = std::max<std::int64_t>(end, m.end_ns);
       }
-      (k ? first_wait : launch_to_first).push_back((first - previous_end) / 1000);
-      if (k) last_wait.push_back((last - previous_end) / 1000);
+      (k ? first_wait : launch_to_first).push_back((first - previous_end) / 1000.0);
+      if (k) last_wait.push_back((last - previous_end) / 1000.0);
       previous_end = end;
     }
     usleep(200);
@@ -127,14 +128,14 @@ int main(int argc, char** argv) {
   for (int be_priority : {0, 1}) {
     const pid_t child = start_child({"be"}, {"CUDA_MPS_CLIENT_PRIORITY=" + std::to_string(be_priority)});
     for (int kind = 0; kind < 5; ++kind)
-      for (std::string hp : {"normal", "high_stream_priority", "disjoint_masks"}) {
-        if (kind == 0 && (be_priority || hp == "high_stream_priority")) continue;
-        g_masked = hp == "disjoint_masks";
+      for (std::string hp : {"normal", "high_stream_priority", "disjoint_masks", "disjoint_masks_and_priority"}) {
+        if (kind == 0 && be_priority) continue;
+        g_masked = hp.starts_with("disjoint_masks");
         shared->masked = g_masked, shared->seen = -1, shared->kind = kind;
         const auto limit = now_ns() + 20'000'000'000ll;
         while (shared->seen != kind && now_ns() < limit) usleep(200);
         usleep(20'000);
-        chain.stream = hp == "high_stream_priority" ? high : normal;
+        chain.stream = hp.ends_with("priority") ? high : normal;
         const auto before = shared->kernels.load();
         const auto begin = now_ns();
         Json row = requests(chain);

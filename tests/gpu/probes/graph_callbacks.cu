@@ -62,6 +62,32 @@ void life(Steps& step, cudaStream_t s, int* cell) {
   p.gridDim.x = 8;
   step("change one node's parameters in the exec", [&] { return cudaGraphExecKernelNodeSetParams(exec, nodes[3], &p); });
   step("launch after it", [&] { return cudaGraphLaunch(exec, s); });
+  step("set the same parameters again", [&] { return cudaGraphExecKernelNodeSetParams(exec, nodes[3], &p); });
+  step("launch after it", [&] { return cudaGraphLaunch(exec, s); });
+  int* other_cell = cell + 3;
+  void* arguments[] = {&other_cell, p.kernelParams[1]};
+  p.kernelParams = arguments;
+  step("change an argument only", [&] { return cudaGraphExecKernelNodeSetParams(exec, nodes[3], &p); });
+  step("launch after it", [&] { return cudaGraphLaunch(exec, s); });
+  step("disable and enable one node", [&] { return cudaGraphNodeSetEnabled(exec, nodes[6], 0) + cudaGraphNodeSetEnabled(exec, nodes[6], 1); });
+  step("launch after it", [&] { return cudaGraphLaunch(exec, s); });
+  step("change the grid and change it back", [&] {
+    auto q = p;
+    q.gridDim.x = 16;
+    return cudaGraphExecKernelNodeSetParams(exec, nodes[3], &q) + cudaGraphExecKernelNodeSetParams(exec, nodes[3], &p);
+  });
+  step("launch after it", [&] { return cudaGraphLaunch(exec, s); });
+  step("change all grids, launch, change them back", [&] {
+    auto q = p;
+    q.gridDim.x = 2;
+    int rc = 0;
+    for (auto n : nodes) rc += cudaGraphExecKernelNodeSetParams(exec, n, &q);
+    rc += cudaGraphLaunch(exec, s);
+    for (auto n : nodes) rc += cudaGraphExecKernelNodeSetParams(exec, n, &p);
+    return rc;
+  });
+  step("launch after it", [&] { return cudaGraphLaunch(exec, s); });
+  step("upload again", [&] { return cudaGraphUpload(exec, s); });
   step("disable one node", [&] { return cudaGraphNodeSetEnabled(exec, nodes[5], 0); });
   step("launch after it", [&] { return cudaGraphLaunch(exec, s); });
   cudaGraph_t other = chain(20, s, cell + 1);

@@ -18,6 +18,8 @@ int g_use[2] = {-1, -1};
 std::uint32_t g_cut = 0;
 int g_launch = 0;
 std::uint32_t g_flags[2];
+int g_type = 0;
+std::array<std::uint32_t, 3> g_gpu_cluster{};
 
 void visit(Descriptor& d, void*) {
   if (d.grid()[0] == 0) return;
@@ -25,6 +27,7 @@ void visit(Descriptor& d, void*) {
   if (g_use[i] >= 0) confine(d, g_sets[g_use[i]]);
   if (i == 0 && g_cut) d.set_grid(0, g_cut);
   g_flags[i] = d.u32(140);
+  g_type = d.type(), g_gpu_cluster = d.gpu_cluster();
 }
 
 // Triggers its dependents at once, then works for `spin_ns`.
@@ -53,7 +56,7 @@ struct Pair {
 Json run_pair(const Pair& p, const std::string& name, int use0, int use1, std::uint32_t cut, int blocks) {
   g_use[0] = use0, g_use[1] = use1, g_cut = cut;
   std::vector<double> early, wait;
-  int ran_first = 0, ran_second = 0, outside = 0;
+  int ran_first = 0, ran_second = 0;
   int state = 0;
   for (int r = 0; r < 20; ++r) {
     std::fill(p.first, p.first + blocks, BlockMark{});
@@ -71,21 +74,21 @@ Json run_pair(const Pair& p, const std::string& name, int use0, int use1, std::u
     while (cudaStreamQuery(p.stream) == cudaErrorNotReady && now_ns() < limit) {
     }
     if (now_ns() >= limit) return Json().text("case", name).flag("hung", true);
-    double first_end = 0, second_begin = 1e30, second_end = 0;
+    std::int64_t first_end = 0, second_begin = INT64_MAX, second_end = 0;
     ran_first = ran_second = 0;
     for (int b = 0; b < blocks; ++b) {
       ran_first += p.first[b].pad, ran_second += p.second[b].pad;
-      first_end = std::max<double>(first_end, p.first[b].end_ns);
-      if (p.second[b].pad) second_begin = std::min<double>(second_begin, p.second[b].begin_ns);
-      second_end = std::max<double>(second_end, p.second[b].end_ns);
+      first_end = std::max<std::int64_t>(first_end, p.first[b].end_ns);
+      if (p.second[b].pad) second_begin = std::min<std::int64_t>(second_begin, p.second[b].begin_ns);
+      second_end = std::max<std::int64_t>(second_end, p.second[b].end_ns);
     }
-    early.push_back((first_end - second_begin) / 1000), wait.push_back((second_end - first_end) / 1000);
+    early.push_back((first_end - second_begin) / 1000.0), wait.push_back((second_end - first_end) / 1000.0);
   }
   char flags[40];
   std::snprintf(flags, sizeof flags, "%08x %08x", g_flags[0], g_flags[1]);
   return Json().text("case", name).number("rc", state).number("first_blocks_run", ran_first).number("second_blocks_run", ran_second)
       .number("second_begins_before_first_ends_us", median(early)).number("first_end_to_second_end_us", median(wait))
-      .number("outside", outside).text("descriptor_dword_at_140", flags);
+      .text("descriptor_dword_at_140", flags);
 }
 
 template <class Set>
@@ -105,7 +108,30 @@ Json attribute_case(const Pair& p, const std::string& name, cudaLaunchAttributeI
   int ran = 0;
   for (int b = 0; b < 64; ++b) ran += p.first[b].end_ns != 0;
   cudaGetLastError();
-  return Json().text("case", name).number("rc", rc).number("blocks_run", ran).flag("hung", now_ns() >= limit);
+  return Json().text("case", name).number("rc", rc).number("descriptor_type", g_type).number("gpu_cluster_width", g_gpu_cluster[0])
+      .number("blocks_run", ran).flag("hung", now_ns() >= limit);
+}
+
+// A cooperative launch that fills the whole chip, confined to half of it: expect that it never ends.
+int whole_chip_cooperative(const Pair& p, int argc, char** argv) {
+  int per_sm = 0, sms = 0, *cell;
+  PROBE_CUDA(cudaMalloc(&cell, 4));
+  PROBE_CUDA(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_sm, grid_sync_kernel, 256, 0));
+  PROBE_CUDA(cudaDeviceGetAttribute(&sms, cudaDevAttrMultiProcessorCount, 0));
+  void* arguments[] = {&cell};
+  auto j = report("launch_attributes", "5", argc, argv).text("case", "cooperative grid of the whole chip");
+  for (bool masked : {false, true}) {
+    g_use[0] = g_use[1] = masked ? 0 : -1;
+    const int rc = cudaLaunchCooperativeKernel(grid_sync_kernel, per_sm * sms, 256, arguments, 0, p.stream);
+    const auto limit = now_ns() + 3'000'000'000ll;
+    while (cudaStreamQuery(p.stream) == cudaErrorNotReady && now_ns() < limit) {
+    }
+    if (!masked) j.number("grid", per_sm * sms).number("descriptor_type", g_type).number("gpu_cluster_width", g_gpu_cluster[0]);
+    j.number(masked ? "rc_on_32_tpcs" : "rc", rc).flag(masked ? "hung_on_32_tpcs" : "hung", now_ns() >= limit);
+  }
+  std::printf("%s\n", j.str().c_str());
+  std::fflush(stdout);
+  std::_Exit(0);
 }
 
 }  // namespace
@@ -123,6 +149,7 @@ int main(int argc, char** argv) {
   secondary<<<1, 32, 0, p.stream>>>(p.second);
   PROBE_CUDA(cudaDeviceSynchronize());
   set_visitor(&visit, nullptr);
+  if (argc > 1) return whole_chip_cooperative(p, argc, argv);
   std::vector<Json> rows;
   rows.push_back(run_pair(p, "no masks", -1, -1, 0, 64));
   rows.push_back(run_pair(p, "both on set A", 0, 0, 0, 64));
@@ -139,6 +166,10 @@ int main(int argc, char** argv) {
   rows.push_back(attribute_case(p, "priority", cudaLaunchAttributePriority, [](auto& v) { v.priority = -5; }));
   rows.push_back(attribute_case(p, "memory-sync domain", cudaLaunchAttributeMemSyncDomain, [](auto& v) { v.memSyncDomain = cudaLaunchMemSyncDomainRemote; }));
   rows.push_back(attribute_case(p, "cluster of 2", cudaLaunchAttributeClusterDimension, [](auto& v) { v.clusterDim = {2, 1, 1}; }));
+  rows.push_back(attribute_case(p, "cluster scheduling: spread", cudaLaunchAttributeClusterSchedulingPolicyPreference,
+                                [](auto& v) { v.clusterSchedulingPolicyPreference = cudaClusterSchedulingPolicySpread; }));
+  rows.push_back(attribute_case(p, "cluster scheduling: load balancing", cudaLaunchAttributeClusterSchedulingPolicyPreference,
+                                [](auto& v) { v.clusterSchedulingPolicyPreference = cudaClusterSchedulingPolicyLoadBalancing; }));
   rows.push_back(attribute_case(p, "cooperative", cudaLaunchAttributeCooperative, [](auto& v) { v.cooperative = 1; }));
   std::printf("%s\n", report("launch_attributes", "5", argc, argv).list("rows", rows).str().c_str());
   std::fflush(stdout);

@@ -64,6 +64,15 @@ suite_solo() { run colocate_solo.log 400 "$python" "$here/colocate.py" "$out/col
 suite_mps() {
   with_mps run colocate_mps.log 400 "$python" "$here/colocate.py" "$out/colocate_mps.json" --mps --scale "$scale"
 }
+# How much MPS alone costs, with the BE client at normal priority; suite_mps_below measures the same below normal.
+suite_mps_short() {
+  with_mps run colocate_short.log 100 "$python" "$here/colocate.py" "$out/colocate_short.json" --mps --scale "$scale" --phases alone_short
+  with_mps run colocate_hp_only.log 100 "$python" "$here/colocate.py" "$out/colocate_hp_only.json" --mps --hp-only --phases alone_short
+  run colocate_no_mps.log 100 "$python" "$here/colocate.py" "$out/colocate_no_mps.json" --mps --hp-only --phases alone_short
+}
+suite_mps_below() {
+  with_mps run colocate_below.log 200 "$python" "$here/colocate.py" "$out/colocate_below.json" --mps --be-below --scale "$scale"
+}
 
 # Probes without PyTorch, outside MPS.
 suite_small() {
@@ -74,18 +83,28 @@ suite_small() {
   run launch_attributes 40 "$here/launch_attributes"
   run callback_coverage 30 "$here/callback_coverage" hook_first
   run callback_coverage_then_cupti 30 "$here/callback_coverage" hook_first_then_cupti
+  run callback_coverage_unsubscribe 30 "$here/callback_coverage" unsubscribe
   run callback_coverage_after_cupti 30 "$here/callback_coverage" cupti_first
   run wakeup 40 "$here/wakeup"
-  run registration_death 60 "$here/registration_death"
+  local v
+  for v in 0 1 2 3 4; do PRELUDE_VARIANT=$v run prelude_cost_$v 40 "$here/prelude_cost"; done
+  [ -n "${QUICK:-}" ] || run registration_death 60 "$here/registration_death"
 }
 # The same under MPS, and what only MPS has.
 suite_small_mps() {
   with_mps mps_probes
   with_mps run registration_death_mps 90 "$here/registration_death" mps
+  suite_kill_mps
+}
+suite_kill_mps() {
+  with_mps run kill_with_slot_mps 40 "$here/registration_death" mps kill
+  with_mps run kill_without_slot_mps 40 "$here/registration_death" mps kill_without_slot
 }
 mps_probes() {
   run completion_writes_mps 60 "$here/completion_writes"
   run displacement 120 "$here/displacement"
+  PRELUDE_VARIANT=1 run prelude_cost_1_mps 40 "$here/prelude_cost"
+  PRELUDE_VARIANT=2 run prelude_cost_2_mps 40 "$here/prelude_cost"
   run mps_limits 60 "$here/mps_limits"
   run mask_interference_mps 60 "$here/mask_interference"
 }
@@ -93,6 +112,7 @@ mps_probes() {
 suite_impossible() {
   run mask_empty 12 "$here/mask_launches" empty
   run mask_cluster 12 "$here/mask_launches" cluster
+  run cooperative_whole_chip 12 "$here/launch_attributes" whole_chip
   run tpc_map_after 60 "$here/tpc_map"
 }
 suite_persistent() { run persistent.log 240 "$python" "$here/persistent_kernels.py" "$out/persistent.json"; }

@@ -40,7 +40,8 @@ TEST(Dispatch, DisjointMasksDoNotMeet) {
   EXPECT_EQ(h.ended(0), h.ended(1));
 }
 
-// GPU.md §9: without masks the launch that comes second gets what the first leaves, and that only in the first's last wave.
+// GPU.md §9: without masks the launch that comes second gets what the first leaves, and that only in the first's last
+// wave.
 TEST(Dispatch, TheSecondWaitsForTheFirstOnesLastWave) {
   GpuHarness h;
   const KernelInfo& big = h.kernel(full_sm(1320));  // ten waves of 100 ns on the whole device

@@ -7,7 +7,10 @@ namespace {
 
 // GPU.md §4: grid 16 896 x 1024 threads, 3.26 ms: 8 atoms +3.9 %, 16 +7.2 %, 32 +13.4 %.
 TEST(Atoms, CostWhatWasMeasured) {
-  const struct { std::uint32_t atoms; double overhead; } measured[] = {{8, 0.039}, {16, 0.072}, {32, 0.134}};
+  const struct {
+    std::uint32_t atoms;
+    double overhead;
+  } measured[] = {{8, 0.039}, {16, 0.072}, {32, 0.134}};
   for (const auto& row : measured) {
     GpuHarness h(h200_model());
     KernelSpec spec = full_sm(16'896);
@@ -15,7 +18,8 @@ TEST(Atoms, CostWhatWasMeasured) {
     spec.points = {{66, 3.26e6}, {33, 6.52e6}};
     const KernelInfo& kernel = h.kernel(spec);
     const std::uint32_t blocks = kernel.blocks / row.atoms;
-    for (std::uint32_t i = 0; i < row.atoms; ++i) ASSERT_TRUE(h.launch_atom(0, kernel, h.shape.all(), i * blocks, blocks).ok());
+    for (std::uint32_t i = 0; i < row.atoms; ++i)
+      ASSERT_TRUE(h.launch_atom(0, kernel, h.shape.all(), i * blocks, blocks).ok());
     h.run();
     const double took = static_cast<double>(h.ended(0, row.atoms - 1) - h.started(0));
     EXPECT_NEAR(took / 3.26e6 - 1, row.overhead, 0.015) << row.atoms << " atoms";
@@ -68,8 +72,8 @@ TEST(Interference, LengthensTheSharedPartInProportionToTheNeighbour) {
 TEST(Crowding, TwoOnOneSmShareItsPipelines) {
   GpuHarness h;
   KernelSpec half = full_sm(132);
-  half.threads = 512;            // 16 warps: alone they keep an SM busy
-  half.shared_bytes = 100'000;   // two such blocks fit
+  half.threads = 512;           // 16 warps: alone they keep an SM busy
+  half.shared_bytes = 100'000;  // two such blocks fit
   half.points = {{66, 100'000}, {33, 200'000}};
   KernelSpec one_each = half;
   const KernelInfo& a = h.kernel(half);

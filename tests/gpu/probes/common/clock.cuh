@@ -16,7 +16,7 @@ static __global__ void clock_pong(volatile std::uint64_t* ping, volatile std::ui
 }
 
 struct ClockOffset {
-  double gpu_minus_host_ns = 0;
+  std::int64_t gpu_minus_host_ns = 0;
   double round_trip_min_ns = 0;
 };
 
@@ -40,7 +40,7 @@ inline ClockOffset measure_clock_offset(int rounds = 3000) {
     const auto t1 = now_ns();
     last = *pong;
     if (t1 - t0 < best.round_trip_min_ns)
-      best = {static_cast<double>(static_cast<std::int64_t>(last) - (t0 + t1) / 2), static_cast<double>(t1 - t0)};
+      best = {static_cast<std::int64_t>(last) - (t0 + t1) / 2, static_cast<double>(t1 - t0)};
   }
   PROBE_CUDA(cudaStreamSynchronize(stream));
   PROBE_CUDA(cudaStreamDestroy(stream));

@@ -58,6 +58,11 @@ class Descriptor {
     if (type() < 3) return {1, 1, 1};
     return {bytes_[268] & 63u, bytes_[269] & 63u, bytes_[270] & 63u};
   }
+  // Blocks that must be resident together (types 4 and 5: a cluster as large as the grid).
+  std::array<std::uint32_t, 3> gpu_cluster() const {
+    if (type() < 4) return {1, 1, 1};
+    return {u16(276), u16(278), u16(280)};
+  }
   std::uint32_t registers() const { return u16(150) & 511u; }
   void set_registers(std::uint32_t n) { put16(150, static_cast<std::uint16_t>((u16(150) & ~511u) | n)); }
   // Bits 601:584 of the descriptor.

@@ -21,6 +21,7 @@ std::atomic<void*> g_user{nullptr};
 std::atomic<std::uint64_t> g_seen{0};
 std::uint32_t g_handle = 0;
 Enable g_enable = nullptr;
+void* const* g_table = nullptr;
 
 void on_descriptor(void*, int domain, int cbid, const void* params) {
   if (domain != kDomain || cbid != kDescriptorUpload || params == nullptr) return;
@@ -59,7 +60,7 @@ std::string install_descriptor_hook() {
                              '\x71', '\x9f', '\xe5', '\xf7', '\x4b'}};
   const void* table = nullptr;
   if (cuGetExportTable(&table, &id) != CUDA_SUCCESS || table == nullptr) return "the driver has no such export table";
-  auto entries = static_cast<void* const*>(table);
+  auto entries = g_table = static_cast<void* const*>(table);
   auto subscribe = reinterpret_cast<Subscribe>(entries[3]);
   g_enable = reinterpret_cast<Enable>(entries[6]);
   if (int rc = subscribe(&g_handle, &on_descriptor, nullptr)) return "subscribe refused: " + std::to_string(rc);
@@ -76,6 +77,8 @@ void set_visitor(DescriptorVisitor visitor, void* user) {
   g_user.store(user);
   g_visitor.store(visitor, std::memory_order_release);
 }
+
+int call_table_entry(int index) { return reinterpret_cast<int (*)(std::uint32_t)>(g_table[index])(g_handle); }
 
 std::uint64_t descriptors_seen() { return g_seen.load(); }
 

@@ -21,6 +21,8 @@ std::string install_descriptor_hook();
 std::string enable_descriptor_hook(bool on);
 void set_visitor(DescriptorVisitor visitor, void* user);
 std::uint64_t descriptors_seen();
+// Calls another entry of the same table with our handle, for the probe that looks for an unsubscribe.
+int call_table_entry(int index);
 
 // Confines a launch to `enabled`, on top of whatever the driver already switched off. Leaves the descriptor
 // alone and returns false where that would leave no TPC, or no room for one cluster in one GPC: such a launch

@@ -23,6 +23,7 @@ struct ph_record {
   std::uint32_t disabled[4];
   std::uint64_t program;
   std::int32_t slot, confined;
+  std::uint32_t gpu_cluster[3], spare;
 };
 
 struct ph_completion {
@@ -57,7 +58,7 @@ void visit(Descriptor& d, void*) {
   if (g.mask && !(confined = confine(d, g.enabled))) ++g.unconfined;
   if (!g.recording) return;
   ph_record r{};
-  for (int i = 0; i < 3; ++i) r.grid[i] = d.grid()[i], r.block[i] = d.block()[i], r.cluster[i] = d.cluster()[i];
+  for (int i = 0; i < 3; ++i) r.grid[i] = d.grid()[i], r.block[i] = d.block()[i], r.cluster[i] = d.cluster()[i], r.gpu_cluster[i] = d.gpu_cluster()[i];
   r.registers = d.registers(), r.shared_bytes = d.shared_bytes(), r.type = d.type(), r.program = d.program();
   for (int i = 0; i < 4; ++i) r.disabled[i] = d.mask_valid() ? d.disabled()[i] : 0;
   r.slot = -1, r.confined = confined;

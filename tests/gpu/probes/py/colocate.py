@@ -20,9 +20,9 @@ PATIENCE_S = 120
 
 
 class Worker:
-    def __init__(self, *args):
+    def __init__(self, *args, **settings):
         self.process = subprocess.Popen([sys.executable, os.path.join(HERE, "tenant_worker.py"), *args], text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1)
+                                        env={**os.environ, **settings}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1)
 
     def ask(self, **command):
         self.process.stdin.write(json.dumps(command) + "\n")
@@ -48,9 +48,12 @@ class Worker:
 class Probe:
     def __init__(self, options):
         self.options, self.results, self.zero = options, [], time.time()
-        self.hp, self.be = Worker("hp"), Worker("be", LLAMA, GPT2)
+        below = {"CUDA_MPS_CLIENT_PRIORITY": "1"} if options.be_below else {}
+        self.hp = Worker("hp")
+        self.be = None if options.hp_only else Worker("be", LLAMA, GPT2, **below)
         self.head = self.hp.answer()["ready"]
-        self.be.answer()
+        if self.be:
+            self.be.answer()
         self.note("ready", {})
 
     def note(self, phase, figures):
@@ -61,7 +64,8 @@ class Probe:
 
     def save(self):
         self.head.update(probe="colocate", command=" ".join(os.path.basename(a) for a in sys.argv), mps=self.options.mps,
-                         results=self.results)
+                         be_below_normal=self.options.be_below,
+                         hp_only=self.options.hp_only, results=self.results)
         with open(self.options.out, "w") as f:
             json.dump(self.head, f, indent=1)
 
@@ -108,6 +112,12 @@ class Probe:
                 self.be.ask(do="loop", model=model, tpcs=n, seconds=2 * self.options.scale)
                 self.note("be_solo", {"model": model, "tpcs": n, "mode": "sync", "be": self.be.answer()})
 
+    def alone_short(self):
+        """Service under MPS with the BE process only connected."""
+        for n in (0, 42, 34):
+            self.hp.ask(do="service", tpcs=n)
+            self.note("hp_service", {"tpcs": n or 66, "masked": n > 0, **self.hp.answer()})
+
     def priorities(self):
         """Stream priority of the launch, and priority baked into the graph's nodes by the capturing stream."""
         for node, stream in [(0, -5), (-5, 0), (-5, -5)]:
@@ -123,9 +133,17 @@ class Probe:
             for model, seconds in [(LLAMA, 16), (GPT2, 12)]:
                 self.serve("static_masks", 300, seconds, be=model, hp_tpcs=hp, be_tpcs=be)
 
+    def masked_priority(self):
+        """Disjoint TPCs, and the HP stream above the BE one."""
+        for hp, be in [(42, 24), (34, 32)]:
+            for model, seconds in [(LLAMA, 16), (GPT2, 12)]:
+                self.serve("static_masks_priority", 300, seconds, be=model, hp_tpcs=hp, be_tpcs=be, priority=-5)
+
     def run(self):
-        if self.options.mps:
-            steps = {"alone_mps": self.alone_mps, "masked": self.masked, "shared": lambda: self.together("mps"),
+        if self.options.be_below:
+            steps = {"alone_short": self.alone_short, "shared": lambda: self.together("mps_be_below_normal"), "masked": self.masked}
+        elif self.options.mps:
+            steps = {"alone_short": self.alone_short, "alone_mps": self.alone_mps, "masked": self.masked, "masked_priority": self.masked_priority, "shared": lambda: self.together("mps"),
                      "priority": self.priorities}
         else:
             steps = {"alone": self.alone, "best_effort": self.best_effort, "sliced": lambda: self.together("time_slicing")}
@@ -138,13 +156,16 @@ class Probe:
                 self.note(name, {"error": repr(error)})
                 break
         self.hp.quit()
-        self.be.quit()
+        if self.be:
+            self.be.quit()
         self.save()
 
 
 parser = argparse.ArgumentParser()
 parser.add_argument("out")
 parser.add_argument("--mps", action="store_true")
+parser.add_argument("--be-below", action="store_true", help="the BE client below normal MPS priority")
+parser.add_argument("--hp-only", action="store_true", help="no BE process at all: the HP is MPS's only client")
 parser.add_argument("--scale", type=float, default=1.0)
 parser.add_argument("--phases", default="")
 parser.add_argument("--seed", type=int, default=1)

@@ -18,7 +18,7 @@ class Record(ctypes.Structure):
     _fields_ = [("grid", ctypes.c_uint32 * 3), ("block", ctypes.c_uint32 * 3), ("cluster", ctypes.c_uint32 * 3),
                 ("registers", ctypes.c_uint32), ("shared_bytes", ctypes.c_uint32), ("type", ctypes.c_uint32),
                 ("disabled", ctypes.c_uint32 * 4), ("program", ctypes.c_uint64), ("slot", ctypes.c_int32),
-                ("confined", ctypes.c_int32)]
+                ("confined", ctypes.c_int32), ("gpu_cluster", ctypes.c_uint32 * 3), ("spare", ctypes.c_uint32)]
 
     def blocks(self):
         """Grid in blocks: the descriptor of a cluster launch counts clusters."""

@@ -16,7 +16,7 @@ import time
 
 import gpu_probe
 
-PATIENCE_S = 25
+PATIENCE_S = 12
 MARKER_PATIENCE_NS = 30_000_000
 
 
@@ -108,7 +108,8 @@ class Subject:
     def __init__(self, torch, hook, make):
         import workloads
         self.torch, self.hook = torch, hook
-        self.graph, self.stream = workloads.capture(make(), warmups=2)
+        self.step = make()  # keeps the operands alive: the graph does not
+        self.graph, self.stream = workloads.capture(self.step, warmups=2)
         self.raw = self.graph.raw_cuda_graph()
         self.out = self.graph.output
         self.high = torch.cuda.Stream(priority=-5)
@@ -158,11 +159,12 @@ class Subject:
         t = self.torch
         whole = gpu_probe.GraphExec(self.hook, self.raw)
         whole.launch(self.high.cuda_stream)
-        self.hook.record(gpu_probe.RELEASE_PLAIN)
-        self.hook.cut(self.longest, axis, to)
-        e = gpu_probe.GraphExec(self.hook, self.raw)
+        t.cuda.synchronize()  # else its last blocks may write over the poison
         self.out.fill_(float("nan"))
         t.cuda.synchronize()
+        self.hook.record(gpu_probe.RELEASE_PLAIN)  # nothing else may launch until stop(): the cut counts descriptors
+        self.hook.cut(self.longest, axis, to)
+        e = gpu_probe.GraphExec(self.hook, self.raw)
         e.launch(self.high.cuda_stream)
         t.cuda.synchronize()
         records = self.hook.stop()
@@ -221,7 +223,8 @@ def worker(names, queue):
             grid, axis = list(s.record.grid), max(range(3), key=lambda i: s.record.grid[i])
             queue.put((name, "kernel", {"name": s.name(), "descriptor_grid": grid, "cluster": list(s.record.cluster),
                                         "block": list(s.record.block), "registers": s.record.registers,
-                                        "shared_bytes": s.record.shared_bytes, "us": round(s.full_us, 2)}))
+                                        "shared_bytes": s.record.shared_bytes, "type": s.record.type,
+                                        "gpu_cluster": list(s.record.gpu_cluster), "us": round(s.full_us, 2)}))
             for n in (66, 32, 16, 8):
                 queue.put((name, f"tail_{n}", s.tail(n)))
             for key, to in [("cut_half", (grid[axis] + 1) // 2), ("cut_one", 1)]:
