@@ -24,6 +24,18 @@ void sort_and_drop_repeats(std::vector<Diagnostic>& diagnostics) {
                     diagnostics.end());
 }
 
+void append(std::vector<Diagnostic>& to, std::vector<Diagnostic> from) {
+  for (Diagnostic& diagnostic : from) to.push_back(std::move(diagnostic));
+}
+
+void check_point(const Config& config, LoadedConfig& loaded) {
+  LoadedInputs inputs = load_inputs(config);
+  append(loaded.diagnostics, std::move(inputs.diagnostics));
+  if (inputs.inputs) append(loaded.diagnostics, check_against_device(config, inputs.inputs->gpu.tpcs));
+  loaded.inputs.push_back(std::move(inputs.inputs));
+  for (const PolicySetConfig& set : config.sets) append(loaded.diagnostics, PolicySet::check(set, *loaded.catalog));
+}
+
 }  // namespace
 
 LoadedConfig load_config(const std::string& path, const std::vector<std::string>& policy_path) {
@@ -35,10 +47,11 @@ LoadedConfig load_config(const std::string& path, const std::vector<std::string>
   loaded.config = std::move(*parsed.config);
   complete_from_installation(loaded.config);
   loaded.catalog = std::make_unique<PolicyCatalog>(policy_folders(loaded.config, policy_path));
-  loaded.diagnostics = check_inputs(loaded.config);
-  for (const PolicySetConfig& set : loaded.config.sets)
-    for (Diagnostic& diagnostic : PolicySet::check(set, *loaded.catalog))
-      loaded.diagnostics.push_back(std::move(diagnostic));
+  loaded.points = std::move(parsed.points);
+  for (ConfigPoint& point : loaded.points) {
+    complete_from_installation(point.config);
+    check_point(point.config, loaded);
+  }
   sort_and_drop_repeats(loaded.diagnostics);
   return loaded;
 }

@@ -32,6 +32,7 @@ class Edf {
       const lithos::Tenant tenant = view.tenant(entry.index);
       lithos_lease& lease = answer.lease(tenant);
       lease.outstanding_limit_ns = lithos::ns(params_.outstanding);
+      lease.uncuttable_limit_ns = lithos::ns(std::chrono::hours(1));
       for (auto& usable : lease.usable) usable = tenant.own() | free;
       lease.usable[LITHOS_PRESSURE_IDLE] |= view.all() - view.unowned();
       if (tenant.idle()) continue;

@@ -43,9 +43,9 @@ class Tgs {
     if (view.now_ns() >= adjust_at_ns_) adjust(view);
     for (const lithos::Tenant tenant : view.tenants()) {
       lithos_lease& lease = answer.lease(tenant);
-      lease.usable[LITHOS_PRESSURE_IDLE] |= view.all();
-      for (auto& usable : lease.usable) usable |= view.unowned();
-      if (tenant.best_effort()) lease.launches_per_s = limit_per_s_;
+      for (auto& usable : lease.usable) usable = view.all();  // nobody is confined
+      lease.outstanding_limit_ns = lease.uncuttable_limit_ns = lithos::ns(1h);
+      if (!tenant.latency_critical()) lease.launches_per_s = limit_per_s_;
     }
     answer.wake_by(adjust_at_ns_);
   }
@@ -60,7 +60,7 @@ class Tgs {
     const double elapsed_s = static_cast<double>(view.now_ns() - adjusted_ns_) * 1e-9;
     bool slowed = false;
     for (const lithos::Tenant tenant : view.tenants()) {
-      if (tenant.best_effort()) continue;
+      if (!tenant.latency_critical()) continue;
       Progress& progress = progress_[tenant.id()];
       const double pace = static_cast<double>(tenant->completed_launches - progress.busy_launches) / std::max(1e-6, elapsed_s);
       progress.busy_launches = tenant->completed_launches;
