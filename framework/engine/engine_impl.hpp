@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engine/activity.hpp"
@@ -58,8 +59,10 @@ struct Engine::Impl {
   void rebalance_rights(Nanoseconds now);
   void gather_rights(Nanoseconds now);
   QueueBook* neediest(std::uint32_t& slot);
-  TpcSet rights_for(const Tenant& tenant, const OperatorEntry& entry, const KernelInfo& kernel, bool starving);
-  static const KernelInfo* hardest_to_place(const OperatorEntry& entry);
+  TpcSet rights_for(const Tenant& tenant, const OperatorEntry& entry, bool starving) const;
+  TpcSet wish_for(const Tenant& tenant, const OperatorEntry& entry) const;
+  bool lacks_rights(const Tenant& tenant, const OperatorEntry& entry) const;
+  static std::span<const KernelInfo* const> kernels_of(const OperatorEntry& entry);
 
   GpuShape gpu;
   EngineConfig config;

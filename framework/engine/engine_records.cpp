@@ -226,12 +226,7 @@ void Engine::Impl::on_waiting(Tenant& tenant, QueueBook& queue, std::uint32_t op
   if (value_of(record.launch) < queue.last_submitted.launch || !tenant.present()) return;  // overtaken by events
   if (queue.stuck.launch != record.launch) queue.stuck = {record.launch, op, now, now, false};
   queue.stuck.told_at = now;
-  const OperatorEntry& entry = tenant.operators[op];
-  const KernelInfo* kernel = hardest_to_place(entry);
-  const std::uint32_t slot = slot_of(tenant);
-  CoResidency::Party& party = co_residency.party(slot);
-  const TpcSet where = entry.graph != nullptr ? tenant.own | ledger.unowned() : party.wish;
-  queue.stuck.lacks_right = kernel != nullptr && !map.holds(*kernel, party.right & where);
+  queue.stuck.lacks_right = lacks_rights(tenant, tenant.operators[op]);
   if (queue.stuck.lacks_right) gather_rights(now);
   want_decision(LITHOS_WHY_WAITING, now);
 }

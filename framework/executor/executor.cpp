@@ -17,6 +17,7 @@ namespace {
 constexpr Nanoseconds kPollPressure{100'000};    // a lender's word may have changed without anybody telling us
 constexpr Nanoseconds kRetryDevice{10'000};      // after the device had no room
 constexpr Nanoseconds kSayAgain{1'000'000};      // records get lost: what the engine must know is repeated
+constexpr std::uint32_t kRepeats = 5;            // … so often after nothing spins any more
 
 }  // namespace
 
@@ -54,6 +55,7 @@ struct Executor::Impl {
   std::uint32_t waiting = 0;   // launches, over all queues
   std::uint32_t inflight = 0;  // atoms and graphs
   std::uint32_t spinning_launches = 0;
+  std::uint32_t repeats_left = 0;
   std::uint32_t next_queue = 0;  // round robin, so that no queue always comes last
   Status last_failure;
   Outstanding borrowed;  // `running` is filled in when asked for
@@ -180,6 +182,7 @@ void Executor::Impl::went(LaunchQueue& queue, const Verdict& verdict, Nanosecond
   }
   if (atom.may_spin) {
     ++spinning_launches;
+    repeats_left = kRepeats;
     reporter.spinning() |= atom.graph == nullptr ? atom.tpcs : admission.graphs().baked(atom.bake).spinning;
   }
   queue.stuck_since = queue.told_at = kNever;
@@ -340,12 +343,15 @@ void Executor::poke(Nanoseconds now) {
   const Lease& lease = impl_->port.lease();
   const bool says_little = now - impl_->reporter.last_push() >= kSayAgain;
   const bool unseen = lease.generation != impl_->reporter.last_generation();
-  if (unseen || (impl_->spinning_launches > 0 && says_little)) impl_->reporter.alive(now);
+  const bool repeats = impl_->spinning_launches > 0 || impl_->repeats_left > 0;
+  if (!unseen && !(repeats && says_little)) return;
+  if (impl_->spinning_launches == 0 && impl_->repeats_left > 0) --impl_->repeats_left;
+  impl_->reporter.alive(now);
 }
 
 Nanoseconds Executor::next_poke() const {
   Nanoseconds next = kNever;
-  if (impl_->spinning_launches > 0) next = impl_->reporter.last_push() + kSayAgain;
+  if (impl_->spinning_launches > 0 || impl_->repeats_left > 0) next = impl_->reporter.last_push() + kSayAgain;
   if (impl_->waiting == 0) return next;
   for (const auto& queue : impl_->queues)
     if (!queue->waiting.empty()) next = std::min(next, queue->retry_at);
