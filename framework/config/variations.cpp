@@ -103,7 +103,7 @@ void read_sweep(TomlTable& root, const TomlTable& table, std::size_t index, std:
   TableReader reader(table, fmt::format("sweep[{}]", index), diagnostics);
   Axis axis;
   reader.text("key", axis.key, {.example = "set.lithos.scheduler.params.atom", .required = true});
-  reader.name("name", axis.label);
+  reader.text("name", axis.label, {.example = "atom"});
   const TomlEntry* values = reader.any("values");
   const auto* array = values == nullptr ? nullptr : std::get_if<TomlArray>(&values->value.data);
   if (array == nullptr || array->items.empty()) {
