@@ -259,12 +259,10 @@ bool Executor::Impl::complete_head(LaunchQueue& queue, const Completion& complet
   Completion seen = completion;
   if (atom.graph == nullptr) seen.node = 0;
   else seen.node = std::min<std::uint32_t>(seen.node, static_cast<std::uint32_t>(atom.graph->nodes.size()));
-  // The masks of a starved graph may go with its last launch: the record is made first.
+  // The record speaks of the state after the event; a graph's masks stay in place for it.
   reporter.completion_seen(now);
-  const TpcSet* masks = atom.node_tpcs;
   landed(queue, now);
   refresh_spinning();
-  atom.node_tpcs = masks;
   reporter.completed(queue.id, atom, seen, atom.last);
   return atom.last;
 }

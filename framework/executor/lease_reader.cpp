@@ -14,6 +14,7 @@ Nanoseconds LeaseReader::tolerated_on(const Lease& lease, const TpcSet& tpcs) {
 }
 
 const UsableTpcs& LeaseReader::work_out(const Lease& lease, Nanoseconds now) {
+  ++version_;
   generation_ = lease.generation;
   usable_ = {lease.own, lease.unowned - lease.own, {}, {}};
   lenders_ = std::min(lease.lenders, Lease::kMaxLenders);

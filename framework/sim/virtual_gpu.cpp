@@ -12,13 +12,14 @@ namespace {
 // Registers are handed out to warps in units of 256 (CUDA programming guide, compute capability 9.0).
 constexpr unsigned kRegisterUnit = 256;
 constexpr unsigned kThreadsPerWarp = 32;
+constexpr double kSmallBlock = 256, kLargeBlock = 1024;  // threads, between which the cost of atoms was measured
 constexpr std::size_t kKernelTableMin = 64;
 
 std::size_t hash_of(const KernelInfo* info) {
   return static_cast<std::size_t>((reinterpret_cast<std::uintptr_t>(info) >> 4) * 0x9e3779b97f4a7c15ull >> 20);
 }
 
-std::unique_ptr<KernelModel> make_model(const KernelInfo& info, TimeCurve curve) {
+std::unique_ptr<KernelModel> make_model(const KernelInfo& info, TimeCurve curve, const DeviceModel& constants) {
   auto model = std::make_unique<KernelModel>();
   model->info = &info;
   model->curve = std::move(curve);
@@ -29,6 +30,9 @@ std::unique_ptr<KernelModel> make_model(const KernelInfo& info, TimeCurve curve)
       (info.registers_per_thread * kThreadsPerWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
   model->registers = per_warp * model->warps;
   model->shared_bytes = info.shared_bytes;
+  const double large = std::clamp((threads - kSmallBlock) / (kLargeBlock - kSmallBlock), 0.0, 1.0);
+  model->skip_ns = constants.skip_ns_small + large * (constants.skip_ns_large - constants.skip_ns_small);
+  model->prelude_ns = constants.prelude_ns_small + large * (constants.prelude_ns_large - constants.prelude_ns_small);
   return model;
 }
 
@@ -64,6 +68,8 @@ void VirtualGpu::Impl::know_tenant(std::size_t slot) {
   stream_index_.resize(slot + 1);
   group_of_tenant_.resize(slot + 1, kNobody);
   own_.resize(slot + 1);
+  unfinished_.resize(slot + 1);
+  unfinished_low_.resize(slot + 1);
   totals_.tenant_tpc_ns.resize(slot + 1);
   totals_.tenant_borrowed_tpc_ns.resize(slot + 1);
 }
@@ -117,7 +123,11 @@ Status VirtualGpu::Impl::check_launch(const KernelModel* kernel, const KernelInf
 void VirtualGpu::Impl::enqueue(unsigned index, std::int64_t latency) {
   Stream& stream = streams_[index];
   stream.submissions.back().earliest = now_ + latency;
+  const unsigned low = stream.submissions.back().low_priority ? 1 : 0;
   ++groups_[stream.group].unfinished;
+  groups_[stream.group].unfinished_low += low;
+  ++unfinished_[value_of(stream.tenant)];
+  unfinished_low_[value_of(stream.tenant)] += low;
   if (stream.phase == Phase::idle) prepare_next(stream, index);
   if (sharing_ == Sharing::time_slicing) group_has_work(stream.group);
 }
@@ -128,7 +138,7 @@ VirtualGpu::~VirtualGpu() = default;
 
 void VirtualGpu::add_kernel(const KernelInfo& kernel, TimeCurve curve) {
   assert(curve.device_tpcs() == impl_->shape_.tpcs);
-  impl_->kernels_.push_back(make_model(kernel, std::move(curve)));
+  impl_->kernels_.push_back(make_model(kernel, std::move(curve), impl_->model_));
   auto& table = impl_->kernel_table_;
   if (2 * impl_->kernels_.size() > table.size()) {
     table.assign(table.size() * 2, nullptr);

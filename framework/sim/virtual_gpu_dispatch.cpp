@@ -22,13 +22,19 @@ void VirtualGpu::Impl::stand_in_line(Group& group, unsigned index) {
 void VirtualGpu::Impl::dispatch(Group& group) {
   if (group.line.empty()) return;
   bool somebody_wants = false;
+  TpcSet wanted_above;  // by launches of normal priority
   for (const unsigned index : group.line) {
     Stream& stream = streams_[index];
     if (stream.phase == Phase::running && stream.remaining <= stream.dispatched_below) stream.dispatched = true;
-    else somebody_wants |= stream.held_count < stream.target_tpcs;
+    if (stream.dispatched || stream.held_count >= stream.target_tpcs) continue;
+    somebody_wants = true;
+    if (!stream.low_priority) wanted_above |= stream.allowed - stream.held;
   }
-  if (somebody_wants)
-    for (const unsigned index : group.running) drain(group, streams_[index]);
+  for (const unsigned index : group.running) {
+    Stream& stream = streams_[index];
+    if (somebody_wants) drain(group, stream);
+    if (stream.low_priority) yield(group, stream, wanted_above);
+  }
 
   TpcSet claimed;  // by launches further ahead that still have blocks to place
   bool anybody_done = false;
@@ -96,11 +102,11 @@ void VirtualGpu::Impl::set_rate_tpcs(Stream& stream) {
   const double wave_share = one_wave ? 1.0 : static_cast<double>(wave) / stream.block_count;
   if (info.persistent) {
     // Resident blocks pull tiles until none is left; those that could not start find nothing when they do.
-    stream.dispatched_below = one_wave ? 1.0 : model_.persistent_drain_share;
-    stream.drain_below = model_.persistent_drain_share;
+    stream.dispatched_below = one_wave ? 1.0 : model_.drain_share;
+    stream.drain_below = model_.drain_share;
   } else {
     stream.dispatched_below = wave_share;
-    stream.drain_below = wave_share * model_.wave_drain_share;
+    stream.drain_below = wave_share * model_.drain_share;
   }
   stream.dispatched = stream.remaining <= stream.dispatched_below;
   stream.rate_tpcs = n;
@@ -115,9 +121,7 @@ void VirtualGpu::Impl::set_rate_tpcs(Stream& stream) {
   double overhead_ns = 0;
   if (stream.cut) {
     const double part_of_device = static_cast<double>(n) / shape_.tpcs;
-    overhead_ns =
-        (stream.first_block / model_.skipped_blocks_per_ns + stream.block_count * model_.prelude_ns_per_block) /
-        part_of_device;
+    overhead_ns = (stream.first_block * kernel.skip_ns + stream.block_count * kernel.prelude_ns) / part_of_device;
   }
   stream.alone_ns = std::max(1.0, kernel.curve.ns(n) * share + overhead_ns);
 }
@@ -158,6 +162,32 @@ void VirtualGpu::Impl::drain(Group& group, Stream& stream) {
   const double steps_left = std::ceil(left * kDrainSteps - 1e-9);
   const auto keep = static_cast<unsigned>(std::max(1.0, std::ceil(stream.drain_tpcs * steps_left / kDrainSteps)));
   if (keep < stream.held_count) release(group, stream, stream.held - stream.held.lowest(keep));
+}
+
+double VirtualGpu::Impl::block_ns(const Stream& stream) const {
+  const double wave = static_cast<double>(stream.held_count) * stream.kernel->blocks_per_tpc;
+  return stream.alone_ns * std::min(1.0, wave / stream.block_count);
+}
+
+// A launch of higher priority takes the next SM that a block frees; blocks that run are never displaced. So a launch with
+// blocks still to start loses its TPCs within one block's time, and one that has started them all loses none.
+void VirtualGpu::Impl::yield(Group& group, Stream& stream, const TpcSet& wanted) {
+  const TpcSet contested = stream.held & wanted;
+  if (stream.dispatched || contested.empty()) {
+    stream.yield_tpcs = 0;
+    return;
+  }
+  if (stream.yield_tpcs == 0) {
+    stream.yield_tpcs = stream.held_count;
+    stream.yield_since = now_;
+    stream.yield_step_ns = std::max<std::int64_t>(1, static_cast<std::int64_t>(block_ns(stream) / kYieldSteps));
+  }
+  const auto steps =
+      static_cast<unsigned>(std::min<std::int64_t>(kYieldSteps, (now_ - stream.yield_since) / stream.yield_step_ns));
+  const unsigned keep = std::max(1u, stream.yield_tpcs - stream.yield_tpcs * steps / kYieldSteps);
+  if (keep >= stream.held_count) return;
+  release(group, stream, contested.lowest(std::min(contested.count(), stream.held_count - keep)));
+  if (stream.held_count > 0) set_rate_tpcs(stream);
 }
 
 void VirtualGpu::Impl::release(Group& group, Stream& stream, TpcSet tpcs) {

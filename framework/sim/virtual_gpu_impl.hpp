@@ -21,6 +21,8 @@
 namespace lithos {
 
 inline constexpr std::int64_t kNoEvent = std::numeric_limits<std::int64_t>::max();
+inline constexpr unsigned kYieldSteps =
+    8;  // a launch gives way to higher priority in so many steps, within one block's time
 inline constexpr unsigned kDrainSteps = 4;  // a last wave leaves its TPCs in so many steps, if somebody waits for them
 
 struct KernelModel {
@@ -31,6 +33,7 @@ struct KernelModel {
   unsigned warps = 1;
   unsigned registers = 0;
   unsigned shared_bytes = 0;
+  double skip_ns = 0, prelude_ns = 0;  // in an atom, over the whole device
 };
 
 // One submission in a stream's queue.
@@ -77,6 +80,8 @@ struct Stream {
   double dispatched_below = 1;  // `remaining` at which the last block starts
   double drain_below = 0;       // `remaining` below which TPCs leave
   unsigned drain_tpcs = 0;      // held when they began to leave; 0: they have not
+  unsigned yield_tpcs = 0;      // held when it began to give way to higher priority; 0: it does not
+  std::int64_t yield_since = 0, yield_step_ns = 1;
   std::int64_t settled_at = 0, started_at = 0, finish_at = kNoEvent;
 };
 
@@ -86,6 +91,7 @@ struct Group {
   std::vector<unsigned> running;  // streams
   std::vector<unsigned> line;     // streams with undispatched blocks: priority, then arrival
   unsigned unfinished = 0;        // submissions
+  unsigned unfinished_low = 0;    // … of which low priority
 };
 
 struct VirtualGpu::Impl {
@@ -104,6 +110,8 @@ struct VirtualGpu::Impl {
   void advance(std::int64_t now);
   void step();  // everything that happens at next_at_
   void prepare_next(Stream& stream, unsigned index);
+  bool others_contend(const Stream& stream) const;
+  void count_done(const Stream& stream, const Submission& submission);
   void begin_launch(Stream& stream, unsigned index);
   void finish_launch(Stream& stream, unsigned index);
   void refresh();  // after any change: TPCs, rates, the next event
@@ -116,6 +124,8 @@ struct VirtualGpu::Impl {
   // virtual_gpu_dispatch.cpp
   void dispatch(Group& group);
   void stand_in_line(Group& group, unsigned index);
+  void yield(Group& group, Stream& stream, const TpcSet& wanted);
+  double block_ns(const Stream& stream) const;
   void take_tpcs(Group& group, Stream& stream, unsigned index, const TpcSet& candidates);
   TpcSet room_beside_others(const Group& group, const Stream& stream, const TpcSet& candidates) const;
   TpcSet some_of(const Stream& stream, const TpcSet& free, unsigned need) const;
@@ -151,7 +161,8 @@ struct VirtualGpu::Impl {
   std::vector<std::vector<std::pair<QueueId, unsigned>>> stream_index_;  // by tenant slot
   std::vector<Group> groups_;
   std::vector<unsigned> group_of_tenant_;
-  std::vector<TpcSet> own_;  // by tenant slot
+  std::vector<TpcSet> own_;                            // by tenant slot
+  std::vector<unsigned> unfinished_, unfinished_low_;  // submissions, by tenant slot
 
   static constexpr unsigned kNobody = ~0u;
   unsigned working_ = 0;  // group; kNobody: a switch is under way or nobody has worked yet

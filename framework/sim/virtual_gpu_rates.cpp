@@ -82,6 +82,11 @@ void VirtualGpu::Impl::schedule(Stream& stream, unsigned index, const TpcSet& wa
   stream.finish_at = stream.remaining <= 0 ? now_ + 1 : after(0);
   event_at_[index] = stream.finish_at;
   if (!wanted.overlaps(stream.held)) return;
+  if (stream.yield_tpcs > 0) {
+    const std::int64_t steps = (now_ - stream.yield_since) / stream.yield_step_ns + 1;
+    if (steps <= kYieldSteps)
+      event_at_[index] = std::min(event_at_[index], stream.yield_since + steps * stream.yield_step_ns);
+  }
   // Somebody waits for its TPCs: come back when they begin to leave, and at each step.
   double threshold = stream.drain_below;
   if (!stream.dispatched) threshold = stream.dispatched_below;

@@ -115,7 +115,7 @@ void WholeChain_Atoms(benchmark::State& state) {
   config.tenants[1].trace = trace("vgg16_train_b32");
   PolicySetConfig set = default_policies();
   set.scheduler.params["atom"] = {std::string("20us"), {}};
-  run_whole(state, config, set, Nanoseconds{5'000'000'000});
+  run_whole(state, config, set, Nanoseconds{30'000'000'000});
 }
 BENCHMARK(WholeChain_Atoms)->UseManualTime()->Unit(benchmark::kMillisecond);
 

@@ -196,6 +196,19 @@ TEST(Records, DoubledLateAndForeignOnesDoNoHarm) {
   EXPECT_EQ(t.engine->counters().bad_records, 3u);
 }
 
+TEST(Records, ALaterCompletionEndsWhatCameBefore) {
+  EngineUnderTest t;
+  const KernelInfo k = t.kernel("free", 5000);
+  const TenantId a = t.join(spec("a", TenantClass::throughput, 20));
+  t.engine->register_kernel(a, k, t.now);
+  std::uint32_t inflight = 0;
+  script.decide = [&](const lithos_sched_view* view, lithos_sched_answer*) { inflight = view->tenant[0].inflight_launches; return LITHOS_OK; };
+  for (std::uint64_t launch = 1; launch <= 3; ++launch) t.submitted(a, k, launch);
+  t.completed(a, k, 2);
+  t.run_until(t.now + 20 * kMs);
+  EXPECT_EQ(inflight, 1u);
+}
+
 TEST(Records, LostCompletionsAgeOut) {
   EngineUnderTest t;
   const KernelInfo k = t.kernel("free", 5000);

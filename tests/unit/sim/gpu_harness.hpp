@@ -28,7 +28,7 @@ struct KernelSpec {
 inline DeviceModel bare_model() {
   DeviceModel model;
   model.launch_latency = model.graph_launch_latency = model.stream_gap = model.graph_node_gap = model.mps_gap =
-      Nanoseconds{0};
+      model.contended_gap = Nanoseconds{0};
   model.context_switch = Nanoseconds{0};
   model.interference = 0;
   return model;

@@ -115,7 +115,7 @@ TEST(Trace, EveryShippedTraceIsReadAndMakesSense) {
       }
     }
   }
-  EXPECT_EQ(traces, 13);
+  EXPECT_GE(traces, 13);
 }
 
 }  // namespace
