@@ -105,24 +105,25 @@ void add_rows(TextTable& table, const std::string& name, const std::vector<Row>&
   }
 }
 
+bool is_variant(const Row& row, const std::string& subject) { return row.set == subject || row.set.starts_with(subject + "_"); }
+
 // "lithos against the best of the others": in tail and goodput of all, and in throughput of those that keep the SLO.
-std::string verdict(const std::string& name, const std::vector<Row>& rows, const std::string& subject) {
+std::string verdict(const std::string& name, const std::vector<Row>& rows, const Row& self, const std::string& subject) {
   constexpr double kKeeps = 0.99;
-  const Row *self = nullptr, *tail = nullptr, *goodput = nullptr, *throughput = nullptr;
+  const Row *tail = nullptr, *goodput = nullptr, *throughput = nullptr;
   for (const Row& row : rows) {
-    if (row.set == subject) { self = &row; continue; }
-    if (row.set == "alone" || row.set.starts_with(subject + "_")) continue;  // yardstick and variants
+    if (row.set == "alone" || is_variant(row, subject)) continue;
     if (tail == nullptr || row.tail.mean < tail->tail.mean) tail = &row;
     if (goodput == nullptr || row.goodput.mean > goodput->goodput.mean) goodput = &row;
     if (row.attainment.mean >= kKeeps && (throughput == nullptr || row.throughput.mean > throughput->throughput.mean)) throughput = &row;
   }
-  if (self == nullptr || tail == nullptr) return "";
-  std::string text = fmt::format("{}: {} against the best of the others: tail ×{} ({}), goodput ×{} ({})", name, subject,
-                                 short_number(self->tail.mean / tail->tail.mean), tail->set,
-                                 short_number(self->goodput.mean / goodput->goodput.mean), goodput->set);
+  if (tail == nullptr) return "";
+  std::string text = fmt::format("{}: {} against the best of the others: tail ×{} ({}), goodput ×{} ({})", name, self.set,
+                                 short_number(self.tail.mean / tail->tail.mean), tail->set,
+                                 short_number(self.goodput.mean / goodput->goodput.mean), goodput->set);
   if (throughput != nullptr)
     text += fmt::format(", throughput ×{} of those that keep the SLO ({})",
-                        short_number(self->throughput.mean / throughput->throughput.mean), throughput->set);
+                        short_number(self.throughput.mean / throughput->throughput.mean), throughput->set);
   else text += "; none of the others keeps the SLO";
   return text + "\n";
 }
@@ -175,7 +176,8 @@ ExitCode run_bench_policies(const BenchPoliciesArguments& arguments, Console& co
     const std::string name = fs::path(files[i]).stem().string();
     const std::vector<Row> rows = rows_of(experiments[i]);
     add_rows(table, name, rows);
-    verdicts += verdict(name, rows, arguments.subject);
+    for (const Row& row : rows)
+      if (is_variant(row, arguments.subject)) verdicts += verdict(name, rows, row, arguments.subject);
     all.emplace_back(name, summarise(experiments[i]));
   }
   console.out << table.render(console.colour) << "\n" << verdicts
