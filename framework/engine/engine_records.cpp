@@ -188,7 +188,9 @@ void Engine::Impl::request_done(Tenant& tenant, Nanoseconds latency) {
 // `mark`: from when the atom came to the head of its queue; none: nobody announced it.
 void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& record, const WorkMark* mark, Nanoseconds now) {
   if (op >= tenant.operators.size()) { ++counters.bad_records; return; }
-  const Nanoseconds duration = record.at - record.started;
+  // The times are the tenant's: their difference may not even be a number.
+  const std::uint64_t length = static_cast<std::uint64_t>(record.at.count()) - static_cast<std::uint64_t>(record.started.count());
+  const Nanoseconds duration = record.at > record.started ? from_u64(length) : Nanoseconds{0};
   const std::uint32_t tpcs = (record.tpcs & map.all()).count();
   if (duration.count() <= 0 || duration > kLongestBelieved || tpcs == 0) { ++counters.bad_records; return; }
   OperatorEntry& entry = tenant.operators[op];

@@ -14,6 +14,12 @@
 namespace lithos::test {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::uint64_t kCases = 10'000;  // ten times as slow
+#else
+constexpr std::uint64_t kCases = 100'000;
+#endif
+
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
@@ -22,7 +28,7 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
 TEST(SafetyProperties, HoldInRandomCases) {
   const std::uint64_t only = from_environment("LITHOS_PROPERTY_SEED", 0);
   const std::uint64_t first = only != 0 ? only : from_environment("LITHOS_PROPERTY_FIRST", 1);
-  const std::uint64_t cases = only != 0 ? 1 : from_environment("LITHOS_PROPERTY_CASES", 100'000);
+  const std::uint64_t cases = only != 0 ? 1 : from_environment("LITHOS_PROPERTY_CASES", kCases);
   int failures = 0;
   for (std::uint64_t seed = first; seed < first + cases && failures < 10; ++seed) {
     World world(seed);
