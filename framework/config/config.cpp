@@ -89,6 +89,7 @@ void read_root(const TomlTable& root, Config& config, std::vector<Diagnostic>& d
     config.sets.push_back(read_policy_set(*set, config.sets.size(), diagnostics));
     drop_inherited(diagnostics, before);
   }
+  for (const char* taken : {"case", "sweep"}) reader.any(taken);  // by variations.cpp: known, for suggestions
   reader.finish();
   if (!root.find("tenant")) reader.complain(root.where, "no [[tenant]]: at least one is needed");
   if (!root.find("set")) reader.complain(root.where, "no [[set]]: at least one set of policies is needed");

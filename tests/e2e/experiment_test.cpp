@@ -56,7 +56,8 @@ TEST_F(Experiment, EveryShippedPolicyWorksUncorrected) {
     const std::string scheduler = role == "scheduler" ? "" : "scheduler = \"tpc_borrowing\"\n";
     sets += "[[set]]\nname = \"" + policy + "." + (quotas.empty() ? "none" : "hp") + "\"\n" + scheduler + role + " = \"" + policy + "\"\n" + quotas;
   };
-  for (const char* policy : {"priority", "time_slice", "fair_share", "edf", "orion", "tgs", "reef", "slack", "tpc_borrowing"})
+  for (const char* policy : {"time_slice", "fair_share"}) add("scheduler", policy, "");  // they divide what nobody owns
+  for (const char* policy : {"priority", "edf", "orion", "tgs", "reef", "slack", "tpc_borrowing"})
     for (const char* quotas : {"", "quotas = { hp = 66 }\ntolerates = { hp = \"1s\" }\n"}) add("scheduler", policy, quotas);
   for (const char* policy : {"last_value", "ewma"}) add("predictor", policy, "");
   for (const char* policy : {"fixed_fraction", "amdahl"}) add("right_sizer", policy, "");

@@ -3,6 +3,7 @@
 // kernel that runs in it.
 #include <gtest/gtest.h>
 
+#include "engine/scaling.hpp"
 #include "unit/engine/support.hpp"
 
 namespace lithos {
