@@ -30,24 +30,32 @@ void add_policy_path(CLI::App& app, std::vector<std::string>& into) {
       ->check(CLI::ExistingDirectory);
 }
 
+void add_duration(CLI::App& app, std::optional<Nanoseconds>& into) {
+  app.add_option_function<std::string>(
+         "--duration",
+         [&into](const std::string& text) {
+           const auto duration = parse_duration(text);
+           if (!duration.ok()) throw CLI::ValidationError("--duration " + text, duration.status().message());
+           if (duration.value().count() <= 0) throw CLI::ValidationError("--duration " + text, "must be above zero");
+           into = duration.value();
+         },
+         "In place of the file's run.duration, for example 10s")
+      ->type_name("TIME");
+}
+
 void add_sim(CLI::App& app, SimArguments& arguments) {
   app.add_option("-c,--config", arguments.config, "What to simulate")->type_name("FILE")->required();
   app.add_option("--set", arguments.sets, "Run only this set of policies (repeatable)")->type_name("NAME")->take_all();
   app.add_option("--seed", arguments.seed, "In place of the file's run.seed")->type_name("N");
-  app.add_option_function<std::string>(
-         "--duration",
-         [&arguments](const std::string& text) {
-           const auto duration = parse_duration(text);
-           if (!duration.ok()) throw CLI::ValidationError("--duration " + text, duration.status().message());
-           if (duration.value().count() <= 0) throw CLI::ValidationError("--duration " + text, "must be above zero");
-           arguments.duration = duration.value();
-         },
-         "In place of the file's run.duration, for example 10s")
-      ->type_name("TIME");
+  app.add_option("--seeds", arguments.seeds, "Run each set with so many seeds; the table shows means and intervals")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
+  add_duration(app, arguments.duration);
   app.add_option("--json", arguments.json, "Also write the results here; - writes them to stdout in place of the table")
       ->type_name("FILE");
   app.add_option("-j,--jobs", arguments.jobs, "Sets to run at once (default: one per processor)")->type_name("N");
   add_policy_path(app, arguments.policy_path);
+  app.add_flag("--operators", arguments.operators, "Also show what ran of each operator, the heaviest first");
   app.add_flag("-q,--quiet", arguments.quiet, "No progress bar and no notes");
   app.footer(kSimExamples);
 }
@@ -60,10 +68,22 @@ void add_config_check(CLI::App& app, ConfigCheckArguments& arguments) {
       "parameters.");
 }
 
+void add_bench_policies(CLI::App& app, BenchPoliciesArguments& arguments) {
+  app.add_option("files", arguments.files, "Experiments (default: stacking, hybrid and ablation of configs/paper)")->type_name("FILE");
+  app.add_option("--subject", arguments.subject, "The set that the others are compared with")->type_name("SET")->capture_default_str();
+  app.add_option("--seeds", arguments.seeds, "In place of the files' run.seeds")->type_name("N")->check(CLI::Range(1, 1000));
+  add_duration(app, arguments.duration);
+  app.add_option("--json", arguments.json, "Also write the results here")->type_name("FILE");
+  app.add_option("-j,--jobs", arguments.jobs, "Runs at once (default: one per processor)")->type_name("N");
+  add_policy_path(app, arguments.policy_path);
+  app.add_flag("-q,--quiet", arguments.quiet, "No progress bar");
+  app.footer("Every case of every file under every set of policies, with every seed; one row per set, means over the cases.");
+}
+
 // "unknown command "simm"; did you mean "sim"?"
 std::string unknown_command_hint(int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return "";
-  const std::string near = closest_word(argv[1], {"sim", "config"});
+  const std::string near = closest_word(argv[1], {"sim", "config", "bench"});
   return near.empty() || near == argv[1] ? "" : "Did you mean \"lithos " + near + "\"?\n";
 }
 
@@ -86,6 +106,11 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   config_app.require_subcommand(1);
   CLI::App& check_app = *config_app.add_subcommand("check", "Report every mistake in a file; run nothing");
   add_config_check(check_app, check);
+  BenchPoliciesArguments bench;
+  CLI::App& bench_app = *app.add_subcommand("bench", "Measure and compare");
+  bench_app.require_subcommand(1);
+  CLI::App& policies_app = *bench_app.add_subcommand("policies", "The paper's experiments on the virtual GPU, all schedulers");
+  add_bench_policies(policies_app, bench);
 
   try {
     app.parse(argc, argv);
@@ -96,6 +121,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
                         static_cast<int>(asked_for ? ExitCode::ok : ExitCode::usage)};
   }
   if (sim_app.parsed()) return sim;
+  if (policies_app.parsed()) return bench;
   return check;
 }
 

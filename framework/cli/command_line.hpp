@@ -19,8 +19,10 @@ struct SimArguments {
   std::vector<std::string> sets;  // only these; empty: all
   std::vector<std::string> policy_path;
   std::optional<std::uint64_t> seed;
+  std::optional<std::uint64_t> seeds;  // in place of run.seeds
   std::optional<Nanoseconds> duration;
   unsigned jobs = 0;   // runs at once; 0: one per processor
+  bool operators = false;  // per-operator tables after the comparison
   bool quiet = false;  // no progress, no notes
 };
 
@@ -30,6 +32,18 @@ struct ConfigCheckArguments {
   std::vector<std::string> policy_path;
 };
 
+// lithos bench policies
+struct BenchPoliciesArguments {
+  std::vector<std::string> files;       // empty: the paper's experiments
+  std::string subject = "lithos";       // the set that the others are compared with
+  std::string json;
+  std::vector<std::string> policy_path;
+  std::optional<std::uint64_t> seeds;
+  std::optional<Nanoseconds> duration;
+  unsigned jobs = 0;
+  bool quiet = false;
+};
+
 // Nothing to run: help or version was asked for (exit 0), or the line is wrong (exit 2).
 struct ParserOutput {
   std::string out;
@@ -37,7 +51,7 @@ struct ParserOutput {
   int exit_code = 0;
 };
 
-using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments>;
+using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, BenchPoliciesArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

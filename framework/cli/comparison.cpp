@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <numeric>
 
+#include "cli/summary.hpp"
 #include "cli/text_table.hpp"
 
 namespace lithos {
@@ -47,12 +48,6 @@ Cell slo_cell(const TenantReport& tenant) {
 Cell solo_cell(const TenantReport& tenant) {
   if (tenant.solo_rate_per_s <= 0) return {"–", Tone::faint};
   return {short_percent(tenant.share_of_solo)};
-}
-
-// Open loops whose queue kept growing: percentiles then say how long the run was, not how the system behaves.
-bool diverged(const TenantReport& tenant) {
-  constexpr double kShareLeft = 0.05;
-  return tenant.open_loop && static_cast<double>(tenant.unfinished) > kShareLeft * static_cast<double>(tenant.arrivals);
 }
 
 std::vector<Cell> latency_cells(const TenantReport& tenant, const SetReport* baseline) {

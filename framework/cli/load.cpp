@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include "cli/installation.hpp"
@@ -24,6 +25,32 @@ void sort_and_drop_repeats(std::vector<Diagnostic>& diagnostics) {
                     diagnostics.end());
 }
 
+void append(std::vector<Diagnostic>& to, std::vector<Diagnostic> from) {
+  for (Diagnostic& diagnostic : from) to.push_back(std::move(diagnostic));
+}
+
+// What decides the inputs; points that agree in it share them.
+std::string inputs_key(const Config& config) {
+  std::string key = config.gpu + '|' + config.kernel_rules;
+  for (const TenantConfig& tenant : config.tenants)
+    key += '|' + tenant.name + '|' + tenant.trace + '|' + tenant.arrivals.path + '|' + std::to_string(static_cast<int>(tenant.arrivals.kind));
+  return key;
+}
+
+using KnownInputs = std::map<std::string, std::shared_ptr<const SimInputs>>;
+
+void check_point(const Config& config, KnownInputs& known, LoadedConfig& loaded) {
+  std::shared_ptr<const SimInputs>& inputs = known[inputs_key(config)];
+  if (inputs == nullptr) {
+    LoadedInputs read = load_inputs(config);
+    append(loaded.diagnostics, std::move(read.diagnostics));
+    inputs = std::move(read.inputs);
+  }
+  if (inputs != nullptr) append(loaded.diagnostics, check_against_device(config, inputs->gpu.tpcs));
+  loaded.inputs.push_back(inputs);
+  for (const PolicySetConfig& set : config.sets) append(loaded.diagnostics, PolicySet::check(set, *loaded.catalog));
+}
+
 }  // namespace
 
 LoadedConfig load_config(const std::string& path, const std::vector<std::string>& policy_path) {
@@ -35,10 +62,12 @@ LoadedConfig load_config(const std::string& path, const std::vector<std::string>
   loaded.config = std::move(*parsed.config);
   complete_from_installation(loaded.config);
   loaded.catalog = std::make_unique<PolicyCatalog>(policy_folders(loaded.config, policy_path));
-  loaded.diagnostics = check_inputs(loaded.config);
-  for (const PolicySetConfig& set : loaded.config.sets)
-    for (Diagnostic& diagnostic : PolicySet::check(set, *loaded.catalog))
-      loaded.diagnostics.push_back(std::move(diagnostic));
+  loaded.points = std::move(parsed.points);
+  KnownInputs known;
+  for (ConfigPoint& point : loaded.points) {
+    complete_from_installation(point.config);
+    check_point(point.config, known, loaded);
+  }
   sort_and_drop_repeats(loaded.diagnostics);
   return loaded;
 }

@@ -8,12 +8,15 @@
 
 #include "config/config.hpp"
 #include "policy_host/catalog.hpp"
+#include "sim/inputs.hpp"
 
 namespace lithos {
 
 struct LoadedConfig {
   Config config;                           // completed from the installation
   std::unique_ptr<PolicyCatalog> catalog;  // where its policies are found; null if the file cannot be parsed
+  std::vector<ConfigPoint> points;         // its cases and sweeps, at least one; completed likewise
+  std::vector<std::shared_ptr<const SimInputs>> inputs;  // by point
   std::vector<Diagnostic> diagnostics;     // in the order of the file; empty: the rest may be used
 };
 

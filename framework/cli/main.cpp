@@ -17,6 +17,9 @@ struct Dispatch {
   int operator()(const lithos::SimArguments& arguments) const {
     return static_cast<int>(lithos::run_sim(arguments, console));
   }
+  int operator()(const lithos::BenchPoliciesArguments& arguments) const {
+    return static_cast<int>(lithos::run_bench_policies(arguments, console));
+  }
   int operator()(const lithos::ConfigCheckArguments& arguments) const {
     return static_cast<int>(lithos::run_config_check(arguments, console));
   }

@@ -25,11 +25,27 @@ Json latency_json(const TenantReport& tenant) {
           {"max", tenant.latency_max.count()}, {"mean", tenant.latency_mean.count()}};
 }
 
+Json operators_json(const TenantReport& tenant) {
+  Json operators = Json::array();
+  for (const OperatorReport& op : tenant.operators)
+    operators.push_back({{"name", op.name},
+                         {"graph", op.graph},
+                         {"blocks", op.blocks},
+                         {"bound", op.bound},
+                         {"wanted_tpcs", op.wanted_tpcs},
+                         {"predicted_ns", op.predicted.count()},
+                         {"launches", op.totals.launches},
+                         {"atoms", op.totals.atoms},
+                         {"ns", op.totals.ns},
+                         {"tpc_ns", op.totals.tpc_ns}});
+  return operators;
+}
+
 Json tenant_json(const TenantReport& tenant) {
   Json launches = Json::object();
   for (unsigned kind = 0; kind < kCoverageKinds; ++kind)
     if (tenant.launches[kind] > 0) launches[name_of(static_cast<Coverage>(kind))] = tenant.launches[kind];
-  return {{"name", tenant.name},
+  Json json{{"name", tenant.name},
           {"class", name_of_class(tenant.tenant_class)},
           {"quota_tpcs", tenant.quota_tpcs},
           {"open_loop", tenant.open_loop},
@@ -48,8 +64,12 @@ Json tenant_json(const TenantReport& tenant) {
           {"covered_share", covered_share(tenant)},
           {"atoms", tenant.atoms},
           {"mispredicted", tenant.mispredicted},
+          {"goodput_per_s", goodput_per_s(tenant)},
+          {"solo_p99_ns", tenant.solo_p99.count()},
           {"tpc_share", tenant.tpc_share},
           {"work_on_borrowed_share", tenant.work_on_borrowed_share}};
+  if (!tenant.operators.empty()) json["operators"] = operators_json(tenant);
+  return json;
 }
 
 Json set_json(const SetReport& report) {
@@ -70,6 +90,9 @@ Json set_json(const SetReport& report) {
           {"tenants", std::move(tenants)},
           {"tpc_utilisation", report.tpc_utilisation},
           {"energy_j", report.energy_j},
+          {"jain", jain_of(report)},
+          {"system_throughput", system_throughput(report)},
+          {"system_goodput", system_goodput(report)},
           {"mean_power_w", report.mean_power_w},
           {"mean_clock_mhz", report.mean_clock_mhz},
           {"decisions", report.engine.decisions},
@@ -83,15 +106,81 @@ Json set_json(const SetReport& report) {
           {"warnings", report.warnings}};
 }
 
+Json estimate_json(const Estimate& estimate) { return {{"mean", estimate.mean}, {"ci95", estimate.half_width}}; }
+
+Json tenant_summary_json(const TenantSummary& tenant) {
+  return {{"name", tenant.name},
+          {"class", name_of_class(tenant.tenant_class)},
+          {"slo_ns", tenant.slo.count()},
+          {"diverges", tenant.diverges},
+          {"p50_ms", estimate_json(tenant.p50_ms)},
+          {"p99_ms", estimate_json(tenant.p99_ms)},
+          {"p99_of_solo", estimate_json(tenant.p99_of_solo)},
+          {"slo_attainment", estimate_json(tenant.slo_attainment)},
+          {"goodput_per_s", estimate_json(tenant.goodput_per_s)},
+          {"throughput_per_s", estimate_json(tenant.throughput_per_s)},
+          {"share_of_solo", estimate_json(tenant.share_of_solo)}};
+}
+
+Json summary_json(const GroupSummary& summary) {
+  Json tenants = Json::array(), settings = Json::object();
+  for (const TenantSummary& tenant : summary.tenants) tenants.push_back(tenant_summary_json(tenant));
+  for (const Setting& setting : summary.group->settings) settings[setting.key] = setting.value;
+  return {{"set", summary.group->set},
+          {"case", summary.group->case_name},
+          {"settings", std::move(settings)},
+          {"runs", summary.group->runs.size()},
+          {"first_seed", summary.group->runs.front().seed},
+          {"system_throughput", estimate_json(summary.throughput)},
+          {"system_goodput", estimate_json(summary.goodput)},
+          {"jain", estimate_json(summary.jain)},
+          {"tpc_utilisation", estimate_json(summary.utilisation)},
+          {"energy_j", estimate_json(summary.energy_j)},
+          {"tenants", std::move(tenants)}};
+}
+
+// Text that is not UTF-8 (a path, a policy's message) must not end the program: it is replaced.
+std::string dump(const Json& document) { return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+Json head(const Config& config) {
+  return {{"format", "lithos-sim-1"}, {"lithos_version", LITHOS_VERSION}, {"config", config.file},
+          {"gpu", config.gpu},        {"baseline", config.baseline}};
+}
+
 }  // namespace
 
 std::string to_json(const Config& config, const std::vector<SetReport>& reports) {
-  Json sets = Json::array();
-  for (const SetReport& report : reports) sets.push_back(set_json(report));
-  const Json document{{"format", "lithos-sim-1"}, {"lithos_version", LITHOS_VERSION}, {"config", config.file},
-                      {"gpu", config.gpu},        {"baseline", config.baseline},      {"sets", std::move(sets)}};
-  // Text that is not UTF-8 (a path, a policy's message) must not end the program: it is replaced.
-  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  Json document = head(config);
+  document["sets"] = Json::array();
+  for (const SetReport& report : reports) document["sets"].push_back(set_json(report));
+  return dump(document);
+}
+
+std::string to_json(const Config& config, const std::vector<GroupSummary>& summaries) {
+  Json document = head(config);
+  document["sets"] = Json::array();
+  document["summary"] = Json::array();
+  for (const GroupSummary& summary : summaries) {
+    for (const SetReport& run : summary.group->runs) {
+      Json json = set_json(run);
+      json["label"] = summary.group->label;
+      json["case"] = summary.group->case_name;
+      document["sets"].push_back(std::move(json));
+    }
+    document["summary"].push_back(summary_json(summary));
+  }
+  return dump(document);
+}
+
+std::string to_json(const std::vector<std::pair<std::string, std::vector<GroupSummary>>>& experiments) {
+  Json document{{"format", "lithos-bench-policies-1"}, {"lithos_version", LITHOS_VERSION}};
+  document["experiments"] = Json::array();
+  for (const auto& [name, summaries] : experiments) {
+    Json rows = Json::array();
+    for (const GroupSummary& summary : summaries) rows.push_back(summary_json(summary));
+    document["experiments"].push_back({{"name", name}, {"summary", std::move(rows)}});
+  }
+  return dump(document);
 }
 
 }  // namespace lithos

@@ -5,13 +5,19 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "cli/summary.hpp"
 #include "config/config.hpp"
 #include "sim/report.hpp"
 
 namespace lithos {
 
 std::string to_json(const Config& config, const std::vector<SetReport>& reports);
+// Several seeds, cases or sweeps: "sets" has every run, "summary" the means and intervals of each set.
+std::string to_json(const Config& config, const std::vector<GroupSummary>& summaries);
+// `lithos bench policies`: summaries of several files, without the runs.
+std::string to_json(const std::vector<std::pair<std::string, std::vector<GroupSummary>>>& experiments);
 
 }  // namespace lithos

@@ -9,18 +9,19 @@
 
 #include "cli/commands.hpp"
 #include "cli/comparison.hpp"
+#include "cli/experiment.hpp"
 #include "cli/load.hpp"
-#include "cli/parallel.hpp"
 #include "cli/progress.hpp"
 #include "cli/report_json.hpp"
-#include "sim/simulation.hpp"
+#include "cli/summary.hpp"
 
 namespace lithos {
 namespace {
 
-// Keeps the named sets in the order of the file. The message names a set that does not exist.
-Status select_sets(std::vector<PolicySetConfig>& sets, const std::vector<std::string>& names) {
-  if (names.empty()) return {};
+constexpr std::size_t kOperatorsShown = 12;
+
+// The message names a set that does not exist.
+Status check_sets(const std::vector<PolicySetConfig>& sets, const std::vector<std::string>& names) {
   std::vector<std::string> known;
   for (const PolicySetConfig& set : sets) known.push_back(set.name);
   for (const std::string& name : names) {
@@ -30,8 +31,6 @@ Status select_sets(std::vector<PolicySetConfig>& sets, const std::vector<std::st
         fmt::format("--set {}: there is no such set; {}", name,
                     near.empty() ? fmt::format("sets: {}", fmt::join(known, ", ")) : "did you mean \"" + near + "\"?"));
   }
-  std::erase_if(
-      sets, [&](const PolicySetConfig& set) { return std::find(names.begin(), names.end(), set.name) == names.end(); });
   return {};
 }
 
@@ -44,38 +43,28 @@ Status check_writable(const std::string& path) {
   return file ? Status{} : invalid_argument(fmt::format("--json {}: cannot be written", path));
 }
 
-struct Outcome {
-  std::vector<SetReport> reports;
-  std::vector<std::string> errors;  // one per set that failed
-  bool bad_input = true;            // all failures are the input's
-};
+Experiment run_all(const LoadedConfig& loaded, const SimArguments& arguments, Console& console) {
+  ExperimentOptions options;
+  options.first_seed = arguments.seed;
+  options.seeds = arguments.seeds;
+  options.duration = arguments.duration;
+  options.sets = arguments.sets;
+  options.jobs = arguments.jobs;
+  options.operators = arguments.operators;
+  Progress progress(console.err, console.show_progress && !arguments.quiet, count_runs(loaded, options));
+  return run_experiment(loaded, options, [&progress](std::size_t run, double share) { progress.report(run, share); });
+}
 
-Outcome run_sets(const Config& config, PolicyCatalog& catalog, const SimArguments& arguments, Console& console) {
-  const std::size_t count = config.sets.size();
-  std::vector<std::optional<Result<SetReport>>> results(count);
-  {
-    Progress progress(console.err, console.show_progress && !arguments.quiet, count);
-    for_each_in_parallel(count, arguments.jobs, [&](std::size_t i) {
-      SimOptions options;
-      options.seed = arguments.seed;
-      options.duration = arguments.duration;
-      options.progress = [&progress, i](double fraction) { progress.report(i, fraction); };
-      results[i].emplace(run_set(config, config.sets[i], catalog, options));
-      progress.report(i, 1.0);
-    });
-  }
-  Outcome outcome;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (results[i]->ok()) {
-      outcome.reports.push_back(std::move(*results[i]).value());
-      continue;
-    }
-    const Status status = results[i]->status();
-    outcome.errors.push_back(fmt::format("set {}: {}", config.sets[i].name, status.message()));
-    outcome.bad_input &= status.code() == StatusCode::invalid_argument || status.code() == StatusCode::not_found ||
-                         status.code() == StatusCode::incompatible;
-  }
-  return outcome;
+// One run of each set of one configuration: the plain comparison.
+bool is_plain(const LoadedConfig& loaded, const Experiment& experiment) {
+  return loaded.points.size() == 1 && loaded.points.front().case_name.empty() && loaded.points.front().settings.empty() &&
+         (experiment.groups.empty() || experiment.groups.front().runs.size() == 1);
+}
+
+std::vector<SetReport> reports_of(const Experiment& experiment) {
+  std::vector<SetReport> reports;
+  for (const RunGroup& group : experiment.groups) reports.push_back(group.runs.front());
+  return reports;
 }
 
 Status write_json(const std::string& path, const std::string& json, Console& console) {
@@ -96,8 +85,8 @@ ExitCode run_sim(const SimArguments& arguments, Console& console) {
     console.err << render_diagnostics(arguments.config, loaded.diagnostics);
     return ExitCode::bad_input;
   }
-  Config& config = loaded.config;
-  if (const Status selected = select_sets(config.sets, arguments.sets); !selected.ok()) {
+  const Config& config = loaded.config;
+  if (const Status selected = check_sets(config.sets, arguments.sets); !selected.ok()) {
     console.err << selected.message() << "\n";
     return ExitCode::usage;
   }
@@ -111,20 +100,28 @@ ExitCode run_sim(const SimArguments& arguments, Console& console) {
     return ExitCode::usage;
   }
 
-  const Outcome outcome = run_sets(config, *loaded.catalog, arguments, console);
-  for (const std::string& error : outcome.errors) console.err << error << "\n";
-  if (!outcome.errors.empty() && outcome.reports.empty())
-    return outcome.bad_input ? ExitCode::bad_input : ExitCode::failed;
+  const Experiment experiment = run_all(loaded, arguments, console);
+  for (const std::string& error : experiment.errors) console.err << error << "\n";
+  if (!experiment.errors.empty() && experiment.groups.empty())
+    return experiment.bad_input ? ExitCode::bad_input : ExitCode::failed;
 
-  if (!arguments.quiet) console.err << render_notes(outcome.reports, false) << std::flush;
-  if (arguments.json != "-") console.out << render_comparison(config, outcome.reports, console.colour) << std::flush;
+  const bool plain = is_plain(loaded, experiment);
+  const std::vector<SetReport> reports = reports_of(experiment);
+  const std::vector<GroupSummary> summaries = plain ? std::vector<GroupSummary>{} : summarise(experiment);
+  if (arguments.json != "-") {
+    console.out << (plain ? render_comparison(config, reports, console.colour) : render_summary(config, summaries, console.colour));
+    if (arguments.operators) console.out << render_operators(experiment, kOperatorsShown, console.colour);
+    console.out << std::flush;
+  }
+  if (!arguments.quiet && plain) console.err << render_notes(reports, false);
   if (!arguments.json.empty()) {
-    if (const Status written = write_json(arguments.json, to_json(config, outcome.reports), console); !written.ok()) {
+    const std::string json = plain ? to_json(config, reports) : to_json(config, summaries);
+    if (const Status written = write_json(arguments.json, json, console); !written.ok()) {
       console.err << written.message() << "\n";
       return ExitCode::failed;
     }
   }
-  return outcome.errors.empty() ? ExitCode::ok : ExitCode::failed;
+  return experiment.errors.empty() ? ExitCode::ok : ExitCode::failed;
 }
 
 }  // namespace lithos

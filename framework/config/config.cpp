@@ -9,7 +9,9 @@
 #include <sstream>
 
 #include "config/read_file.hpp"
+#include "config/inherit.hpp"
 #include "config/sections.hpp"
+#include "config/variations.hpp"
 
 namespace lithos {
 namespace {
@@ -19,6 +21,7 @@ void read_run(const TomlTable& table, RunConfig& run, std::vector<Diagnostic>& d
   reader.duration("duration", run.duration, Nanoseconds{1'000'000});
   reader.duration("warmup", run.warmup);
   reader.count("seed", run.seed);
+  reader.count("seeds", run.seeds, 1, 1000);
   reader.count("max_requests", run.max_requests);
   reader.finish();
   if (run.warmup >= run.duration)
@@ -38,6 +41,17 @@ void read_transport(const TomlTable& table, TransportConfig& transport, std::vec
   reader.number("reorder", transport.reorder, 0, 1);
   reader.duration("clock_offset", transport.clock_offset, Nanoseconds::min());
   reader.finish();
+}
+
+// What a set inherits (`like`) and is wrong has been reported where it stands.
+void drop_inherited(std::vector<Diagnostic>& diagnostics, std::size_t before) {
+  const auto same_place = [](const SourcePosition& a, const SourcePosition& b) { return a.line == b.line && a.column == b.column; };
+  for (std::size_t i = diagnostics.size(); i-- > before;)
+    for (std::size_t j = 0; j < before; ++j)
+      if (same_place(diagnostics[i].where, diagnostics[j].where)) {
+        diagnostics.erase(diagnostics.begin() + static_cast<std::ptrdiff_t>(i));
+        break;
+      }
 }
 
 // A built-in name, or a file: anything that looks like a path must exist.
@@ -70,11 +84,27 @@ void read_root(const TomlTable& root, Config& config, std::vector<Diagnostic>& d
     read_transport(*transport, config.transport, diagnostics);
   for (const TomlTable* tenant : reader.tables_at("tenant"))
     config.tenants.push_back(read_tenant(*tenant, config.tenants.size(), diagnostics));
-  for (const TomlTable* set : reader.tables_at("set"))
+  for (const TomlTable* set : reader.tables_at("set")) {
+    const std::size_t before = diagnostics.size();
     config.sets.push_back(read_policy_set(*set, config.sets.size(), diagnostics));
+    drop_inherited(diagnostics, before);
+  }
+  for (const char* taken : {"case", "sweep"}) reader.any(taken);  // by variations.cpp: known, for suggestions
   reader.finish();
   if (!root.find("tenant")) reader.complain(root.where, "no [[tenant]]: at least one is needed");
   if (!root.find("set")) reader.complain(root.where, "no [[set]]: at least one set of policies is needed");
+}
+
+Config read_config(const TomlTable& root, const std::string& file_name, std::vector<Diagnostic>& diagnostics) {
+  Config config;
+  config.file = file_name;
+  read_root(root, config, diagnostics);
+  const std::size_t before = diagnostics.size();
+  check_references(config, root, diagnostics);
+  for (std::size_t i = diagnostics.size(); i-- > before + 1;)
+    if (diagnostics[i].where.line == diagnostics[i - 1].where.line && diagnostics[i].where.column == diagnostics[i - 1].where.column)
+      diagnostics.erase(diagnostics.begin() + static_cast<std::ptrdiff_t>(i));
+  return config;
 }
 
 }  // namespace
@@ -96,12 +126,21 @@ ParsedConfig parse_config_text(const std::string& text, const std::string& file_
   parsed.diagnostics = std::move(toml.diagnostics);
   if (!parsed.diagnostics.empty()) return parsed;
 
-  Config config;
-  config.file = file_name;
-  read_root(toml.root, config, parsed.diagnostics);
-  check_references(config, toml.root, parsed.diagnostics);
+  std::vector<Variation> variations = take_variations(toml.root, parsed.diagnostics);
+  resolve_like(toml.root, parsed.diagnostics);
+  Config config = read_config(toml.root, file_name, parsed.diagnostics);
+  for (Variation& variation : variations) {
+    // What is wrong in the file itself is wrong at every point: said once.
+    if (!parsed.diagnostics.empty()) break;
+    parsed.points.push_back({variation.case_name, std::move(variation.settings), read_config(variation.root, file_name, parsed.diagnostics)});
+  }
   sort_by_position(parsed.diagnostics);
-  if (parsed.diagnostics.empty()) parsed.config = std::move(config);
+  if (!parsed.diagnostics.empty()) {
+    parsed.points.clear();
+    return parsed;
+  }
+  if (parsed.points.empty()) parsed.points.push_back({"", {}, config});
+  parsed.config = std::move(config);
   return parsed;
 }
 

@@ -109,6 +109,7 @@ struct RunConfig {
   Nanoseconds duration{10'000'000'000};
   Nanoseconds warmup{500'000'000};     // not counted
   std::uint64_t seed = 1;
+  std::uint64_t seeds = 1;             // so many runs of each set: seed, seed + 1, …
   std::uint64_t max_requests = 0;      // stop after so many requests of open-loop tenants; 0: by duration only
 };
 
@@ -124,9 +125,26 @@ struct Config {
   std::vector<std::string> policy_path;  // folders searched for policies, besides the installed ones
 };
 
+// A setting that a [[sweep]] made.
+struct Setting {
+  std::string key;    // "set.lithos.scheduler.params.atom"
+  std::string label;  // "atom"
+  std::string value;  // "400us"
+  std::vector<std::string> sets;  // the only sets that it changes; empty: all
+};
+
+// One configuration of several that a file describes with [[case]] and [[sweep]]. A set that is the same at several points is in
+// the first of them only.
+struct ConfigPoint {
+  std::string case_name;          // empty: the file has no cases
+  std::vector<Setting> settings;
+  Config config;
+};
+
 struct ParsedConfig {
-  std::optional<Config> config;        // present only if there are no diagnostics
+  std::optional<Config> config;        // present only if there are no diagnostics; without cases and sweeps
   std::vector<Diagnostic> diagnostics;
+  std::vector<ConfigPoint> points = {};  // at least one if config is present: itself, where the file has neither
 };
 
 // Paths inside the file are relative to the file.

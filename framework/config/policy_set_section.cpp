@@ -91,6 +91,7 @@ PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::
   TableReader reader(table, fmt::format("set[{}]", index), diagnostics);
   PolicySetConfig set;
   set.where = table.where;
+  reader.any("like");  // taken by inherit.cpp: known, for suggestions
   if (reader.name("name", set.name, {.example = "lithos", .required = true})) reader.rename("set." + set.name);
   reader.choice<Sharing>("sharing", set.sharing, {{"mps", Sharing::mps}, {"time_slicing", Sharing::time_slicing}});
   set.scheduler = read_policy(reader, "scheduler", "", diagnostics);

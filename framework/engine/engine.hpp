@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "base/status.hpp"
@@ -19,6 +20,7 @@
 #include "engine/gpu_shape.hpp"
 #include "engine/lease.hpp"
 #include "engine/operator.hpp"
+#include "engine/operator_report.hpp"
 #include "engine/record.hpp"
 #include "policy_host/policy_set.hpp"
 
@@ -91,6 +93,8 @@ class Engine {
   TpcSet own_tpcs(TenantId tenant) const;
   const TenantCounters& counters(TenantId tenant) const;
   const EngineCounters& counters() const;
+  // What is known of each operator that the tenant registered, in that order (operator_report.hpp). Allocates.
+  std::vector<OperatorReport> operators(TenantId tenant) const;
 
  private:
   struct Impl;

@@ -147,6 +147,7 @@ void Engine::Impl::on_completed(Tenant& tenant, QueueBook& queue, std::uint32_t 
     if (!runs) return;
     FlyingAtom& graph = queue.flying.front();
     graph.mark = activity.mark(tenant.activity, now);
+    graph.nodes_done = std::max(graph.nodes_done, record.node);
     if (graph.started == kNever && record.node == 1) graph.started = record.started;
     return;
   }
@@ -206,6 +207,12 @@ void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& recor
   seen.block_count = part ? record.block_count : entry.op.blocks;
   seen.duration_ns = to_u64(duration);
   policies->observe(seen);
+  const bool whole = seen.block_count == entry.op.blocks;
+  if (whole && entry.kernel != nullptr && entry.kernel->bound == LITHOS_BOUND_UNKNOWN && seen.neighbour_tpcs == 0) {
+    entry.scaling.add(std::min(tpcs, entry.kernel->useful_tpcs), duration, gpu.tpcs);
+    entry.op.bound = entry.scaling.bound();
+  }
+  entry.totals.add(duration, tpcs, whole);
   if (entry.graph == nullptr) {  // a graph's work is its nodes'
     tenant.counters.service_tpc_ns += seen.duration_ns * tpcs;
     dvfs.ran(slot_of(tenant), op, entry, duration, tpcs);

@@ -37,6 +37,7 @@ struct KernelInfo {
   bool may_spin = false;              // its blocks may wait for each other: has a minimum, is never cut (DESIGN.md §5.1)
   bool cuttable = false;              // larger than one full wave, independent, no special launch attribute (DESIGN.md §5.3)
   bool launch_special = false;        // cooperative, programmatic dependent launch, device-updatable node: never cut
+  std::uint32_t bound = 0;            // LITHOS_BOUND_*, by a profile somebody made before; 0: none, the engine learns it (scaling.hpp)
   std::uint32_t min_tpcs = 1;         // DESIGN.md §5.1; for clusters at least what one cluster needs in one GPC
   std::uint32_t useful_tpcs = 1;      // more than this hold no block of it
 };

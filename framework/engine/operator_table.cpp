@@ -17,7 +17,7 @@ lithos_op describe(const KernelInfo& kernel) {
   if (kernel.may_spin) op.flags |= LITHOS_OP_CO_RESIDENT;
   if (kernel.persistent) op.flags |= LITHOS_OP_PERSISTENT;
   if (kernel.nature == KernelNature::never_touch) op.flags |= LITHOS_OP_COLLECTIVE;
-  op.bound = LITHOS_BOUND_UNKNOWN;
+  op.bound = kernel.bound;
   op.blocks = kernel.blocks;
   op.threads_per_block = static_cast<std::uint32_t>(kernel.block.total());
   op.blocks_per_tpc = kernel.blocks_per_tpc;

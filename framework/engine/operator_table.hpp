@@ -11,7 +11,9 @@
 #include "base/time.hpp"
 #include "engine/flat_map.hpp"
 #include "engine/operator.hpp"
+#include "engine/operator_report.hpp"
 #include "engine/record.hpp"
+#include "engine/scaling.hpp"
 #include "policy_host/policy_set.hpp"
 
 namespace lithos {
@@ -23,6 +25,8 @@ struct OperatorEntry {
   std::vector<std::uint32_t> nodes;    // graphs: their kernels' entries
   OperatorDecision decision;
   std::uint64_t observations = 0;
+  ScalingEstimate scaling;
+  OperatorTotals totals;
   // Since the DVFS window began (dvfs_sampler.hpp):
   std::uint64_t window_ns = 0, window_tpc_ns = 0;
   std::uint32_t window_launches = 0;

@@ -47,6 +47,7 @@ struct FlyingAtom {
   Nanoseconds started = kNever;  // graphs: the first node's start, device time
   Nanoseconds predicted{0};
   WorkMark mark;             // when it came to the head of the queue
+  std::uint32_t nodes_done = 0;  // graphs: of its kernels, as far as completions were reported
   bool last = true;
 };
 

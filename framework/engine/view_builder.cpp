@@ -112,6 +112,9 @@ void ViewBuilder::fill_queue(const Tenant& tenant, const QueueBook& queue, std::
     const FlyingAtom& atom = queue.flying.front();
     const OperatorEntry& entry = tenant.operators[atom.op];
     view.running.op = entry.op;
+    // What runs inside a graph is one of its kernels, and only they have a class.
+    if (entry.graph != nullptr && atom.nodes_done < entry.nodes.size())
+      view.running.op.bound = tenant.operators[entry.nodes[atom.nodes_done]].op.bound;
     view.running.predicted_ns = to_u64(atom.predicted);
     view.running.since_ns = to_u64(since);
     view.running.wanted_tpcs = entry.decision.tpcs;

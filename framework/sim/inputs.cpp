@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/inputs.hpp"
 
+#include "engine/scaling.hpp"
 #include "sim/arrivals.hpp"
 #include "sim/h200.hpp"
 #include "sim/trace.hpp"
@@ -26,6 +27,11 @@ KernelInfo kernel_info(const Trace& trace, std::size_t index, const std::vector<
   return make_kernel_info(trace.kernels[index].shape, inputs.gpu, inputs.gpu.tpcs, inputs.rules);
 }
 
+// What a profile made beforehand says of the kernel, for policies that go by it: it waits for what all TPCs share, or it computes.
+std::uint32_t bound_of(const TimeCurve& curve, unsigned tpcs) {
+  return curve.shared_part(tpcs) >= ScalingEstimate::kMemoryShare ? LITHOS_BOUND_MEMORY : LITHOS_BOUND_COMPUTE;
+}
+
 std::shared_ptr<const TenantProgram> load_program(const TenantConfig& tenant, const SimInputs& inputs,
                                                   std::vector<Diagnostic>& diagnostics) {
   ParsedTrace parsed = parse_trace_file(tenant.trace);
@@ -44,6 +50,7 @@ std::shared_ptr<const TenantProgram> load_program(const TenantConfig& tenant, co
   for (std::size_t i = 0; i < parsed.trace->kernels.size(); ++i) {
     program->kernels.push_back(kernel_info(*parsed.trace, i, program->kernels, inputs));
     program->curves.push_back(make_time_curve(parsed.trace->kernels[i], program->kernels.back(), inputs.gpu, gap_us));
+    program->kernels.back().bound = bound_of(program->curves.back(), program->kernels.back().useful_tpcs);
     nodes.push_back(&program->kernels.back());
   }
   program->graph = make_graph_info(tenant.name, std::move(nodes));

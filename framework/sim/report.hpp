@@ -53,6 +53,7 @@ struct TenantReport {
   std::uint64_t unfinished = 0;  // arrived and not completed when the run ended
   double throughput_per_s = 0;
   double solo_rate_per_s = 0;  // the same tenant alone on the whole GPU, unmasked; 0: not computed
+  Nanoseconds solo_p99{0};           // … and its p99 then
   double share_of_solo = 0;    // throughput / solo rate
 
   Nanoseconds latency_p50{0}, latency_p90{0}, latency_p99{0}, latency_p999{0}, latency_max{0}, latency_mean{0};
@@ -66,6 +67,7 @@ struct TenantReport {
   std::uint64_t atoms = 0;                               // submissions to the device; a graph is one
   std::uint64_t mispredicted = 0;
   double tpc_share = 0;               // of all TPCs times time
+  std::vector<OperatorReport> operators;  // only if asked for
   double work_on_borrowed_share = 0;  // share of its TPC time on TPCs that it does not own
 };
 

@@ -14,6 +14,17 @@ constexpr Nanoseconds kPowerSampleEvery{10'000'000};  // the pace at which a dae
 constexpr Nanoseconds kPokeAgainAfter{200};           // a polling dispatcher's round; also keeps time moving
 constexpr unsigned kProgressSteps = 200;
 
+// What was counted before the end of warm-up taken out.
+std::vector<OperatorReport> operators_since(std::vector<OperatorReport> now, const std::vector<OperatorReport>& before) {
+  for (std::size_t i = 0; i < before.size() && i < now.size(); ++i) {
+    now[i].totals.launches -= before[i].totals.launches;
+    now[i].totals.atoms -= before[i].totals.atoms;
+    now[i].totals.ns -= before[i].totals.ns;
+    now[i].totals.tpc_ns -= before[i].totals.tpc_ns;
+  }
+  return now;
+}
+
 }  // namespace
 
 bool confines(const PolicySetConfig& set) {
@@ -32,6 +43,7 @@ struct Run::Tenant {
   std::unique_ptr<Workload> workload;
   Nanoseconds next_poke = kNever;
   TenantCounters counters_before;  // at the end of warm-up
+  std::vector<OperatorReport> operators_before;
 
   Nanoseconds next() const { return std::min({channel->next(), next_poke, workload->next()}); }
 };
@@ -220,6 +232,7 @@ void Run::start_measuring(Nanoseconds now) {
   for (const auto& tenant : tenants_) {
     tenant->workload->start_measuring(now);
     tenant->counters_before = engine_->counters(tenant->id);
+    if (keep_operators_) tenant->operators_before = engine_->operators(tenant->id);
   }
 }
 
@@ -287,6 +300,7 @@ TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
     report.launches[kind] = counters.launches[kind] - tenant.counters_before.launches[kind];
   report.atoms = counters.atoms_submitted - tenant.counters_before.atoms_submitted;
   report.mispredicted = counters.mispredicted - tenant.counters_before.mispredicted;
+  if (keep_operators_) report.operators = operators_since(engine_->operators(tenant.id), tenant.operators_before);
   const DeviceTotals& totals = gpu_.totals();
   const std::size_t slot = value_of(tenant.id);
   const double held = totals.tenant_tpc_ns[slot];

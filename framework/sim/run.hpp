@@ -37,6 +37,8 @@ class Run final : private CompletionSink {
   Status start();
   Status run(const std::function<void(double)>& progress);
   SetReport report();
+  // To be called before start(): the report will tell what ran of each operator.
+  void keep_operators() { keep_operators_ = true; }
 
  private:
   struct Tenant;
@@ -70,6 +72,7 @@ class Run final : private CompletionSink {
   Nanoseconds now_{0};
   Nanoseconds measuring_since_{0};
   bool measuring_ = false;
+  bool keep_operators_ = false;
   std::uint64_t atoms_before_ = 0;  // the device's completions up to the end of warm-up
   Nanoseconds next_sample_{0};
   double sampled_energy_j_ = 0;

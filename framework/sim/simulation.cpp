@@ -38,13 +38,14 @@ double thread_cpu_s() {
 
 Result<SetReport> run_with(const Config& config, const PolicySetConfig& set, std::shared_ptr<const SimInputs> inputs,
                            const PolicyFactory& policies, std::uint64_t seed, Nanoseconds duration,
-                           const std::function<void(double)>& progress) {
+                           const std::function<void(double)>& progress, bool operators = false) {
   const auto began = std::chrono::steady_clock::now();
   const double cpu_before_s = thread_cpu_s();
   const GpuInfo gpu(inputs->gpu, seed);
   Result<std::unique_ptr<PolicySet>> created = policies(gpu.info);
   if (!created.ok()) return created.status();
   Run run(config, set, std::move(inputs), *created.value(), seed, duration);
+  if (operators) run.keep_operators();
   if (Status status = run.start(); !status.ok()) return status;
   if (Status status = run.run(progress); !status.ok()) return status;
   SetReport report = run.report();
@@ -67,23 +68,28 @@ std::string solo_key(const Config& config, const TenantConfig& tenant, std::uint
   return key + '|' + std::to_string(tenant.arrivals.rate_per_s);
 }
 
+struct Solo {
+  double rate_per_s = 0;
+  Nanoseconds p99{0};
+};
+
 class SoloRates {
  public:
-  double find_or_measure(const Config& config, const TenantConfig& tenant,
+  Solo find_or_measure(const Config& config, const TenantConfig& tenant,
                          const std::shared_ptr<const SimInputs>& inputs, std::uint64_t seed, Nanoseconds duration) {
     const std::string key = solo_key(config, tenant, seed, duration);
     {
       const std::lock_guard lock(mutex_);
       if (const auto known = rates_.find(key); known != rates_.end()) return known->second;
     }
-    const double rate = measure(config, tenant, inputs, seed, duration);
+    const Solo rate = measure(config, tenant, inputs, seed, duration);
     const std::lock_guard lock(mutex_);
     rates_[key] = rate;
     return rate;
   }
 
  private:
-  static double measure(const Config& config, const TenantConfig& tenant,
+  static Solo measure(const Config& config, const TenantConfig& tenant,
                         const std::shared_ptr<const SimInputs>& inputs, std::uint64_t seed, Nanoseconds duration) {
     Config alone = config;
     alone.run.max_requests = 0;
@@ -93,11 +99,13 @@ class SoloRates {
     set.only = {tenant.name};
     const auto fallbacks = [](const lithos_gpu_info& gpu) { return PolicySet::from_tables({}, gpu); };
     const Result<SetReport> report = run_with(alone, set, inputs, fallbacks, seed, duration, {});
-    return report.ok() ? report.value().tenants.front().throughput_per_s : 0;
+    if (!report.ok()) return {};
+    const TenantReport& measured = report.value().tenants.front();
+    return {measured.throughput_per_s, measured.latency_p99};
   }
 
   std::mutex mutex_;
-  std::map<std::string, double> rates_;
+  std::map<std::string, Solo> rates_;
 };
 
 SoloRates& solo_rates() {
@@ -127,17 +135,20 @@ Result<SetReport> run_set(const Config& config, const PolicySetConfig& set, Poli
 
 Result<SetReport> run_set(const Config& config, const PolicySetConfig& set, const PolicyFactory& policies,
                           const SimOptions& options) {
-  LoadedInputs loaded = load_inputs(config);
+  LoadedInputs loaded{options.inputs, {}};
+  if (!loaded.inputs) loaded = load_inputs(config);
   if (!loaded.inputs) return invalid_argument(join_messages(loaded.diagnostics));
   const std::uint64_t seed = options.seed.value_or(config.run.seed);
   const Nanoseconds duration = options.duration.value_or(config.run.duration);
-  Result<SetReport> report = run_with(config, set, loaded.inputs, policies, seed, duration, options.progress);
+  Result<SetReport> report = run_with(config, set, loaded.inputs, policies, seed, duration, options.progress, options.operators);
   if (!report.ok() || !options.solo_rates) return report;
   const Nanoseconds solo_duration = std::min(duration, config.run.warmup + kSoloDurationMax);
   for (TenantReport& tenant : report.value().tenants)
     for (const TenantConfig& described : config.tenants) {
       if (described.name != tenant.name) continue;
-      tenant.solo_rate_per_s = solo_rates().find_or_measure(config, described, loaded.inputs, seed, solo_duration);
+      const Solo solo = solo_rates().find_or_measure(config, described, loaded.inputs, seed, solo_duration);
+      tenant.solo_rate_per_s = solo.rate_per_s;
+      tenant.solo_p99 = solo.p99;
       if (tenant.solo_rate_per_s > 0) tenant.share_of_solo = tenant.throughput_per_s / tenant.solo_rate_per_s;
     }
   return report;

@@ -22,11 +22,14 @@
 namespace lithos {
 
 class PolicyCatalog;
+struct SimInputs;
 
 struct SimOptions {
   std::optional<std::uint64_t> seed;              // in place of run.seed
   std::optional<Nanoseconds> duration;            // in place of run.duration (warm-up included, as there)
   std::function<void(double fraction)> progress;  // 0 … 1, a few hundred times per run; may be empty
+  std::shared_ptr<const SimInputs> inputs;        // what load_inputs() gave for this configuration; null: read again
+  bool operators = false;                         // fill TenantReport::operators
   bool solo_rates = true;                         // false: leave solo_rate_per_s 0 and save the extra runs
 };
 

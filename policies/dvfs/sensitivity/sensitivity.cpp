@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <vector>
 
 #include <lithos/policy.hpp>
 
@@ -33,7 +34,8 @@ class Sensitivity {
       lithos::param<&Params::settle>(4, "settle", 500ms).range(50ms, 60s)
           .doc("Time between changes; the hardware takes about 50 ms for one.")};
 
-  Sensitivity(const lithos::Gpu& gpu, const Params& values) : top_mhz_(gpu.max_clock_mhz()), params_(values) {
+  Sensitivity(const lithos::Gpu& gpu, const Params& values)
+      : clocks_mhz_(gpu.clocks_mhz()), top_mhz_(gpu.max_clock_mhz()), params_(values) {
     if (!gpu.clocks_mhz().empty()) lowest_mhz_ = gpu.clocks_mhz().back();
     wish_mhz_ = top_mhz_;
     known_.reserve(4096);
@@ -93,9 +95,18 @@ class Sensitivity {
     if (budget.slowdown > tolerated) clock += step_mhz;
     else if (clock > target && budget.slowdown < params_.hysteresis * tolerated) clock = std::max(target, clock - step_mhz);
     else if (clock < target) clock = std::min(target, clock + step_mhz);
-    return static_cast<std::uint32_t>(std::clamp(clock, static_cast<double>(lowest_mhz_), static_cast<double>(top_mhz_)));
+    return supported(std::clamp(clock, static_cast<double>(lowest_mhz_), static_cast<double>(top_mhz_)));
   }
 
+  // The lowest clock of the device that is not below `wish`.
+  std::uint32_t supported(double wish) const {
+    std::uint32_t best = top_mhz_;
+    for (const std::uint32_t clock : clocks_mhz_)
+      if (clock >= wish && clock < best) best = clock;
+    return best;
+  }
+
+  std::vector<std::uint32_t> clocks_mhz_;
   std::uint32_t top_mhz_ = 0, lowest_mhz_ = 0, wish_mhz_ = 0;
   std::uint64_t settled_at_ns_ = 0;
   Params params_;

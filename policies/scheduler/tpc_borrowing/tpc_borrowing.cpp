@@ -9,6 +9,7 @@
 //   2. Lent TPCs are the owner's last ones, and each goes to one borrower: in slices of neighbours, so that clusters find room.
 //   3. What a borrower may have in flight there is bounded: work outstanding, length of uncuttable launches, length of atoms.
 //   4. The TPCs' timers veto lending where the owner's work is predicted to go on for long. They never veto owning.
+#include <algorithm>
 #include <array>
 
 #include <lithos/policy.hpp>
@@ -54,10 +55,11 @@ class TpcBorrowing {
       lithos_lease& lease = answer.lease(tenant);
       set_bounds(lease);
       if (!wants_more(tenant)) continue;
+      const unsigned needs = needed(tenant);
       for (std::uint32_t level = 0; level < LITHOS_PRESSURE_LEVELS; ++level) {
-        lease.usable[level] |= slice(pools.of_others[level], rank, pools.borrowers);
+        lease.usable[level] |= slice(pools.of_others[level], rank, pools.borrowers, needs);
         if (!tenant.latency_critical())
-          lease.usable[level] |= slice(pools.of_critical[level], rank_below_critical, pools.borrowers_below_critical);
+          lease.usable[level] |= slice(pools.of_critical[level], rank_below_critical, pools.borrowers_below_critical, needs);
       }
       ++rank;
       rank_below_critical += tenant.latency_critical() ? 0 : 1;
@@ -79,20 +81,29 @@ class TpcBorrowing {
     return !tenant.idle() && !(running != nullptr && lithos::has_flag(running->op, LITHOS_OP_GRAPH));
   }
 
+  // What its next launch cannot do with less of: blocks that may wait for each other.
+  static unsigned needed(const lithos::Tenant& tenant) { return tenant.head() == nullptr ? 0 : tenant.head()->op.min_tpcs; }
+
   Pools gather(const lithos::SchedView& view) const {
     Pools pools;
     const lithos::TpcSet vetoed = busy_beyond_horizon(view);
     pools.of_others.fill(view.unowned());
+    unsigned needs = 0;
     for (const lithos::Tenant tenant : view.tenants()) {
       if (wants_more(tenant)) {
         ++pools.borrowers;
         pools.borrowers_below_critical += tenant.latency_critical() ? 0 : 1;
+        needs = std::max(needs, needed(tenant));
       }
+    }
+    for (const lithos::Tenant tenant : view.tenants()) {
       if (tenant->quota_tpcs == 0) continue;
       if (tenant.latency_critical()) {
         const std::array share{params_.lend_idle, params_.lend_active, params_.lend_pressed};
         for (std::uint32_t level = 0; level < LITHOS_PRESSURE_LEVELS; ++level)
           pools.of_critical[level] |= tenant.own().highest(portion(tenant->quota_tpcs, share[level])) - vetoed;
+        // A launch that only fits on more than that would wait for the starvation limit.
+        if (params_.lend_idle > 0) pools.of_critical[LITHOS_PRESSURE_IDLE] |= tenant.own().highest(needs) - vetoed;
       } else {
         pools.of_others[LITHOS_PRESSURE_IDLE] |= tenant.own() - vetoed;
       }
@@ -119,9 +130,10 @@ class TpcBorrowing {
 
   static unsigned portion(unsigned tpcs, double share) { return static_cast<unsigned>(static_cast<double>(tpcs) * share + 0.5); }
 
-  // The rank-th of `parts` slices of neighbours.
-  static lithos::TpcSet slice(const lithos::TpcSet& pool, std::uint32_t rank, std::uint32_t parts) {
+  // The rank-th of `parts` slices of neighbours; all of the pool where a slice would be too small.
+  static lithos::TpcSet slice(const lithos::TpcSet& pool, std::uint32_t rank, std::uint32_t parts, unsigned needs) {
     const unsigned count = pool.count();
+    if (count / parts < needs) return pool;
     return pool.lowest(count * (rank + 1) / parts) - pool.lowest(count * rank / parts);
   }
 

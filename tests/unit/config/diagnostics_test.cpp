@@ -55,7 +55,7 @@ TEST_F(Diagnostics, UnknownKeysAndTables) {
   EXPECT_EQ(about_top("[trasnport]\ndelay = \"1us\""),
             "x.toml:1:2: unknown table \"trasnport\"; did you mean \"transport\"?\n");
   EXPECT_EQ(about_top("[run]\nfrequency = \"1GHz\""),
-            "x.toml:2:1: run: unknown key \"frequency\"; known keys: duration, warmup, seed, max_requests\n");
+            "x.toml:2:1: run: unknown key \"frequency\"; known keys: duration, warmup, seed, seeds, max_requests\n");
   EXPECT_EQ(about_set("[set.scheduller]\npolicy = \"x\""),
             "x.toml:9:6: set.s: unknown table \"scheduller\"; did you mean \"scheduler\"?\n");
 }
