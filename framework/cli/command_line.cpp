@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "cli/command_line_policy.hpp"
 #include "cli/exit_code.hpp"
 #include "config/config.hpp"
 
@@ -63,7 +64,7 @@ void add_config_check(CLI::App& app, ConfigCheckArguments& arguments) {
 // "unknown command "simm"; did you mean "sim"?"
 std::string unknown_command_hint(int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return "";
-  const std::string near = closest_word(argv[1], {"sim", "config"});
+  const std::string near = closest_word(argv[1], {"sim", "config", "policy"});
   return near.empty() || near == argv[1] ? "" : "Did you mean \"lithos " + near + "\"?\n";
 }
 
@@ -86,6 +87,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   config_app.require_subcommand(1);
   CLI::App& check_app = *config_app.add_subcommand("check", "Report every mistake in a file; run nothing");
   add_config_check(check_app, check);
+  PolicyCommands policy(app);
 
   try {
     app.parse(argc, argv);
@@ -96,6 +98,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
                         static_cast<int>(asked_for ? ExitCode::ok : ExitCode::usage)};
   }
   if (sim_app.parsed()) return sim;
+  if (std::optional<CommandLine> parsed = policy.parsed()) return *std::move(parsed);
   return check;
 }
 
