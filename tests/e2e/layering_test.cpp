@@ -102,8 +102,8 @@ TEST(Layering, ALibraryIsKnownToOneFile) {
   for (const char* folder : {"framework", "sdk", "policies"}) {
     for (const Include& include : includes_below(folder)) {
       for (const auto& [prefix, wrapper] : kWrapped) {
-        if (include.name.rfind(prefix, 0) == 0)
-          EXPECT_EQ(include.file.rfind(wrapper, 0), 0u) << include.file << " includes " << include.name;
+        if (include.name.rfind(prefix, 0) != 0) continue;
+        EXPECT_EQ(include.file.rfind(wrapper, 0), 0u) << include.file << " includes " << include.name;
       }
     }
   }

@@ -118,13 +118,13 @@ Verdict no_allocation_once_warm(const CheckInput& input) {
   const Script script(subject->policy().kind, *gpu.c(), {.seed = input.seed, .steps = 300});
   SubjectInstance instance(subject->policy(), gpu, subject->defaults(), SubjectInstance::Offers::nothing);
   if (!instance.created()) return skipped("create refuses the defaults");
-  for (unsigned warm_up = 0; warm_up < 3; ++warm_up) (void)script.play(instance);
+  for (unsigned warm_up = 0; warm_up < 3; ++warm_up) script.play_unjudged(instance);
   AllocationCounter::start();
-  const Played played = script.play(instance);
+  script.play_unjudged(instance);
   AllocationCounter::stop();
   const std::uint64_t count = AllocationCounter::allocations();
   if (count == 0) return passed();
-  return failed(fmt::format("{} allocations in {} answers that it had given before", count, played.asked));
+  return failed(fmt::format("{} allocations in 300 answers that it had given before", count));
 }
 
 Verdict no_system_calls(const CheckInput& input) {
@@ -135,7 +135,7 @@ Verdict no_system_calls(const CheckInput& input) {
   SubjectInstance instance(subject->policy(), gpu, subject->defaults());
   if (!instance.created()) return skipped("create refuses the defaults");
   if (!trap_system_calls()) return skipped("this kernel or container does not allow seccomp filters");
-  (void)script.play(instance);
+  script.play_unjudged(instance);
   const long call = first_trapped_call();
   return call < 0 ? passed() : failed(fmt::format("an answer made system call {} (see asm/unistd.h)", call));
 }

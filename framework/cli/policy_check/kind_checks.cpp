@@ -136,31 +136,31 @@ Verdict sizes_within_slip(const CheckInput& input) {
   const testing::FakeGpu gpu;
   SubjectInstance instance(subject->policy(), gpu, subject->defaults());
   if (!instance.created()) return kNotCreated;
+  constexpr unsigned kRounds = 20;  // it may try other sizes at first: what it settles on counts
+  constexpr std::uint32_t kTpcs = 66;
   const auto& ops = instance.ops<lithos_right_sizer_ops>();
   double saved = 0;
-  unsigned asked = 0;
+  unsigned asked = 0, beyond = 0;
   for (const testing::TraceKernel& kernel : kernels()) {
-    for (const std::uint32_t tpcs : {66u, 24u, 16u, 66u}) {
-      lithos_observation seen = kernel.observation(tpcs);
+    lithos_size_query query{};
+    query.op = kernel.op;
+    query.tenant_id = 1;
+    query.tenant_class = LITHOS_CLASS_THROUGHPUT;
+    query.tpcs = kTpcs;
+    query.slip = 1.1;
+    lithos_size size{};
+    for (unsigned round = 0; round < kRounds; ++round) {
+      if (ops.choose(instance.self(), &query, &size) < 0) return failed(instance.host().failure());
+      if (size.tpcs < 1 || size.tpcs > kTpcs) return failed(fmt::format("{} TPCs chosen of 1 … {}", size.tpcs, kTpcs));
+      const lithos_observation seen = kernel.observation(size.tpcs);
       if (ops.observe != nullptr && seen.duration_ns > 0) ops.observe(instance.self(), &seen);
     }
-    for (const std::uint32_t tpcs : {1u, 16u, 66u}) {
-      lithos_size_query query{};
-      query.op = kernel.op;
-      query.tenant_id = 1;
-      query.tenant_class = LITHOS_CLASS_THROUGHPUT;
-      query.tpcs = tpcs;
-      query.slip = 1.1;
-      lithos_size size{};
-      if (ops.choose(instance.self(), &query, &size) < 0) continue;
-      if (size.tpcs < 1 || size.tpcs > tpcs) return failed(fmt::format("{} TPCs chosen of 1 … {}", size.tpcs, tpcs));
-      if (!(size.expected_slowdown >= 1)) return failed(fmt::format("expected slowdown {}", size.expected_slowdown));
-      if (size.expected_slowdown > 1.1 + 1e-6)
-        return failed(fmt::format("it expects a slowdown of {:.3f} where 1.1 is accepted", size.expected_slowdown));
-      if (tpcs == 66) saved += 1 - size.tpcs / 66.0, ++asked;
-    }
+    saved += 1 - size.tpcs / double{kTpcs};
+    beyond += size.expected_slowdown > query.slip + 1e-6 ? 1 : 0;
+    ++asked;
   }
-  return passed(fmt::format("saves {:.0f} % of TPCs on recorded kernels", asked == 0 ? 0 : 100 * saved / asked));
+  if (beyond > 0) return failed(fmt::format("for {} of {} kernels it expects more slowdown than the 1.1 accepted", beyond, asked));
+  return passed(fmt::format("saves {:.0f} % of TPCs on recorded kernels", 100 * saved / std::max(1u, asked)));
 }
 
 // ---- dvfs -------------------------------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ Verdict clocks_of_the_table(const CheckInput& input) {
   const testing::FakeGpu gpu;
   SubjectInstance instance(subject->policy(), gpu, subject->defaults());
   if (!instance.created()) return kNotCreated;
-  std::uint32_t lowest = 0xffffffffu, highest = 0;
+  std::uint32_t lowest = 0xffffffffu, highest = 0, unknown = 0;
   for (unsigned step = 0; step < 100; ++step) {
     const std::uint32_t bound = step < 50 ? LITHOS_BOUND_COMPUTE : LITHOS_BOUND_MEMORY;
     const lithos_op_weight weight{1, 1, LITHOS_CLASS_THROUGHPUT, bound, 1.0, 100'000, 66, 10};
@@ -190,10 +190,11 @@ Verdict clocks_of_the_table(const CheckInput& input) {
     if (instance.ops<lithos_dvfs_ops>().plan(instance.self(), &sample, &out) < 0) continue;
     const std::uint32_t clock = out.clock_mhz == 0 ? gpu.clocks_mhz().front() : out.clock_mhz;
     if (std::find(gpu.clocks_mhz().begin(), gpu.clocks_mhz().end(), clock) == gpu.clocks_mhz().end())
-      return failed(fmt::format("{} MHz is not a clock of the device", clock));
+      unknown = clock;
     lowest = std::min(lowest, clock);
     highest = std::max(highest, clock);
   }
+  if (unknown != 0) return warned(fmt::format("{} MHz is not a clock of the device; the host takes the nearest and counts it", unknown));
   return passed(fmt::format("{} … {} MHz under full load", lowest, highest));
 }
 

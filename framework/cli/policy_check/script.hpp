@@ -51,8 +51,12 @@ class Script {
   Script(std::uint32_t kind, const lithos_gpu_info& gpu, const ScriptOptions& options);
 
   Played play(SubjectInstance& subject) const;
+  // Without looking at the answers: allocates nothing itself.
+  void play_unjudged(SubjectInstance& subject) const;
 
  private:
+  void play(SubjectInstance& subject, Played& played) const;
+
   std::unique_ptr<ScriptPart> part_;
   unsigned steps_;
 };

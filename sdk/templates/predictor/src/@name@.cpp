@@ -24,9 +24,10 @@ class @Class@ {
 
   lithos::Prediction predict(const lithos::PredictQuery& query) const {
     constexpr double kUnseenTpcNs = 1e6;  // 15 us on a whole H200
+    constexpr double kLongestNs = 1e12;
     const auto found = work_.find(query.op.op_id);
     const double work = found == work_.end() ? kUnseenTpcNs : found->second;
-    const auto p50 = static_cast<std::uint64_t>(std::max(1.0, work / useful(query.op, query.tpcs)));
+    const auto p50 = static_cast<std::uint64_t>(std::min(kLongestNs, std::max(1.0, work / useful(query.op, query.tpcs))));
     return {p50, 2 * p50, found == work_.end() ? 0.0 : 0.5};
   }
 
