@@ -17,6 +17,10 @@
 add_library(lithos_warnings INTERFACE)
 target_compile_options(lithos_warnings INTERFACE -Wall -Wextra $<$<BOOL:${LITHOS_WERROR}>:-Werror>
   $<$<COMPILE_LANGUAGE:CXX>:-Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual>)
+if(LITHOS_SANITIZE)
+  # GCC finds false ones in the standard library's regular expressions once sanitizers have instrumented them.
+  target_compile_options(lithos_warnings INTERFACE -Wno-maybe-uninitialized)
+endif()
 
 # "engine" → lithos_engine when that is a target, else the name as it stands.
 function(lithos_resolve_deps out)

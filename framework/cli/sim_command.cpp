@@ -116,8 +116,8 @@ ExitCode run_sim(const SimArguments& arguments, Console& console) {
   if (!outcome.errors.empty() && outcome.reports.empty())
     return outcome.bad_input ? ExitCode::bad_input : ExitCode::failed;
 
+  if (!arguments.quiet) console.err << render_notes(outcome.reports, false) << std::flush;
   if (arguments.json != "-") console.out << render_comparison(config, outcome.reports, console.colour) << std::flush;
-  if (!arguments.quiet) console.err << render_notes(outcome.reports, false);
   if (!arguments.json.empty()) {
     if (const Status written = write_json(arguments.json, to_json(config, outcome.reports), console); !written.ok()) {
       console.err << written.message() << "\n";

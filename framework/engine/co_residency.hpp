@@ -7,8 +7,8 @@
 //
 // How a right moves: it is taken out of the holder's lease ("fading"), and given on only when it is known that no launch under an older
 // lease is in flight there: a record of the holder says that it has seen the newer lease and where it spins, or the holder has been
-// silent for kQuiet. While it spins its executor sends a record every millisecond, so silence means that it does not, as long as no
-// five records in a row are lost and nothing is under way for longer.
+// silent for kQuiet and did not spin by its newest record. While it spins, and for a while after, its executor sends a record every
+// millisecond, so this holds as long as no five records in a row are lost and nothing is under way for longer than kQuiet.
 // Not for more than one thread.
 #pragma once
 

@@ -10,12 +10,17 @@ namespace {
 
 constexpr Nanoseconds kAgeEvery{10'000'000};     // look for atoms that nobody completes
 constexpr Nanoseconds kAgeLeast{1'000'000'000};  // … after so long
-constexpr int kAgePredictions = 20;              // … and so many times their predicted time
+constexpr Nanoseconds kAgeMost{3'000'000'000};   // … or longer if so predicted, but predictions may be wild
+constexpr int kAgePredictions = 20;              // times the predicted time
 
 std::uint32_t highest_clock(const GpuShape& gpu) { return gpu.clocks_mhz.empty() ? 0 : gpu.clocks_mhz.front(); }
 
 bool flies(const Tenant& tenant) {
   return std::any_of(tenant.queues.begin(), tenant.queues.end(), [](const QueueBook& queue) { return !queue.flying.empty(); });
+}
+
+bool waits(const Tenant& tenant) {
+  return std::any_of(tenant.queues.begin(), tenant.queues.end(), [](const QueueBook& queue) { return !queue.queued.empty(); });
 }
 
 }  // namespace
@@ -163,14 +168,18 @@ void Engine::Impl::age(Nanoseconds now) {
       if (queue.stuck.launch != LaunchId{} && now - queue.stuck.told_at > 2 * kAgeEvery) queue.stuck = {};
       while (!queue.flying.empty()) {
         const FlyingAtom& head = queue.flying.front();
-        if (now - queue.running_since() < kAgeLeast + kAgePredictions * head.predicted) break;
+        // A silent tenant's atoms age together: nothing says that the first one's end was the second one's start.
+        const bool silent = now - tenant.heard_at >= kAgeMost;
+        const Nanoseconds limit = std::clamp(kAgePredictions * head.predicted, kAgeLeast, kAgeMost);
+        if (!silent && now - queue.running_since() < limit) break;
         const std::uint32_t before = head.tpc_count;
         queue.drop_oldest(now);
         head_changed(tenant, queue, before, now);
         ++counters.lost_completions;
       }
     }
-    if (now - tenant.heard_at >= kAgeLeast && tenant.pressure != Pressure::idle && !flies(tenant)) {
+    const bool busy = tenant.pressure != Pressure::idle || waits(tenant);
+    if (now - tenant.heard_at >= kAgeLeast && busy && !flies(tenant)) {
       nothing_in_flight(tenant, now);  // the record that said so was lost
       set_pressure(tenant, Pressure::idle, now);
     }

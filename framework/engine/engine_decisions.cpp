@@ -85,13 +85,22 @@ void Engine::Impl::rebalance_rights(Nanoseconds now) {
   for (; moved != 0; moved &= moved - 1) publish(static_cast<std::uint32_t>(std::countr_zero(moved)), now);
 }
 
-// Of a graph, the node with the largest minimum; none if nothing in it may spin.
-const KernelInfo* Engine::Impl::hardest_to_place(const OperatorEntry& entry) {
-  if (entry.kernel != nullptr) return entry.kernel->may_spin ? entry.kernel : nullptr;
-  const KernelInfo* hardest = nullptr;
-  for (const KernelInfo* node : entry.graph->nodes)
-    if (node->may_spin && (hardest == nullptr || node->min_tpcs > hardest->min_tpcs)) hardest = node;
-  return hardest;
+// What in the operator may spin: itself, or nodes of the graph.
+std::span<const KernelInfo* const> Engine::Impl::kernels_of(const OperatorEntry& entry) {
+  if (entry.kernel != nullptr) return {&entry.kernel, 1};
+  return entry.graph->nodes;
+}
+
+// Where the launch can spin without rights being gathered from anybody. Graphs keep to what cannot be taken back.
+TpcSet Engine::Impl::wish_for(const Tenant& tenant, const OperatorEntry& entry) const {
+  return entry.graph != nullptr ? tenant.own | ledger.unowned() : co_residency.party(slot_of(tenant)).wish;
+}
+
+bool Engine::Impl::lacks_rights(const Tenant& tenant, const OperatorEntry& entry) const {
+  const TpcSet where = co_residency.party(slot_of(tenant)).right & wish_for(tenant, entry);
+  const auto kernels = kernels_of(entry);
+  return std::any_of(kernels.begin(), kernels.end(),
+                     [&](const KernelInfo* kernel) { return kernel->may_spin && !map.holds(*kernel, where); });
 }
 
 // The launch that has lacked rights for longest; also brings every tenant's `lacks` up to date.
@@ -115,15 +124,21 @@ QueueBook* Engine::Impl::neediest(std::uint32_t& slot) {
 }
 
 // Where a launch could spin: on what its tenant may use; if it starves, also where owners would have to do without for once.
-TpcSet Engine::Impl::rights_for(const Tenant& tenant, const OperatorEntry& entry, const KernelInfo& kernel, bool starving) {
+TpcSet Engine::Impl::rights_for(const Tenant& tenant, const OperatorEntry& entry, bool starving) const {
   const std::uint32_t slot = slot_of(tenant);
-  const CoResidency::Party& party = co_residency.party(slot);
-  const TpcSet wish = entry.graph != nullptr ? tenant.own | ledger.unowned() : party.wish;
-  const TpcSet needed = co_residency.needed_by_owners(slot);
-  const TpcPool pools[] = {{party.right & wish}, {wish - needed}, {wish, true}, {map.all(), true}};
+  const TpcSet wish = wish_for(tenant, entry);
+  TpcPool pools[] = {{co_residency.party(slot).right & wish}, {wish - co_residency.needed_by_owners(slot)}, {wish, true},
+                     {map.all(), true}};
   for (unsigned n = 2; n <= (starving ? 4u : 2u); ++n) {
-    const TpcSet set = map.choose(kernel, pools, n, kernel.min_tpcs);
-    if (!set.empty()) return set;
+    TpcSet gathered;
+    bool complete = true;
+    for (const KernelInfo* kernel : kernels_of(entry)) {
+      if (!kernel->may_spin) continue;
+      const TpcSet set = map.choose(*kernel, pools, n, kernel->min_tpcs);
+      complete &= !set.empty();
+      gathered |= set;
+    }
+    if (complete) return gathered;
   }
   return {};
 }
@@ -143,8 +158,7 @@ void Engine::Impl::gather_rights(Nanoseconds now) {
   if (queue != nullptr && now - queue->stuck.since >= kGatherAfter) {
     const OperatorEntry& entry = tenants[slot].operators[queue->stuck.op];
     const bool starving = now - queue->stuck.since >= config.starvation_limit;
-    const KernelInfo* kernel = hardest_to_place(entry);
-    const TpcSet set = kernel == nullptr ? TpcSet{} : rights_for(tenants[slot], entry, *kernel, starving);
+    const TpcSet set = rights_for(tenants[slot], entry, starving);
     if (!set.empty()) {
       counters.gathered_rights += gather_launch != queue->stuck.launch;
       gather_queue = queue->id;

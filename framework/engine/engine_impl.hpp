@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "engine/activity.hpp"
@@ -37,7 +38,7 @@ struct Engine::Impl {
   QueueBook* queue_of(Tenant& tenant, QueueId id);
 
   // engine_records.cpp
-  void take(Tenant& tenant, const Record& record, Nanoseconds now);
+  void take(Tenant& tenant, const Record& record, bool newest, Nanoseconds now);
   void on_queued(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
   void on_submitted(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
   void on_completed(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
@@ -58,8 +59,10 @@ struct Engine::Impl {
   void rebalance_rights(Nanoseconds now);
   void gather_rights(Nanoseconds now);
   QueueBook* neediest(std::uint32_t& slot);
-  TpcSet rights_for(const Tenant& tenant, const OperatorEntry& entry, const KernelInfo& kernel, bool starving);
-  static const KernelInfo* hardest_to_place(const OperatorEntry& entry);
+  TpcSet rights_for(const Tenant& tenant, const OperatorEntry& entry, bool starving) const;
+  TpcSet wish_for(const Tenant& tenant, const OperatorEntry& entry) const;
+  bool lacks_rights(const Tenant& tenant, const OperatorEntry& entry) const;
+  static std::span<const KernelInfo* const> kernels_of(const OperatorEntry& entry);
 
   GpuShape gpu;
   EngineConfig config;

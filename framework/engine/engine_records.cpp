@@ -23,8 +23,8 @@ void Engine::on_record(const Record& record, Nanoseconds now) {
     return;
   }
   const std::uint32_t slot = value_of(record.tenant);
-  SequenceWindow::Seen seen = SequenceWindow::Seen::newest;
-  if (record.sequence != 0) seen = tenant->sequence.note(record.sequence);
+  // Without a number a record says nothing of the tenant's state, and may be an old one.
+  const SequenceWindow::Seen seen = record.sequence == 0 ? SequenceWindow::Seen::late : tenant->sequence.note(record.sequence);
   if (seen == SequenceWindow::Seen::refused) {
     ++e.counters.bad_records;
     return;
@@ -32,25 +32,31 @@ void Engine::on_record(const Record& record, Nanoseconds now) {
   bool rights_freed = false;
   if (seen == SequenceWindow::Seen::newest) {
     e.set_pressure(*tenant, record.pressure, now);
-    if (record.sequence != 0)
-      rights_freed = e.co_residency.heard(slot, record.lease_generation, record.spinning & e.map.all(), now);
+    rights_freed = e.co_residency.heard(slot, record.lease_generation, record.spinning & e.map.all(), now);
     if (record.kind == RecordKind::pressure && record.pressure == Pressure::idle) e.nothing_in_flight(*tenant, now);
-  } else {
+  } else if (record.sequence != 0) {
     e.co_residency.heard_late(slot, record.spinning & e.map.all(), now);
   }
   tenant->heard_at = now;
-  e.take(*tenant, record, now);
+  e.take(*tenant, record, seen == SequenceWindow::Seen::newest, now);
   if (rights_freed) e.rebalance_rights(now);
   if (now >= e.decide_due) e.decide(e.pending_why, now);
 }
 
-void Engine::Impl::take(Tenant& tenant, const Record& record, Nanoseconds now) {
+void Engine::Impl::take(Tenant& tenant, const Record& record, bool newest, Nanoseconds now) {
   if (record.kind == RecordKind::pressure) return;
   QueueBook* queue = queue_of(tenant, record.queue);
   if (queue == nullptr) { ++counters.bad_records; return; }
   if (record.kind == RecordKind::synchronised) return on_synchronised(tenant, *queue, record);
   const std::uint32_t op = tenant.operators.find(record.op);
   if (op == FlatMap::kAbsent || record.launch == LaunchId{}) { ++counters.bad_records; return; }
+  // The newest record cannot be about a launch before the last one submitted, unless what we believe of the queue is wrong.
+  if (newest && record.kind != RecordKind::completed && value_of(record.launch) < queue->last_submitted.launch) {
+    const std::uint32_t before = queue->flying.empty() ? 0 : queue->flying.front().tpc_count;
+    queue->start_over();
+    head_changed(tenant, *queue, before, now);
+    ++counters.bad_records;
+  }
   switch (record.kind) {
     case RecordKind::queued: return on_queued(tenant, *queue, op, record, now);
     case RecordKind::submitted: return on_submitted(tenant, *queue, op, record, now);
@@ -181,7 +187,9 @@ void Engine::Impl::request_done(Tenant& tenant, Nanoseconds latency) {
 // `mark`: from when the atom came to the head of its queue; none: nobody announced it.
 void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& record, const WorkMark* mark, Nanoseconds now) {
   if (op >= tenant.operators.size()) { ++counters.bad_records; return; }
-  const Nanoseconds duration = record.at - record.started;
+  // The times are the tenant's: their difference may not even be a number.
+  const std::uint64_t length = static_cast<std::uint64_t>(record.at.count()) - static_cast<std::uint64_t>(record.started.count());
+  const Nanoseconds duration = record.at > record.started ? from_u64(length) : Nanoseconds{0};
   const std::uint32_t tpcs = (record.tpcs & map.all()).count();
   if (duration.count() <= 0 || duration > kLongestBelieved || tpcs == 0) { ++counters.bad_records; return; }
   OperatorEntry& entry = tenant.operators[op];
@@ -213,12 +221,7 @@ void Engine::Impl::on_waiting(Tenant& tenant, QueueBook& queue, std::uint32_t op
   if (value_of(record.launch) < queue.last_submitted.launch || !tenant.present()) return;  // overtaken by events
   if (queue.stuck.launch != record.launch) queue.stuck = {record.launch, op, now, now, false};
   queue.stuck.told_at = now;
-  const OperatorEntry& entry = tenant.operators[op];
-  const KernelInfo* kernel = hardest_to_place(entry);
-  const std::uint32_t slot = slot_of(tenant);
-  CoResidency::Party& party = co_residency.party(slot);
-  const TpcSet where = entry.graph != nullptr ? tenant.own | ledger.unowned() : party.wish;
-  queue.stuck.lacks_right = kernel != nullptr && !map.holds(*kernel, party.right & where);
+  queue.stuck.lacks_right = lacks_rights(tenant, tenant.operators[op]);
   if (queue.stuck.lacks_right) gather_rights(now);
   want_decision(LITHOS_WHY_WAITING, now);
 }

@@ -6,6 +6,10 @@
 namespace lithos {
 namespace {
 
+constexpr Nanoseconds kLongest{86'400'000'000'000};  // a day: so that sums with a time do not overflow
+
+Nanoseconds limited(std::uint64_t ns) { return std::min(from_u64(ns), kLongest); }
+
 void add_lender(Lease& lease, const std::vector<Tenant>& tenants, std::uint32_t owner, const TpcSet& owned) {
   Lease::Lender& lender = lease.lender[lease.lenders++];
   lender.tenant = TenantId{owner};
@@ -50,11 +54,11 @@ bool build_lease(const std::vector<Tenant>& tenants, std::uint32_t slot, const L
   for (TpcSet& level : lease.borrowed) level &= lendable;
   const bool broken = !(own | unowned | lendable).contains(asked);
 
-  lease.idle_grace = from_u64(answer.idle_grace_ns);
-  lease.outstanding_limit = from_u64(answer.outstanding_limit_ns);
-  lease.uncuttable_limit = from_u64(answer.uncuttable_limit_ns);
-  lease.atom_length = from_u64(answer.atom_ns);
-  lease.expires_at = answer.expires_after_ns == 0 ? kNever : now + from_u64(answer.expires_after_ns);
+  lease.idle_grace = limited(answer.idle_grace_ns);
+  lease.outstanding_limit = limited(answer.outstanding_limit_ns);
+  lease.uncuttable_limit = limited(answer.uncuttable_limit_ns);
+  lease.atom_length = limited(answer.atom_ns);
+  lease.expires_at = answer.expires_after_ns == 0 ? kNever : now + limited(answer.expires_after_ns);
   lease.starvation_limit = terms.starvation_limit;
   lease.launches_per_s = answer.launches_per_s;
   lease.max_tpcs = answer.max_tpcs;

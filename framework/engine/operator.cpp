@@ -70,14 +70,15 @@ std::uint32_t divide_up(std::uint64_t value, std::uint64_t unit) { return static
 // DESIGN.md §5.1–5.3: what follows for co-residency and cutting from the shape and from what the rules say.
 void derive_safety(KernelInfo& kernel, const GpuShape& gpu, unsigned advertised_tpcs) {
   const std::uint64_t advertised_room = std::uint64_t{std::min(advertised_tpcs, gpu.tpcs)} * kernel.blocks_per_tpc;
-  const std::uint64_t device_room = TpcMap(gpu).capacity(kernel, gpu.all());  // knows that clusters cannot use every TPC
+  const TpcMap map(gpu);  // knows that clusters cannot use every TPC
+  const std::uint64_t device_room = map.capacity(kernel, gpu.all());
+  const unsigned most = std::max(map.most_tpcs(kernel), 1u);
   const bool fits_at_once = kernel.blocks <= std::min(advertised_room, device_room);
   kernel.may_spin = kernel.nature == KernelNature::co_resident || (kernel.nature == KernelNature::unknown && fits_at_once);
   kernel.cuttable = kernel.blocks > std::uint64_t{gpu.tpcs} * kernel.blocks_per_tpc && !kernel.may_spin && !kernel.persistent &&
                     !kernel.launch_special && kernel.nature != KernelNature::never_touch;
-  kernel.useful_tpcs = std::clamp(divide_up(kernel.blocks, kernel.blocks_per_tpc), 1u, gpu.tpcs);
-  kernel.min_tpcs = std::min(kernel.may_spin ? kernel.useful_tpcs : 1u, gpu.tpcs);
-  kernel.min_tpcs = std::min(std::max(kernel.min_tpcs, cluster_tpcs(kernel)), gpu.tpcs);
+  kernel.useful_tpcs = std::clamp(divide_up(kernel.blocks, kernel.blocks_per_tpc), 1u, most);
+  kernel.min_tpcs = std::min(std::max(kernel.may_spin ? kernel.useful_tpcs : 1u, cluster_tpcs(kernel)), most);
   kernel.useful_tpcs = std::max(kernel.useful_tpcs, kernel.min_tpcs);
 }
 

@@ -68,6 +68,15 @@ bool QueueBook::complete(AtomKey key, Nanoseconds now, FlyingAtom* out) {
   return found;
 }
 
+void QueueBook::start_over() {
+  queued.clear();
+  flying.clear();
+  queued_predicted = flying_predicted = Nanoseconds{0};
+  flying_launches = 0;
+  last_submitted = last_completed = {};
+  stuck = {};
+}
+
 void QueueBook::drop_oldest(Nanoseconds now) { popped(now); }
 
 Nanoseconds QueueBook::running_since() const { return std::max(flying.front().seen_at, last_end); }

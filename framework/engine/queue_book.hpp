@@ -71,6 +71,7 @@ class QueueBook {
   // Ends the atom and all before it. True if the atom itself was known; `out` is a copy then.
   bool complete(AtomKey key, Nanoseconds now, FlyingAtom* out);
   void drop_oldest(Nanoseconds now);  // gives up on the atom at the head
+  void start_over();                  // forgets all but the queue's id
   void launched(LaunchId launch);     // it and all before it wait no more
 
   // Predicted time of what is in flight still to run.

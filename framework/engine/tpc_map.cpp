@@ -19,6 +19,24 @@ TpcMap::TpcMap(const GpuShape& gpu) : tpcs_(gpu.tpcs), all_(gpu.all()) {
   }
 }
 
+TpcSet TpcMap::reachable(const KernelInfo& kernel) const {
+  if (kernel.cluster_blocks <= 1) return all_;
+  TpcSet tpcs;
+  for (const TpcSet& gpc : gpcs_)
+    if (gpc.count() >= cluster_tpcs(kernel)) tpcs |= gpc;
+  return tpcs;
+}
+
+unsigned TpcMap::most_tpcs(const KernelInfo& kernel) const {
+  if (kernel.cluster_blocks <= 1) return tpcs_;
+  unsigned tpcs = 0;
+  for (const TpcSet& gpc : gpcs_) {
+    const unsigned blocks = gpc.count() * kernel.blocks_per_tpc / kernel.cluster_blocks * kernel.cluster_blocks;
+    tpcs += (blocks + kernel.blocks_per_tpc - 1) / kernel.blocks_per_tpc;
+  }
+  return tpcs;
+}
+
 std::uint64_t TpcMap::capacity(const KernelInfo& kernel, const TpcSet& tpcs) const {
   if (kernel.cluster_blocks <= 1) return std::uint64_t{tpcs.count()} * kernel.blocks_per_tpc;
   std::uint64_t clusters = 0;
@@ -28,8 +46,9 @@ std::uint64_t TpcMap::capacity(const KernelInfo& kernel, const TpcSet& tpcs) con
 }
 
 bool TpcMap::holds(const KernelInfo& kernel, const TpcSet& tpcs) const {
-  if (tpcs.count() < kernel.min_tpcs) return false;
-  if (!kernel.may_spin && kernel.cluster_blocks <= 1) return true;
+  const bool clusters = kernel.cluster_blocks > 1;
+  if ((clusters ? tpcs & reachable(kernel) : tpcs).count() < kernel.min_tpcs) return false;
+  if (!kernel.may_spin && !clusters) return true;
   const std::uint64_t room = capacity(kernel, tpcs);
   if (!kernel.may_spin) return room > 0;
   return room >= std::min<std::uint64_t>(kernel.blocks, capacity(kernel, all_));

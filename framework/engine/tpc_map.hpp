@@ -31,6 +31,10 @@ class TpcMap {
   const TpcSet& clusterable() const { return clusterable_; }  // TPCs in a GPC that clusters can use
   const std::vector<TpcSet>& gpcs() const { return gpcs_; }
 
+  // TPCs on which the kernel could run at all: for clusters those in GPCs that hold one.
+  TpcSet reachable(const KernelInfo& kernel) const;
+  // So many of them hold as much of it as the whole device.
+  unsigned most_tpcs(const KernelInfo& kernel) const;
   // Blocks of the kernel that are resident at once on `tpcs`; clusters only where one GPC holds them whole.
   std::uint64_t capacity(const KernelInfo& kernel, const TpcSet& tpcs) const;
   // Whether a launch can finish there: its minimum, room for a cluster, and for one that may spin the whole grid at once (as far

@@ -9,6 +9,7 @@ namespace lithos {
 namespace {
 
 constexpr Nanoseconds kStarvationLimitUnknown{200'000'000};  // until a lease says otherwise
+constexpr double kLongestPeriodNs = 1e15;                      // of a rate limit
 constexpr double kLongInAtoms = 1.5;                          // an uncuttable launch up to this is no longer than an atom
 
 Coverage why_whole(const KernelInfo& kernel) {
@@ -21,21 +22,18 @@ Coverage why_whole(const KernelInfo& kernel) {
 
 Admission::Admission(const TpcMap& map, const ExecutorConfig& config, TenantPort& port)
     : map_(map), config_(config), port_(port), reader_(port),
-      graphs_(map, [this](const KernelInfo& kernel) { return wanted_tpcs(kernel); }) {}
+      graphs_(map, [this](const KernelInfo& kernel) { return wanted_tpcs(kernel, port_.decision(kernel.id)); }) {}
 
 Nanoseconds Admission::starvation_limit() {
   const Nanoseconds limit = port_.lease().starvation_limit;
   return limit.count() > 0 ? limit : kStarvationLimitUnknown;
 }
 
-std::uint32_t Admission::wanted_tpcs(const KernelInfo& kernel) {
-  if (kernel.nature == KernelNature::never_touch) return 0;
-  const OperatorDecision* decision = port_.decision(kernel.id);
-  return decision == nullptr ? 0 : decision->tpcs;
+std::uint32_t Admission::wanted_tpcs(const KernelInfo& kernel, const OperatorDecision* decision) const {
+  return decision == nullptr || kernel.nature == KernelNature::never_touch ? 0 : decision->tpcs;
 }
 
-Nanoseconds Admission::predicted(const KernelInfo& kernel, unsigned tpcs) {
-  const OperatorDecision* decision = port_.decision(kernel.id);
+Nanoseconds Admission::predicted(const OperatorDecision* decision, unsigned tpcs) const {
   const Nanoseconds time = decision == nullptr ? Nanoseconds{0} : decision->predicted(tpcs);
   return time.count() > 0 ? time : config_.default_prediction;
 }
@@ -43,8 +41,9 @@ Nanoseconds Admission::predicted(const KernelInfo& kernel, unsigned tpcs) {
 void Admission::launched(Nanoseconds now) {
   const double rate = port_.lease().launches_per_s;
   if (!(rate > 0)) return;
-  const double period_ns = std::min(1e9 / rate, 1e18);
-  next_launch_at_ = std::max(now, next_launch_at_) + Nanoseconds{static_cast<std::int64_t>(period_ns)};
+  const Nanoseconds period{static_cast<std::int64_t>(std::min(1e9 / rate, kLongestPeriodNs))};
+  // Starving launches go before their time; debts do not pile up.
+  next_launch_at_ = std::clamp(next_launch_at_, now, now + period) + period;
 }
 
 // Hold and rate: the policy's wish for all of the tenant's launches. Both end at the starvation limit.
@@ -86,22 +85,34 @@ Verdict Admission::ask_kernel(const Question& q) {
   return q.starving || q.head.urgent ? starved(q) : verdict;
 }
 
-Verdict Admission::on_lease(const Question& q, bool borrow) {
-  const KernelInfo& kernel = *q.head.kernel;
+const Admission::Choice& Admission::choose(const Question& q, const KernelInfo& kernel, std::uint32_t want, bool borrow) {
+  const std::size_t slot = (reinterpret_cast<std::uintptr_t>(&kernel) / sizeof(KernelInfo) * 2 + (borrow ? 1 : 0)) % kChoices;
+  Choice& choice = choices_[slot];
+  const std::uint64_t version = reader_.version();
+  if (choice.kernel == &kernel && choice.version == version && choice.want == want && choice.borrow == borrow) return choice;
   TpcPool pools[] = {{q.usable.own}, {q.usable.unowned}, {q.usable.borrowed, true}};
   if (kernel.may_spin) {
     for (TpcPool& pool : pools) pool.tpcs &= q.lease.co_resident;
   }
-  const std::uint32_t wanted = wanted_tpcs(kernel);
+  const TpcSet tpcs = map_.choose(kernel, pools, borrow ? 3 : 2, want);
+  choice = {&kernel, version, want, tpcs.count(), borrow, borrow && tpcs.overlaps(q.usable.borrowed), tpcs};
+  return choice;
+}
+
+Verdict Admission::on_lease(const Question& q, bool borrow) {
+  const KernelInfo& kernel = *q.head.kernel;
+  const OperatorDecision* decision = port_.decision(kernel.id);
+  const std::uint32_t wanted = wanted_tpcs(kernel, decision);
   std::uint32_t want = wanted == 0 ? kernel.useful_tpcs : std::min(wanted, kernel.useful_tpcs);
   if (q.lease.max_tpcs > 0) want = std::min(want, q.lease.max_tpcs);
+  const Choice& choice = choose(q, kernel, std::max(want, kernel.min_tpcs), borrow);
+  if (choice.tpc_count == 0) return Verdict::lease_short();
 
   Verdict verdict;
-  verdict.tpcs = map_.choose(kernel, pools, borrow ? 3 : 2, std::max(want, kernel.min_tpcs));
-  if (verdict.tpcs.empty()) return Verdict::lease_short();
-  const unsigned tpcs = verdict.tpcs.count();
-  const Nanoseconds whole = predicted(kernel, tpcs);
-  verdict.on_borrowed = borrow && verdict.tpcs.overlaps(q.usable.borrowed);
+  verdict.tpcs = choice.tpcs;
+  const unsigned tpcs = choice.tpc_count;
+  const Nanoseconds whole = predicted(decision, tpcs);
+  verdict.on_borrowed = choice.on_borrowed;
   const Nanoseconds atom_length = verdict.on_borrowed ? q.lease.atom_length : Nanoseconds{0};
   const Atom atom = next_atom({&kernel, q.head.next_block, tpcs, map_.tpcs(), whole, atom_length});
   verdict.blocks = atom.blocks;
@@ -109,29 +120,36 @@ Verdict Admission::on_lease(const Question& q, bool borrow) {
   verdict.coverage = kernel.may_spin ? Coverage::whole_co_resident : Coverage::masked;
   if (atom.blocks < kernel.blocks) verdict.coverage = Coverage::cut;
   else if (atom_length.count() > 0 && whole > atom_length && !kernel.may_spin) verdict.coverage = why_whole(kernel);
-  if (verdict.on_borrowed && !q.head.urgent && !borrowing_fits(q, verdict, whole)) return verdict;
+  if (verdict.on_borrowed) {
+    weigh(q, verdict, whole);
+    if (!q.head.urgent && !borrowing_fits(q, verdict)) return verdict;
+  }
   verdict.low_priority = verdict.on_borrowed && q.lease.low_priority;
   verdict.outcome = Verdict::Outcome::go;
   return verdict;
 }
 
-// DESIGN.md §5.5. False: `verdict` says what to wait for.
-bool Admission::borrowing_fits(const Question& q, Verdict& verdict, Nanoseconds whole) {
+// DESIGN.md §5.5. An atom is as short as was wished; what runs whole though it is longer is long, and uncuttable in effect.
+void Admission::weigh(const Question& q, Verdict& verdict, Nanoseconds whole) const {
   const KernelInfo& kernel = *q.head.kernel;
   // Early exit of the blocks before it lengthens an atom, but is no reason to call it uncuttable.
   const double part_ns = static_cast<double>(whole.count()) * verdict.blocks / kernel.blocks;
   const double atom_ns = kLongInAtoms * static_cast<double>(q.lease.atom_length.count());
-  if (!kernel.cuttable || part_ns > atom_ns) {
+  verdict.uncuttable = !kernel.cuttable || part_ns > atom_ns;
+  verdict.long_whole = verdict.uncuttable && part_ns > std::max(atom_ns, static_cast<double>(config_.submit_ahead.count()));
+}
+
+// False: `verdict` says what to wait for.
+bool Admission::borrowing_fits(const Question& q, Verdict& verdict) const {
+  if (verdict.uncuttable) {
     const Nanoseconds tolerated =
         std::min(q.lease.uncuttable_limit, LeaseReader::tolerated_on(q.lease, verdict.tpcs & q.usable.borrowed));
     if (verdict.predicted > tolerated) { verdict = Verdict::lease_short(); return false; }
-    verdict.long_whole = part_ns > std::max(atom_ns, static_cast<double>(config_.submit_ahead.count()));
   }
   const Outstanding& out = q.outstanding;
-  const bool first = out.pieces == 0;
+  if (out.pieces == 0) return true;
   const bool within = out.predicted - out.running + verdict.predicted <= q.lease.outstanding_limit;
-  const bool only_long = !verdict.long_whole || out.long_wholes == 0;
-  if (first || (within && only_long)) return true;
+  if (within && !(verdict.long_whole && out.long_wholes > 0)) return true;
   verdict = Verdict::later(kNever);
   return false;
 }
@@ -149,7 +167,7 @@ Verdict Admission::starved(const Question& q) {
     verdict.tpcs = map_.choose(kernel, pools, n_pools, kernel.min_tpcs);
   if (verdict.tpcs.empty()) return Verdict::lease_short();
   verdict.blocks = kernel.blocks - q.head.next_block;
-  const Nanoseconds whole = predicted(kernel, verdict.tpcs.count());
+  const Nanoseconds whole = predicted(port_.decision(kernel.id), verdict.tpcs.count());
   verdict.predicted = next_atom({&kernel, q.head.next_block, verdict.tpcs.count(), map_.tpcs(), whole, Nanoseconds{0}}).predicted;
   verdict.coverage = q.head.urgent ? Coverage::bypassed : Coverage::starved;
   verdict.on_borrowed = !q.usable.home().contains(verdict.tpcs);
@@ -166,7 +184,7 @@ Verdict Admission::collective(const Question& q) {
   verdict.tpcs = q.usable.home() | q.usable.borrowed;
   if (!map_.holds(kernel, verdict.tpcs)) verdict.tpcs = map_.all();
   verdict.blocks = kernel.blocks - q.head.next_block;
-  verdict.predicted = predicted(kernel, verdict.tpcs.count());
+  verdict.predicted = predicted(port_.decision(kernel.id), verdict.tpcs.count());
   verdict.coverage = Coverage::bypassed;
   verdict.outcome = Verdict::Outcome::go;
   return verdict;
@@ -180,7 +198,7 @@ Verdict Admission::unmasked(const Question& q) {
   verdict.outcome = Verdict::Outcome::go;
   if (q.head.kernel != nullptr) {
     verdict.blocks = q.head.kernel->blocks - q.head.next_block;
-    verdict.predicted = predicted(*q.head.kernel, map_.tpcs());
+    verdict.predicted = predicted(port_.decision(q.head.kernel->id), map_.tpcs());
     if (q.head.next_block > 0) verdict.coverage = Coverage::cut;  // the lease changed in the middle
   }
   return verdict;

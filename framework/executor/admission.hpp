@@ -3,7 +3,9 @@
 // Decides only; executor.cpp carries out and does the bookkeeping. Not for more than one thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <limits>
 
 #include "base/time.hpp"
 #include "base/tpc_set.hpp"
@@ -36,6 +38,7 @@ struct Verdict {
   bool masked = true;
   bool low_priority = false;
   bool on_borrowed = false;
+  bool uncuttable = false;  // as it would be submitted: longer than the atoms that were wished
   bool long_whole = false;
   Coverage coverage = Coverage::masked;
   std::uint32_t blocks = 0;   // kernels: how many from next_block on
@@ -77,17 +80,30 @@ class Admission {
   Verdict starved(const Question& q);
   // A mask of own, unowned and, if `borrow`, borrowed TPCs, with the limits that hold there.
   Verdict on_lease(const Question& q, bool borrow);
-  bool borrowing_fits(const Question& q, Verdict& verdict, Nanoseconds whole);
+  void weigh(const Question& q, Verdict& verdict, Nanoseconds whole) const;
+  bool borrowing_fits(const Question& q, Verdict& verdict) const;
   bool held_back(const Question& q, Verdict& verdict) const;
 
-  std::uint32_t wanted_tpcs(const KernelInfo& kernel);
-  Nanoseconds predicted(const KernelInfo& kernel, unsigned tpcs);
+  // The last mask chosen for a kernel under the same lease, pressures and wish: programs repeat themselves.
+  struct Choice {
+    const KernelInfo* kernel = nullptr;
+    std::uint64_t version = 0;
+    std::uint32_t want = 0, tpc_count = 0;
+    bool borrow = false, on_borrowed = false;
+    TpcSet tpcs;
+  };
+  static constexpr std::size_t kChoices = 128;
+  const Choice& choose(const Question& q, const KernelInfo& kernel, std::uint32_t want, bool borrow);
+
+  std::uint32_t wanted_tpcs(const KernelInfo& kernel, const OperatorDecision* decision) const;
+  Nanoseconds predicted(const OperatorDecision* decision, unsigned tpcs) const;
 
   const TpcMap& map_;
   const ExecutorConfig& config_;
   TenantPort& port_;
   LeaseReader reader_;
   GraphMasks graphs_;
+  std::array<Choice, kChoices> choices_;
   Nanoseconds next_launch_at_{std::numeric_limits<std::int64_t>::min()};  // by the rate limit
 };
 

@@ -17,6 +17,7 @@ namespace {
 constexpr Nanoseconds kPollPressure{100'000};    // a lender's word may have changed without anybody telling us
 constexpr Nanoseconds kRetryDevice{10'000};      // after the device had no room
 constexpr Nanoseconds kSayAgain{1'000'000};      // records get lost: what the engine must know is repeated
+constexpr std::uint32_t kRepeats = 5;            // … so often after nothing spins any more
 
 }  // namespace
 
@@ -50,10 +51,11 @@ struct Executor::Impl {
   Reporter reporter;
   std::vector<std::unique_ptr<LaunchQueue>> queues;
   FlatMap queue_index;
-  std::uint64_t last_launch = 0;
+  std::uint64_t last_launch = 0, last_order = 0;
   std::uint32_t waiting = 0;   // launches, over all queues
   std::uint32_t inflight = 0;  // atoms and graphs
   std::uint32_t spinning_launches = 0;
+  std::uint32_t repeats_left = 0;
   std::uint32_t next_queue = 0;  // round robin, so that no queue always comes last
   Status last_failure;
   Outstanding borrowed;  // `running` is filled in when asked for
@@ -162,6 +164,7 @@ void Executor::Impl::went(LaunchQueue& queue, const Verdict& verdict, Nanosecond
   atom.tpcs = verdict.tpcs;
   atom.predicted = verdict.predicted;
   atom.submitted_at = now;
+  atom.order = ++last_order;
   if (head.graph != nullptr && verdict.masked) {
     atom.bake = verdict.bake;
     atom.node_tpcs = admission.graphs().baked(verdict.bake).node_tpcs.data();
@@ -179,6 +182,7 @@ void Executor::Impl::went(LaunchQueue& queue, const Verdict& verdict, Nanosecond
   }
   if (atom.may_spin) {
     ++spinning_launches;
+    repeats_left = kRepeats;
     reporter.spinning() |= atom.graph == nullptr ? atom.tpcs : admission.graphs().baked(atom.bake).spinning;
   }
   queue.stuck_since = queue.told_at = kNever;
@@ -199,13 +203,13 @@ void Executor::Impl::drop_head(LaunchQueue& queue, Nanoseconds) {
 // The oldest piece on others' TPCs is taken to be the one that runs.
 Outstanding Executor::Impl::outstanding() const {
   Outstanding now = borrowed;
-  Nanoseconds oldest = kNever;
+  std::uint64_t oldest = ~std::uint64_t{0};
   if (borrowed.pieces == 0) return now;
   for (const auto& queue : queues) {
     if (queue->inflight.empty()) continue;
     const InFlight& front = queue->inflight.front();
-    if (!front.on_borrowed || front.submitted_at >= oldest) continue;
-    oldest = front.submitted_at;
+    if (!front.on_borrowed || front.order >= oldest) continue;
+    oldest = front.order;
     now.running = front.predicted;
   }
   return now;
@@ -255,12 +259,10 @@ bool Executor::Impl::complete_head(LaunchQueue& queue, const Completion& complet
   Completion seen = completion;
   if (atom.graph == nullptr) seen.node = 0;
   else seen.node = std::min<std::uint32_t>(seen.node, static_cast<std::uint32_t>(atom.graph->nodes.size()));
-  // The masks of a starved graph may go with its last launch: the record is made first.
+  // The record speaks of the state after the event; a graph's masks stay in place for it.
   reporter.completion_seen(now);
-  const TpcSet* masks = atom.node_tpcs;
   landed(queue, now);
   refresh_spinning();
-  atom.node_tpcs = masks;
   reporter.completed(queue.id, atom, seen, atom.last);
   return atom.last;
 }
@@ -339,12 +341,15 @@ void Executor::poke(Nanoseconds now) {
   const Lease& lease = impl_->port.lease();
   const bool says_little = now - impl_->reporter.last_push() >= kSayAgain;
   const bool unseen = lease.generation != impl_->reporter.last_generation();
-  if (unseen || (impl_->spinning_launches > 0 && says_little)) impl_->reporter.alive(now);
+  const bool repeats = impl_->spinning_launches > 0 || impl_->repeats_left > 0;
+  if (!unseen && !(repeats && says_little)) return;
+  if (impl_->spinning_launches == 0 && impl_->repeats_left > 0) --impl_->repeats_left;
+  impl_->reporter.alive(now);
 }
 
 Nanoseconds Executor::next_poke() const {
   Nanoseconds next = kNever;
-  if (impl_->spinning_launches > 0) next = impl_->reporter.last_push() + kSayAgain;
+  if (impl_->spinning_launches > 0 || impl_->repeats_left > 0) next = impl_->reporter.last_push() + kSayAgain;
   if (impl_->waiting == 0) return next;
   for (const auto& queue : impl_->queues)
     if (!queue->waiting.empty()) next = std::min(next, queue->retry_at);

@@ -44,6 +44,7 @@ struct InFlight {
   TpcSet tpcs;
   Nanoseconds predicted{0};
   Nanoseconds submitted_at{0};
+  std::uint64_t order = 0;    // of submission, over all queues
   OperatorId op() const { return kernel != nullptr ? kernel->id : graph->id; }
 };
 

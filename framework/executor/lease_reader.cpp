@@ -14,6 +14,7 @@ Nanoseconds LeaseReader::tolerated_on(const Lease& lease, const TpcSet& tpcs) {
 }
 
 const UsableTpcs& LeaseReader::work_out(const Lease& lease, Nanoseconds now) {
+  ++version_;
   generation_ = lease.generation;
   usable_ = {lease.own, lease.unowned - lease.own, {}, {}};
   lenders_ = std::min(lease.lenders, Lease::kMaxLenders);
@@ -27,7 +28,8 @@ const UsableTpcs& LeaseReader::work_out(const Lease& lease, Nanoseconds now) {
     // An owner counts as idle only after a while: the gap between two of its launches is not an invitation.
     if (word.level == Pressure::idle && now - word.since < lease.idle_grace) {
       level = static_cast<unsigned>(Pressure::active);
-      valid_until_ = std::min(valid_until_, word.since + lease.idle_grace);
+      const bool endless = lease.idle_grace > kNever - now;
+      if (!endless) valid_until_ = std::min(valid_until_, word.since + lease.idle_grace);
     }
     usable_.borrowed_ever |= ever & lender.owned;
     if (!expired) usable_.borrowed |= lease.borrowed[level] & lender.owned;

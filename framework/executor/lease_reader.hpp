@@ -32,6 +32,8 @@ class LeaseReader {
     return work_out(lease, now);
   }
   const Lease& lease() { return port_.lease(); }
+  // Counts the times that the answer was worked out anew.
+  std::uint64_t version() const { return version_; }
   // When read() will say something else though nothing but time has changed (an idle grace ends, the lease expires).
   Nanoseconds valid_until() const { return valid_until_; }
   // The shortest time that any owner of these TPCs tolerates an uncuttable launch there.
@@ -50,6 +52,7 @@ class LeaseReader {
   TenantPort& port_;
   UsableTpcs usable_;
   std::uint64_t generation_ = ~std::uint64_t{0};
+  std::uint64_t version_ = 0;
   unsigned lenders_ = 0;
   std::array<PressureWord, Lease::kMaxLenders> words_;
   Nanoseconds valid_until_{0};

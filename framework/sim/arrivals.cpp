@@ -23,17 +23,20 @@ ParsedArrivals read(std::istream& in, const std::string& file) {
     double us = 0;
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), us);
     if (error != std::errc{} || end != line.data() + line.size() || !(us >= 0) || us > 1e12) {
-      parsed.diagnostics.push_back({{file, number, 1}, "\"" + line + "\": expected an arrival time in microseconds, for example 1250.5"});
+      parsed.diagnostics.push_back(
+          {{file, number, 1}, "\"" + line + "\": expected an arrival time in microseconds, for example 1250.5"});
       continue;
     }
     const Nanoseconds at{static_cast<std::int64_t>(std::llround(us * 1e3))};
     if (!times.empty() && at < times.back()) {
-      parsed.diagnostics.push_back({{file, number, 1}, "\"" + line + "\": expected a time not before that of the line above"});
+      parsed.diagnostics.push_back(
+          {{file, number, 1}, "\"" + line + "\": expected a time not before that of the line above"});
       continue;
     }
     times.push_back(at);
   }
-  if (times.empty() && parsed.diagnostics.empty()) parsed.diagnostics.push_back({{file, 1, 1}, "no arrival times in this file"});
+  if (times.empty() && parsed.diagnostics.empty())
+    parsed.diagnostics.push_back({{file, 1, 1}, "no arrival times in this file"});
   if (parsed.diagnostics.empty()) parsed.times = std::move(times);
   return parsed;
 }

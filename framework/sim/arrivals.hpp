@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// When requests arrive: Poisson or bursts from a seed, or a file with one arrival time per line. Deterministic, the same on every
-// machine: the generator and its distributions are ours. One thread per object.
+// When requests arrive: Poisson or bursts from a seed, or a file with one arrival time per line. Deterministic, the
+// same on every machine: the generator and its distributions are ours. One thread per object.
 #pragma once
 
 #include <cstdint>

@@ -13,9 +13,17 @@ std::string split_csv_line(std::string_view line, std::vector<std::string>& fiel
     if (at < line.size() && line[at] == '"') {
       const std::size_t opened = at + 1;
       for (++at;; ++at) {
-        if (at >= line.size()) return "the quoted field that starts in column " + std::to_string(opened) + " is not closed";
-        if (line[at] != '"') { field += line[at]; continue; }
-        if (at + 1 < line.size() && line[at + 1] == '"') { field += '"'; ++at; continue; }
+        if (at >= line.size())
+          return "the quoted field that starts in column " + std::to_string(opened) + " is not closed";
+        if (line[at] != '"') {
+          field += line[at];
+          continue;
+        }
+        if (at + 1 < line.size() && line[at + 1] == '"') {
+          field += '"';
+          ++at;
+          continue;
+        }
         ++at;
         break;
       }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The constants of the virtual GPU: one set for everything it does, each with its source. docs/design/virtual-gpu.md tells how well
-// they reproduce the measurements, and which of them are assumptions. Plain values; any thread.
+// The constants of the virtual GPU: one set for everything it does, each with its source. docs/design/virtual-gpu.md
+// tells how well they reproduce the measurements, and which of them are assumptions. Plain values; any thread.
 #pragma once
 
 #include "base/time.hpp"
@@ -10,35 +10,39 @@ namespace lithos {
 
 struct DeviceModel {
   // ---- launching --------------------------------------------------------------------------------------------------
-  Nanoseconds eager_launch_gap{20'000};     // CPU time per launch of an eager framework: 6–8 ms for 333 kernels (measured)
-  Nanoseconds launch_latency{3'000};        // submission of a kernel to an idle stream until its first block runs
+  Nanoseconds eager_launch_gap{20'000};  // CPU time per launch of an eager framework: 6–8 ms for 333 kernels (measured)
+  Nanoseconds launch_latency{3'000};     // submission of a kernel to an idle stream until its first block runs
   Nanoseconds graph_launch_latency{6'000};  // likewise a graph
-  Nanoseconds stream_gap{1'200};            // end of a kernel to start of the next on its stream (traces: median 1.1–1.2 µs)
-  Nanoseconds graph_node_gap{0};            // likewise inside a graph, where it hides in the profiler's durations
-  Nanoseconds mps_gap{780};                 // more between kernels under MPS: 1.603 − 1.379 ms for 285 kernels of one graph (measured)
+  Nanoseconds stream_gap{1'200};  // end of a kernel to start of the next on its stream (traces: median 1.1–1.2 µs)
+  Nanoseconds graph_node_gap{0};  // likewise inside a graph, where it hides in the profiler's durations
+  Nanoseconds mps_gap{780};  // more between kernels under MPS: 1.603 − 1.379 ms for 285 kernels of one graph (measured)
+  Nanoseconds contended_gap{1'700};  // more on a stream while another MPS client works, unless this one's priority is
+                                     // higher; graphs are spared (1.3–2 µs, docs/design/hardware.md §8, §9)
 
-  // ---- atoms (GPU.md §4) ------------------------------------------------------------------------------------------
-  double skipped_blocks_per_ns = 0.75;      // blocks that start and leave at once, on the whole device
-  double prelude_ns_per_block = 2.0;        // two dependent loads, over the whole device
+  // ---- atoms, by a prelude that reads a constant bank (docs/design/hardware.md §2) --------------------------------
+  // Over the whole device; between blocks of 256 threads or fewer and of 1024 in proportion to the threads.
+  double skip_ns_small = 0.63, skip_ns_large = 1.15;        // a block below the atom's first: starts and leaves
+  double prelude_ns_small = 0.10, prelude_ns_large = 0.40;  // a block of the atom
 
   // ---- blocks leaving ---------------------------------------------------------------------------------------------
-  double wave_drain_share = 0.5;            // of a wave's time, in which the blocks of the last wave leave one after the other
-  double persistent_drain_share = 0.04;     // of a persistent kernel's time: its blocks end within one tile of each other
+  // Of the last wave's time (a persistent kernel is one wave), in which its blocks leave one after the other: the tails of
+  // persistent kernels are 2–8 % (docs/design/hardware.md §1).
+  double drain_share = 0.04;
 
   // ---- interference -----------------------------------------------------------------------------------------------
-  double interference = 1.0;                // slowdown of a fully shared-bound kernel by a neighbour on all TPCs
-  double saturating_warps_per_sm = 8;       // resident warps that keep an SM's pipelines busy (two per scheduler)
+  double interference = 1.0;           // slowdown of a fully shared-bound kernel by a neighbour on all TPCs
+  double saturating_warps_per_sm = 8;  // resident warps that keep an SM's pipelines busy (two per scheduler)
 
   // ---- time slicing -----------------------------------------------------------------------------------------------
-  Nanoseconds time_slice{2'250'000};        // a turn, from restored to told to stop: what BE got of each 3.77 ms cycle (measured)
-  Nanoseconds context_switch{50'000};       // saving one context and restoring the other: the rest of that cycle
+  Nanoseconds time_slice{2'250'000};   // a turn: what the other context got of each 3.77 ms cycle (measured)
+  Nanoseconds context_switch{50'000};  // saving one context and restoring the other: the rest of that cycle
 
   // ---- clock and power --------------------------------------------------------------------------------------------
   Nanoseconds clock_change_latency{50'000'000};  // request to new frequency
-  double idle_power_w = 120;                // clocks up, nothing running
-  double full_power_w = 700;                // all TPCs busy at the highest clock: the board limit (GPU.md §11)
-  double clock_independent_share = 0.35;    // of the dynamic power: DRAM, L2, leakage
-  double clock_power_exponent = 2.4;        // dynamic power with the SM clock: V²f with voltage falling along
+  double idle_power_w = 120;                     // clocks up, nothing running
+  double full_power_w = 700;                     // all TPCs busy at the highest clock: the board limit (GPU.md §11)
+  double clock_independent_share = 0.35;         // of the dynamic power: DRAM, L2, leakage
+  double clock_power_exponent = 2.4;             // dynamic power with the SM clock: V²f with voltage falling along
 };
 
 DeviceModel h200_model();

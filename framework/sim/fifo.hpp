@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A first-in first-out queue in one power-of-two array that grows and never shrinks: no allocation once warm. One thread.
+// A first-in first-out queue in one power-of-two array that grows and never shrinks: no allocation once warm. One
+// thread.
 #pragma once
 
 #include <cassert>
@@ -14,17 +15,32 @@ class Fifo {
  public:
   bool empty() const { return head_ == tail_; }
   std::size_t size() const { return tail_ - head_; }
-  T& front() { assert(!empty()); return slots_[head_ & mask_]; }
-  const T& front() const { assert(!empty()); return slots_[head_ & mask_]; }
-  T& back() { assert(!empty()); return slots_[(tail_ - 1) & mask_]; }
-  T& operator[](std::size_t i) { assert(i < size()); return slots_[(head_ + i) & mask_]; }
+  T& front() {
+    assert(!empty());
+    return slots_[head_ & mask_];
+  }
+  const T& front() const {
+    assert(!empty());
+    return slots_[head_ & mask_];
+  }
+  T& back() {
+    assert(!empty());
+    return slots_[(tail_ - 1) & mask_];
+  }
+  T& operator[](std::size_t i) {
+    assert(i < size());
+    return slots_[(head_ + i) & mask_];
+  }
 
   // A slot to be filled by the caller; it holds what an earlier element left there.
   T& push() {
     if (size() == slots_.size()) grow();
     return slots_[tail_++ & mask_];
   }
-  void pop() { assert(!empty()); ++head_; }
+  void pop() {
+    assert(!empty());
+    ++head_;
+  }
 
  private:
   void grow() {

@@ -6,7 +6,9 @@
 namespace lithos {
 namespace {
 
-struct MaskBits { std::uint16_t first, last; };
+struct MaskBits {
+  std::uint16_t first, last;
+};
 
 // Valid bits of the TPC-disable mask, one run per GPC slot of 9 bits, then the singletons (GPU.md §3, measured).
 constexpr std::array<MaskBits, 8> kGpcs{{{0, 3}, {9, 16}, {18, 25}, {27, 34}, {36, 43}, {45, 52}, {54, 62}, {63, 71}}};

@@ -13,12 +13,14 @@ void append(std::vector<Diagnostic>& to, std::vector<Diagnostic> from) {
 }
 
 bool same_shape(const KernelShape& a, const KernelShape& b) {
-  return a.grid == b.grid && a.block == b.block && a.cluster == b.cluster && a.registers_per_thread == b.registers_per_thread &&
-         a.shared_bytes == b.shared_bytes && a.launch_special == b.launch_special && a.name == b.name;
+  return a.grid == b.grid && a.block == b.block && a.cluster == b.cluster &&
+         a.registers_per_thread == b.registers_per_thread && a.shared_bytes == b.shared_bytes &&
+         a.launch_special == b.launch_special && a.name == b.name;
 }
 
 // The same operator comes many times in a trace; asking the kernel rules once for each is enough.
-KernelInfo kernel_info(const Trace& trace, std::size_t index, const std::vector<KernelInfo>& known, const SimInputs& inputs) {
+KernelInfo kernel_info(const Trace& trace, std::size_t index, const std::vector<KernelInfo>& known,
+                       const SimInputs& inputs) {
   for (std::size_t i = 0; i < index; ++i)
     if (same_shape(trace.kernels[i].shape, trace.kernels[index].shape)) return known[i];
   return make_kernel_info(trace.kernels[index].shape, inputs.gpu, inputs.gpu.tpcs, inputs.rules);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Everything a run reads from files, read once and checked before anything starts: device, kernel rules, traces, arrival times.
-// Immutable once loaded; runs on several threads may share one.
+// Everything a run reads from files, read once and checked before anything starts: device, kernel rules, traces,
+// arrival times. Immutable once loaded; runs on several threads may share one.
 #pragma once
 
 #include <memory>
@@ -18,9 +18,9 @@ namespace lithos {
 
 // A trace made ready for one device.
 struct TenantProgram {
-  std::vector<KernelInfo> kernels;  // never resized: others hold pointers into it
-  std::vector<TimeCurve> curves;    // by kernel
-  GraphInfo graph;                  // of all kernels
+  std::vector<KernelInfo> kernels;    // never resized: others hold pointers into it
+  std::vector<TimeCurve> curves;      // by kernel
+  GraphInfo graph;                    // of all kernels
   std::vector<Nanoseconds> arrivals;  // of an arrival file
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one simulated run found: numbers for the table, the JSON and the tests. Plain values, no behaviour; any thread once filled.
+// What one simulated run found: numbers for the table, the JSON and the tests. Plain values, no behaviour; any thread
+// once filled.
 //
-// All counts and rates cover the measured window only (after warm-up, until the end), latencies the requests that completed in it.
-// Times are simulated. Latency of a request: from its arrival until the tenant's program has seen its completion.
+// All counts and rates cover the measured window only (after warm-up, until the end), latencies the requests that
+// completed in it. Times are simulated. Latency of a request: from its arrival until the tenant's program has seen its
+// completion.
 #pragma once
 
 #include <array>
@@ -47,23 +49,24 @@ struct TenantReport {
   bool open_loop = false;  // arrivals come whether or not earlier requests are done
 
   std::uint64_t arrivals = 0;
-  std::uint64_t requests = 0;        // completed requests or iterations
-  std::uint64_t unfinished = 0;      // arrived and not completed when the run ended
+  std::uint64_t requests = 0;    // completed requests or iterations
+  std::uint64_t unfinished = 0;  // arrived and not completed when the run ended
   double throughput_per_s = 0;
-  double solo_rate_per_s = 0;        // the same tenant alone on the whole GPU, unmasked; 0: not computed
-  double share_of_solo = 0;          // throughput / solo rate
+  double solo_rate_per_s = 0;  // the same tenant alone on the whole GPU, unmasked; 0: not computed
+  double share_of_solo = 0;    // throughput / solo rate
 
   Nanoseconds latency_p50{0}, latency_p90{0}, latency_p99{0}, latency_p999{0}, latency_max{0}, latency_mean{0};
-  Nanoseconds service_mean{0};       // from hand-over to the GPU's queue (or the previous completion, if later) to completion seen
+  Nanoseconds service_mean{
+      0};  // from hand-over to the GPU's queue (or the previous completion, if later) to completion seen
   Nanoseconds service_p50{0};
-  Nanoseconds slo{0};                // 0: none
-  double slo_attainment = 1;         // share of completed requests within the SLO
+  Nanoseconds slo{0};         // 0: none
+  double slo_attainment = 1;  // share of completed requests within the SLO
 
   std::array<std::uint64_t, kCoverageKinds> launches{};  // by Coverage
-  std::uint64_t atoms = 0;           // submissions to the device; a graph is one
+  std::uint64_t atoms = 0;                               // submissions to the device; a graph is one
   std::uint64_t mispredicted = 0;
-  double tpc_share = 0;              // of all TPCs times time
-  double work_on_borrowed_share = 0; // share of its TPC time on TPCs that it does not own
+  double tpc_share = 0;               // of all TPCs times time
+  double work_on_borrowed_share = 0;  // share of its TPC time on TPCs that it does not own
 };
 
 struct SetReport {
@@ -73,7 +76,8 @@ struct SetReport {
   std::vector<TenantReport> tenants;
 
   double simulated_s = 0;  // measured window
-  double wall_s = 0;       // real time the run took: not part of any comparison
+  double wall_s = 0;       // real time the run took, inputs read before it not counted; part of no comparison
+  double cpu_s = 0;        // likewise, of the thread that ran it
   std::uint64_t seed = 0;
 
   double tpc_utilisation = 0;  // 0 … 1: share of TPC time with a block resident
@@ -84,10 +88,10 @@ struct SetReport {
   EngineCounters engine;
   std::vector<PolicyFaultCount> faults;
   std::vector<PolicyMetricValue> metrics;
-  std::uint64_t records_lost = 0;      // by the transport
-  std::uint64_t events = 0;            // steps of the simulation
-  std::uint64_t atoms = 0;             // kernels and atoms that the device ran, those of graphs one by one; warm-up included
-  std::vector<std::string> warnings;   // one sentence each
+  std::uint64_t records_lost = 0;  // by the transport
+  std::uint64_t events = 0;        // steps of the simulation
+  std::uint64_t atoms = 0;  // kernels and atoms that the device ran, those of graphs one by one; warm-up included
+  std::vector<std::string> warnings;  // one sentence each
 };
 
 }  // namespace lithos

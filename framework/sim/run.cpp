@@ -9,9 +9,9 @@
 namespace lithos {
 namespace {
 
-constexpr QueueId kQueue{1};                           // one CUDA stream per tenant
-constexpr Nanoseconds kPowerSampleEvery{10'000'000};   // the pace at which a daemon reads the board's power
-constexpr Nanoseconds kPokeAgainAfter{200};            // a polling dispatcher's round; also keeps time moving
+constexpr QueueId kQueue{1};                          // one CUDA stream per tenant
+constexpr Nanoseconds kPowerSampleEvery{10'000'000};  // the pace at which a daemon reads the board's power
+constexpr Nanoseconds kPokeAgainAfter{200};           // a polling dispatcher's round; also keeps time moving
 constexpr unsigned kProgressSteps = 200;
 
 }  // namespace
@@ -79,7 +79,9 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
   spec.slo = config.slo;
   spec.tolerates = tolerates_of(set_, config);
   const Result<TenantId> joined = engine_->join(spec, now_);
-  if (!joined.ok()) return {joined.status().code(), "set \"" + set_.name + "\", tenant \"" + config.name + "\": " + joined.status().message()};
+  if (!joined.ok())
+    return {joined.status().code(),
+            "set \"" + set_.name + "\", tenant \"" + config.name + "\": " + joined.status().message()};
 
   auto tenant = std::make_unique<Tenant>();
   tenant->config = &config;
@@ -106,9 +108,9 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
   for (const KernelInfo& kernel : program->kernels) workload.kernels.push_back(&kernel);
   workload.graph = graph ? &program->graph : nullptr;
   workload.launch_gap = config.launch_gap.count() > 0 ? config.launch_gap : h200_model().eager_launch_gap;
-  tenant->workload = std::make_unique<Workload>(config, std::move(workload),
-                                                Arrivals(config.arrivals, seed_for(seed_, config.name), program->arrivals),
-                                                *tenant->executor, kQueue, config_.transport.clock_offset);
+  tenant->workload = std::make_unique<Workload>(
+      config, std::move(workload), Arrivals(config.arrivals, seed_for(seed_, config.name), program->arrivals),
+      *tenant->executor, kQueue, config_.transport.clock_offset);
   tenants_.push_back(std::move(tenant));
   return {};
 }
@@ -220,7 +222,8 @@ void Run::start_measuring(Nanoseconds now) {
   }
 }
 
-// ---- the report -------------------------------------------------------------------------------------------------------
+// ---- the report
+// -------------------------------------------------------------------------------------------------------
 
 SetReport Run::report() {
   SetReport report;
@@ -275,10 +278,12 @@ TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
   report.service_mean = workload.service().mean();
   report.service_p50 = workload.service().percentile(0.5);
   report.slo = tenant.config->slo;
-  if (report.requests > 0) report.slo_attainment = static_cast<double>(workload.within_slo()) / static_cast<double>(report.requests);
+  if (report.requests > 0)
+    report.slo_attainment = static_cast<double>(workload.within_slo()) / static_cast<double>(report.requests);
 
   const TenantCounters& counters = engine_->counters(tenant.id);
-  for (unsigned kind = 0; kind < kCoverageKinds; ++kind) report.launches[kind] = counters.launches[kind] - tenant.counters_before.launches[kind];
+  for (unsigned kind = 0; kind < kCoverageKinds; ++kind)
+    report.launches[kind] = counters.launches[kind] - tenant.counters_before.launches[kind];
   report.atoms = counters.atoms_submitted - tenant.counters_before.atoms_submitted;
   report.mispredicted = counters.mispredicted - tenant.counters_before.mispredicted;
   const DeviceTotals& totals = gpu_.totals();
@@ -293,11 +298,15 @@ void Run::add_warnings(SetReport& report) const {
   for (const TenantReport& tenant : report.tenants) {
     if (tenant.requests == 0) report.warnings.push_back("tenant \"" + tenant.name + "\" completed nothing");
     if (const std::uint64_t starved = tenant.launches[static_cast<std::size_t>(Coverage::starved)]; starved > 0)
-      report.warnings.push_back("tenant \"" + tenant.name + "\": " + std::to_string(starved) + " launches starved: their blocks may wait "
-                                "for each other, and their lease never had room for all; a kernel rule may say more of them");
-    const double backlog_s = tenant.throughput_per_s > 0 ? static_cast<double>(tenant.unfinished) / tenant.throughput_per_s : 0;
+      report.warnings.push_back(
+          "tenant \"" + tenant.name + "\": " + std::to_string(starved) +
+          " launches starved: their blocks may wait "
+          "for each other, and their lease never had room for all; a kernel rule may say more of them");
+    const double backlog_s =
+        tenant.throughput_per_s > 0 ? static_cast<double>(tenant.unfinished) / tenant.throughput_per_s : 0;
     if (tenant.open_loop && backlog_s > 0.05 * report.simulated_s)
-      report.warnings.push_back("tenant \"" + tenant.name + "\" diverges: requests arrive faster than they complete, so its "
+      report.warnings.push_back("tenant \"" + tenant.name +
+                                "\" diverges: requests arrive faster than they complete, so its "
                                 "percentiles depend on the run's length");
   }
 }

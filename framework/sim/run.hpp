@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // One run in progress: wires device, engine, executors, transport and workloads together and steps through time.
 //
-// Time jumps from event to event. At one nanosecond the order is fixed: device, tenants in the order of the configuration, engine
-// timer; so a run is a function of its inputs. Private to the simulator's sources. One thread per run.
+// Time jumps from event to event. At one nanosecond the order is fixed: device, tenants in the order of the
+// configuration, engine timer; so a run is a function of its inputs. Private to the simulator's sources. One thread per
+// run.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@
 
 namespace lithos {
 
-// Does the set's scheduler confine launches at all? `shared` leaves the GPU to the hardware: no masks, every launch straight through.
+// Does the set's scheduler confine launches at all? `shared` leaves the GPU to the hardware: no masks, every launch
+// straight through.
 bool confines(const PolicySetConfig& set);
 
 class Run final : private CompletionSink {

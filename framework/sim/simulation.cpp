@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/simulation.hpp"
 
+#include <time.h>
+
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -28,10 +30,17 @@ struct GpuInfo {
   lithos_gpu_info info{};
 };
 
+double thread_cpu_s() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
+}
+
 Result<SetReport> run_with(const Config& config, const PolicySetConfig& set, std::shared_ptr<const SimInputs> inputs,
                            const PolicyFactory& policies, std::uint64_t seed, Nanoseconds duration,
                            const std::function<void(double)>& progress) {
   const auto began = std::chrono::steady_clock::now();
+  const double cpu_before_s = thread_cpu_s();
   const GpuInfo gpu(inputs->gpu, seed);
   Result<std::unique_ptr<PolicySet>> created = policies(gpu.info);
   if (!created.ok()) return created.status();
@@ -40,25 +49,28 @@ Result<SetReport> run_with(const Config& config, const PolicySetConfig& set, std
   if (Status status = run.run(progress); !status.ok()) return status;
   SetReport report = run.report();
   report.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  report.cpu_s = thread_cpu_s() - cpu_before_s;
   return report;
 }
 
 // What decides a tenant's solo rate, as text; runs that agree in it share one measurement.
 std::string solo_key(const Config& config, const TenantConfig& tenant, std::uint64_t seed, Nanoseconds duration) {
-  std::string key = config.gpu + '|' + config.kernel_rules + '|' + tenant.name + '|' + tenant.trace + '|' + tenant.arrivals.path;
-  for (const std::int64_t part : {static_cast<std::int64_t>(seed), duration.count(), static_cast<std::int64_t>(tenant.mode),
-                                  static_cast<std::int64_t>(tenant.arrivals.kind), tenant.host_gap.count(), tenant.launch_gap.count(),
-                                  tenant.arrivals.burst_length.count(), tenant.arrivals.burst_gap.count(),
-                                  static_cast<std::int64_t>(tenant.arrivals.seed), static_cast<std::int64_t>(tenant.pipeline_depth),
-                                  config.run.warmup.count()})
+  std::string key =
+      config.gpu + '|' + config.kernel_rules + '|' + tenant.name + '|' + tenant.trace + '|' + tenant.arrivals.path;
+  for (const std::int64_t part :
+       {static_cast<std::int64_t>(seed), duration.count(), static_cast<std::int64_t>(tenant.mode),
+        static_cast<std::int64_t>(tenant.arrivals.kind), tenant.host_gap.count(), tenant.launch_gap.count(),
+        tenant.arrivals.burst_length.count(), tenant.arrivals.burst_gap.count(),
+        static_cast<std::int64_t>(tenant.arrivals.seed), static_cast<std::int64_t>(tenant.pipeline_depth),
+        config.run.warmup.count()})
     key += '|' + std::to_string(part);
   return key + '|' + std::to_string(tenant.arrivals.rate_per_s);
 }
 
 class SoloRates {
  public:
-  double find_or_measure(const Config& config, const TenantConfig& tenant, const std::shared_ptr<const SimInputs>& inputs,
-                         std::uint64_t seed, Nanoseconds duration) {
+  double find_or_measure(const Config& config, const TenantConfig& tenant,
+                         const std::shared_ptr<const SimInputs>& inputs, std::uint64_t seed, Nanoseconds duration) {
     const std::string key = solo_key(config, tenant, seed, duration);
     {
       const std::lock_guard lock(mutex_);
@@ -71,8 +83,8 @@ class SoloRates {
   }
 
  private:
-  static double measure(const Config& config, const TenantConfig& tenant, const std::shared_ptr<const SimInputs>& inputs,
-                        std::uint64_t seed, Nanoseconds duration) {
+  static double measure(const Config& config, const TenantConfig& tenant,
+                        const std::shared_ptr<const SimInputs>& inputs, std::uint64_t seed, Nanoseconds duration) {
     Config alone = config;
     alone.run.max_requests = 0;
     PolicySetConfig set;
@@ -101,15 +113,20 @@ std::vector<Diagnostic> check_inputs(const Config& config) {
   return check_against_device(config, loaded.inputs->gpu.tpcs);
 }
 
-Result<SetReport> run_set(const Config& config, const PolicySetConfig& set, PolicyCatalog& catalog, const SimOptions& options) {
-  return run_set(config, set, [&](const lithos_gpu_info& gpu) -> Result<std::unique_ptr<PolicySet>> {
-    CreatedPolicySet created = PolicySet::create(set, catalog, gpu);
-    if (created.set == nullptr) return invalid_argument(join_messages(created.diagnostics));
-    return std::move(created.set);
-  }, options);
+Result<SetReport> run_set(const Config& config, const PolicySetConfig& set, PolicyCatalog& catalog,
+                          const SimOptions& options) {
+  return run_set(
+      config, set,
+      [&](const lithos_gpu_info& gpu) -> Result<std::unique_ptr<PolicySet>> {
+        CreatedPolicySet created = PolicySet::create(set, catalog, gpu);
+        if (created.set == nullptr) return invalid_argument(join_messages(created.diagnostics));
+        return std::move(created.set);
+      },
+      options);
 }
 
-Result<SetReport> run_set(const Config& config, const PolicySetConfig& set, const PolicyFactory& policies, const SimOptions& options) {
+Result<SetReport> run_set(const Config& config, const PolicySetConfig& set, const PolicyFactory& policies,
+                          const SimOptions& options) {
   LoadedInputs loaded = load_inputs(config);
   if (!loaded.inputs) return invalid_argument(join_messages(loaded.diagnostics));
   const std::uint64_t seed = options.seed.value_or(config.run.seed);

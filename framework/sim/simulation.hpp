@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run of one policy set: virtual GPU, engine, an executor and a workload per tenant, and the transport between them.
+// One run of one policy set: virtual GPU, engine, an executor and a workload per tenant, and the transport between
+// them.
 //
-// Deterministic: a report is a function of configuration, set and options (wall_s excepted); nothing else that runs in the process
-// matters, and every set sees the same arrivals. Each call is independent, so sets may run on several threads at once, each with
-// its own call; the cache of solo rates behind them is locked.
+// Deterministic: a report is a function of configuration, set and options (wall_s excepted); nothing else that runs in
+// the process matters, and every set sees the same arrivals. Each call is independent, so sets may run on several
+// threads at once, each with its own call; the cache of solo rates behind them is locked.
 #pragma once
 
 #include <cstdint>
@@ -23,22 +24,23 @@ namespace lithos {
 class PolicyCatalog;
 
 struct SimOptions {
-  std::optional<std::uint64_t> seed;            // in place of run.seed
-  std::optional<Nanoseconds> duration;          // in place of run.duration (warm-up included, as there)
+  std::optional<std::uint64_t> seed;              // in place of run.seed
+  std::optional<Nanoseconds> duration;            // in place of run.duration (warm-up included, as there)
   std::function<void(double fraction)> progress;  // 0 … 1, a few hundred times per run; may be empty
-  bool solo_rates = true;                       // false: leave solo_rate_per_s 0 and save the extra runs
+  bool solo_rates = true;                         // false: leave solo_rate_per_s 0 and save the extra runs
 };
 
 // Creates the policies of a set for a GPU. Called once per run.
 using PolicyFactory = std::function<Result<std::unique_ptr<PolicySet>>(const lithos_gpu_info& gpu)>;
 
-// Reads every input of a configuration (traces, arrival files, device) without running anything: `lithos config check`, and the
-// promise that nothing starts on bad input. Every mistake at once, with file and line.
+// Reads every input of a configuration (traces, arrival files, device) without running anything: `lithos config check`,
+// and the promise that nothing starts on bad input. Every mistake at once, with file and line.
 std::vector<Diagnostic> check_inputs(const Config& config);
 
-// Runs one set. Errors: a trace or arrival file that cannot be read (all mistakes in one message, one per line), a policy that
-// cannot be loaded, tenants that do not fit on the device.
-Result<SetReport> run_set(const Config& config, const PolicySetConfig& set, PolicyCatalog& catalog, const SimOptions& options = {});
+// Runs one set. Errors: a trace or arrival file that cannot be read (all mistakes in one message, one per line), a
+// policy that cannot be loaded, tenants that do not fit on the device.
+Result<SetReport> run_set(const Config& config, const PolicySetConfig& set, PolicyCatalog& catalog,
+                          const SimOptions& options = {});
 Result<SetReport> run_set(const Config& config, const PolicySetConfig& set, const PolicyFactory& policies,
                           const SimOptions& options = {});
 

@@ -33,7 +33,10 @@ void DurationStatistics::add(Nanoseconds duration) {
   ++count_;
   sum_ns_ += static_cast<double>(ns);
   max_ = std::max(max_, ns);
-  if (!histogram_.empty()) { ++histogram_[bucket_of(ns)]; return; }
+  if (!histogram_.empty()) {
+    ++histogram_[bucket_of(ns)];
+    return;
+  }
   exact_.push_back(ns);
   sorted_ = false;
   if (exact_.size() > kExactMax) start_histogram();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Percentiles of many durations in bounded memory: exact for up to a million, beyond that from a histogram whose buckets are 0.4 % wide.
-// One thread.
+// Percentiles of many durations in bounded memory: exact for up to a million, beyond that from a histogram whose
+// buckets are 0.4 % wide. One thread.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,8 @@ class DurationStatistics {
   std::uint64_t count() const { return count_; }
   Nanoseconds mean() const;
   Nanoseconds max() const { return Nanoseconds{max_}; }
-  // The smallest duration that at least this share (0 … 1) of all are not above. Sorts when exact: not for the hot path.
+  // The smallest duration that at least this share (0 … 1) of all are not above. Sorts when exact: not for the hot
+  // path.
   Nanoseconds percentile(double share);
 
  private:

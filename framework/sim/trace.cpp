@@ -17,7 +17,8 @@ namespace {
 
 // Largest launch gap in the tpcN columns (README: 1–2 µs of launch gap).
 constexpr double kLaunchGapMaxUs = 2.0;
-// A row whose completion-to-completion time exceeds the profiler's by both of these was waiting for the CPU, not for TPCs.
+// A row whose completion-to-completion time exceeds the profiler's by both of these was waiting for the CPU, not for
+// TPCs.
 constexpr double kCpuBoundExcessUs = 4.0;
 constexpr double kCpuBoundRatio = 1.4;
 constexpr double kLeastNs = 300;  // no kernel of the traces is shorter by the profiler
@@ -39,12 +40,21 @@ class Reader {
     while (std::getline(in, line)) {
       ++line_;
       if (line.empty() || line == "\r") continue;
-      if (const std::string wrong = split_csv_line(line, fields_); !wrong.empty()) { report(1, wrong); continue; }
-      if (!have_header_) { read_header(); if (!diagnostics_.empty()) break; continue; }
+      if (const std::string wrong = split_csv_line(line, fields_); !wrong.empty()) {
+        report(1, wrong);
+        continue;
+      }
+      if (!have_header_) {
+        read_header();
+        if (!diagnostics_.empty()) break;
+        continue;
+      }
       read_row(trace);
     }
-    if (diagnostics_.empty() && !have_header_) report(1, "the file is empty; expected a header line \"seq,kernel,grid_x,…\"");
-    if (diagnostics_.empty() && trace.kernels.empty()) report(1, "no kernels: expected at least one row below the header");
+    if (diagnostics_.empty() && !have_header_)
+      report(1, "the file is empty; expected a header line \"seq,kernel,grid_x,…\"");
+    if (diagnostics_.empty() && trace.kernels.empty())
+      report(1, "no kernels: expected at least one row below the header");
     ParsedTrace parsed;
     if (diagnostics_.empty()) parsed.trace = std::move(trace);
     parsed.diagnostics = std::move(diagnostics_);
@@ -97,8 +107,8 @@ class Reader {
     std::uint32_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || value < least || value > most) {
-      report(column + 1, std::string(what) + " = \"" + text + "\": expected a whole number from " + std::to_string(least) +
-                             " to " + std::to_string(most));
+      report(column + 1, std::string(what) + " = \"" + text + "\": expected a whole number from " +
+                             std::to_string(least) + " to " + std::to_string(most));
       return least;
     }
     return value;
@@ -170,7 +180,8 @@ class Reader {
 };
 
 unsigned cluster_tpcs(const GpuShape& gpu) {
-  return static_cast<unsigned>(std::count_if(gpu.gpc_of_tpc.begin(), gpu.gpc_of_tpc.end(), [](auto gpc) { return gpc != kNoGpc; }));
+  return static_cast<unsigned>(
+      std::count_if(gpu.gpc_of_tpc.begin(), gpu.gpc_of_tpc.end(), [](auto gpc) { return gpc != kNoGpc; }));
 }
 
 double widest_us(const TraceKernel& kernel) {
@@ -207,19 +218,23 @@ double typical_gap_us(const Trace& trace) {
   return gaps[gaps.size() / 2];
 }
 
-TimeCurve make_time_curve(const TraceKernel& kernel, const KernelInfo& info, const GpuShape& gpu, double typical_gap_us) {
+TimeCurve make_time_curve(const TraceKernel& kernel, const KernelInfo& info, const GpuShape& gpu,
+                          double typical_gap_us) {
   const double widest = widest_us(kernel);
   const double full_us = kernel.full_us > 0 ? kernel.full_us : std::max(0.5, widest - typical_gap_us);
   const bool cpu_bound = widest > full_us + kCpuBoundExcessUs && widest > full_us * kCpuBoundRatio;
   if (kernel.measured.empty() || cpu_bound)
-    return {points_from_shape(full_us * 1e3, gpu.tpcs, info.blocks, info.blocks_per_tpc), gpu.tpcs, info.blocks, info.blocks_per_tpc};
+    return {points_from_shape(full_us * 1e3, gpu.tpcs, info.blocks, info.blocks_per_tpc), gpu.tpcs, info.blocks,
+            info.blocks_per_tpc};
 
   // Clusters never run on the TPCs that no GPC owns: "the whole device" was less for them.
   const unsigned device_tpcs = info.cluster_blocks > 1 ? cluster_tpcs(gpu) : gpu.tpcs;
-  // One gap for all rows: a row's own carries the noise of two measurements into every point. More TPCs than blocks change nothing.
+  // One gap for all rows: a row's own carries the noise of two measurements into every point. More TPCs than blocks
+  // change nothing.
   std::vector<TimeCurve::Point> points{{device_tpcs, full_us * 1e3}};
   for (const auto& point : kernel.measured)
-    if (point.tpcs < std::min(device_tpcs, info.blocks)) points.push_back({point.tpcs, std::max(point.ns - typical_gap_us * 1e3, kLeastNs)});
+    if (point.tpcs < std::min(device_tpcs, info.blocks))
+      points.push_back({point.tpcs, std::max(point.ns - typical_gap_us * 1e3, kLeastNs)});
   return {std::move(points), gpu.tpcs, info.blocks, info.blocks_per_tpc};
 }
 

@@ -36,7 +36,10 @@ const OperatorDecision* TenantChannel::decision(OperatorId op) {
   for (; due(decisions_); decisions_.pop()) {
     const auto& [known, decision] = decisions_.front().value;
     const std::uint32_t at = decision_index_.find(value_of(known));
-    if (at != FlatMap::kAbsent) { decision_[at] = decision; continue; }
+    if (at != FlatMap::kAbsent) {
+      decision_[at] = decision;
+      continue;
+    }
     decision_index_.set(value_of(known), static_cast<std::uint32_t>(decision_.size()));
     decision_.push_back(decision);
   }
@@ -63,7 +66,10 @@ void TenantChannel::publish_pressure(const PressureWord& word) {
 
 void TenantChannel::push(const Record& record) {
   const TransportConfig& config = transport_.config_;
-  if (config.loss > 0 && random_.uniform() < config.loss) { ++transport_.lost_; return; }
+  if (config.loss > 0 && random_.uniform() < config.loss) {
+    ++transport_.lost_;
+    return;
+  }
   if (config.reorder > 0 && !holding_ && random_.uniform() < config.reorder) {
     holding_ = true;
     held_ = record;

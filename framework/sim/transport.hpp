@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The in-process transport: what lies between executors and engine, with the imperfections of a real one injected (TransportConfig).
+// The in-process transport: what lies between executors and engine, with the imperfections of a real one injected
+// (TransportConfig).
 //
-//   executor → engine    records: visible after delay and jitter, in order; a share is lost, a share overtaken by the next
-//   engine → executor    leases and operator decisions: visible after decision_delay, delay and jitter, in order
-//   executor → executor  pressure words: visible after reclaim_delay; the newest counts, and each change wakes the borrowers
-//   device → executor    completions: seen after completion_delay and jitter, in order, never lost (they are memory, not messages)
-// The tenant's clock may be off by clock_offset: the caller hands executors tenant_time(), everything here is in the engine's time.
+//   executor → engine    records: visible after delay and jitter, in order; some are lost, some overtaken by the next
+//   engine → executor    leases and decisions: visible after decision_delay, delay and jitter, in order
+//   executor → executor  pressure words: visible after reclaim_delay; the newest counts, and each change wakes borrowers
+//   device → executor    completions: seen after completion_delay and jitter, in order, never lost: they are memory
+// The tenant's clock may be off by clock_offset: the caller hands executors tenant_time(), everything here is in the
+// engine's time.
 //
-// The caller sets the time first (set_now), asks next() when something becomes visible, and takes it. Steady state does not allocate.
-// Deterministic for a seed. One thread.
+// The caller sets the time first (set_now), asks next() when something becomes visible, and takes it. Steady state does
+// not allocate. Deterministic for a seed. One thread.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +59,9 @@ class TenantChannel final : public TenantPort {
     T value;
   };
   template <class T>
-  static Nanoseconds head(const Fifo<Timed<T>>& fifo) { return fifo.empty() ? kNever : fifo.front().at; }
+  static Nanoseconds head(const Fifo<Timed<T>>& fifo) {
+    return fifo.empty() ? kNever : fifo.front().at;
+  }
   template <class T>
   T& send(Fifo<Timed<T>>& fifo, Nanoseconds after);
   template <class T>

@@ -12,36 +12,47 @@ namespace {
 // Registers are handed out to warps in units of 256 (CUDA programming guide, compute capability 9.0).
 constexpr unsigned kRegisterUnit = 256;
 constexpr unsigned kThreadsPerWarp = 32;
+constexpr double kSmallBlock = 256, kLargeBlock = 1024;  // threads, between which the cost of atoms was measured
 constexpr std::size_t kKernelTableMin = 64;
 
 std::size_t hash_of(const KernelInfo* info) {
   return static_cast<std::size_t>((reinterpret_cast<std::uintptr_t>(info) >> 4) * 0x9e3779b97f4a7c15ull >> 20);
 }
 
-std::unique_ptr<KernelModel> make_model(const KernelInfo& info, TimeCurve curve) {
+std::unique_ptr<KernelModel> make_model(const KernelInfo& info, TimeCurve curve, const DeviceModel& constants) {
   auto model = std::make_unique<KernelModel>();
   model->info = &info;
   model->curve = std::move(curve);
   model->blocks_per_tpc = std::max(1u, info.blocks_per_tpc);
   const auto threads = static_cast<unsigned>(info.block.total());
   model->warps = std::max(1u, (threads + kThreadsPerWarp - 1) / kThreadsPerWarp);
-  const unsigned per_warp = (info.registers_per_thread * kThreadsPerWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
+  const unsigned per_warp =
+      (info.registers_per_thread * kThreadsPerWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
   model->registers = per_warp * model->warps;
   model->shared_bytes = info.shared_bytes;
+  const double large = std::clamp((threads - kSmallBlock) / (kLargeBlock - kSmallBlock), 0.0, 1.0);
+  model->skip_ns = constants.skip_ns_small + large * (constants.skip_ns_large - constants.skip_ns_small);
+  model->prelude_ns = constants.prelude_ns_small + large * (constants.prelude_ns_large - constants.prelude_ns_small);
   return model;
 }
 
 }  // namespace
 
-VirtualGpu::Impl::Impl(const GpuShape& shape_in, const DeviceModel& model_in, Sharing sharing_in, CompletionSink& sink_in)
-    : shape_(shape_in), model_(model_in), sharing_(sharing_in), sink_(sink_in), kernel_table_(kKernelTableMin, nullptr) {
+VirtualGpu::Impl::Impl(const GpuShape& shape_in, const DeviceModel& model_in, Sharing sharing_in,
+                       CompletionSink& sink_in)
+    : shape_(shape_in),
+      model_(model_in),
+      sharing_(sharing_in),
+      sink_(sink_in),
+      kernel_table_(kKernelTableMin, nullptr) {
   for (unsigned gpc = 0; gpc < shape_.gpcs; ++gpc) {
     gpc_.push_back(shape_.gpc(gpc));
     cluster_tpcs_ |= gpc_.back();
   }
   if (sharing_ == Sharing::mps) groups_.emplace_back();
   else working_ = kNobody;
-  clock_mhz_ = requested_mhz_ = shape_.clocks_mhz.empty() ? 1 : shape_.clocks_mhz.front();
+  requested_mhz_ = shape_.clocks_mhz.empty() ? 1 : shape_.clocks_mhz.front();
+  set_clock(requested_mhz_);
   update_power();
 }
 
@@ -57,6 +68,8 @@ void VirtualGpu::Impl::know_tenant(std::size_t slot) {
   stream_index_.resize(slot + 1);
   group_of_tenant_.resize(slot + 1, kNobody);
   own_.resize(slot + 1);
+  unfinished_.resize(slot + 1);
+  unfinished_low_.resize(slot + 1);
   totals_.tenant_tpc_ns.resize(slot + 1);
   totals_.tenant_borrowed_tpc_ns.resize(slot + 1);
 }
@@ -98,17 +111,23 @@ TpcSet VirtualGpu::Impl::usable(const KernelInfo& kernel, const TpcSet& tpcs, bo
   return kernel.cluster_blocks > 1 ? room_for_clusters(kernel, there) : there;
 }
 
-Status VirtualGpu::Impl::check_launch(const KernelModel* kernel, const KernelInfo* info, const TpcSet& tpcs, bool masked) const {
+Status VirtualGpu::Impl::check_launch(const KernelModel* kernel, const KernelInfo* info, const TpcSet& tpcs,
+                                      bool masked) const {
   if (kernel == nullptr) return invalid_argument("virtual GPU: a kernel was submitted that was never added");
   if (usable(*info, tpcs, masked).empty())
-    return invalid_argument("virtual GPU: kernel \"" + info->name + "\" would hang for ever: its mask holds no TPC that it can use");
+    return invalid_argument("virtual GPU: kernel \"" + info->name +
+                            "\" would hang for ever: its mask holds no TPC that it can use");
   return {};
 }
 
 void VirtualGpu::Impl::enqueue(unsigned index, std::int64_t latency) {
   Stream& stream = streams_[index];
   stream.submissions.back().earliest = now_ + latency;
+  const unsigned low = stream.submissions.back().low_priority ? 1 : 0;
   ++groups_[stream.group].unfinished;
+  groups_[stream.group].unfinished_low += low;
+  ++unfinished_[value_of(stream.tenant)];
+  unfinished_low_[value_of(stream.tenant)] += low;
   if (stream.phase == Phase::idle) prepare_next(stream, index);
   if (sharing_ == Sharing::time_slicing) group_has_work(stream.group);
 }
@@ -119,7 +138,7 @@ VirtualGpu::~VirtualGpu() = default;
 
 void VirtualGpu::add_kernel(const KernelInfo& kernel, TimeCurve curve) {
   assert(curve.device_tpcs() == impl_->shape_.tpcs);
-  impl_->kernels_.push_back(make_model(kernel, std::move(curve)));
+  impl_->kernels_.push_back(make_model(kernel, std::move(curve), impl_->model_));
   auto& table = impl_->kernel_table_;
   if (2 * impl_->kernels_.size() > table.size()) {
     table.assign(table.size() * 2, nullptr);
@@ -168,7 +187,8 @@ Status VirtualGpu::submit_graph(const GraphSubmission& graph) {
   for (std::size_t i = 0; i < graph.graph->nodes.size(); ++i) {
     const KernelInfo* info = graph.graph->nodes[i];
     const TpcSet tpcs = graph.masked ? graph.node_tpcs[i] : TpcSet{};
-    if (Status status = impl_->check_launch(impl_->find_kernel(info), info, tpcs, graph.masked); !status.ok()) return status;
+    if (Status status = impl_->check_launch(impl_->find_kernel(info), info, tpcs, graph.masked); !status.ok())
+      return status;
   }
   const unsigned index = impl_->stream_of(graph.tenant, graph.queue);
   Submission& submission = impl_->streams_[index].submissions.push();

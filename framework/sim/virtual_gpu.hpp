@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// The virtual GPU: a Device that takes atoms and graphs and says when they complete, by a model of what a real GPU does.
+// The virtual GPU: a Device that takes atoms and graphs and says when they complete, by a model of what a real GPU
+// does.
 //
-// It is fluid: no block is simulated by itself. A launch in progress holds a set of TPCs and works at the rate that its measured time
-// curve gives for so many; events are only: a stream's next launch may start, TPCs leave a launch in its last wave while somebody
-// waits for them, a launch ends, a context's slice ends, the clock changes. docs/design/virtual-gpu.md explains the model.
+// It is fluid: no block is simulated by itself. A launch in progress holds a set of TPCs and works at the rate that its
+// measured time curve gives for so many; events are only: a stream's next launch may start, TPCs leave a launch in its
+// last wave while somebody waits for them, a launch ends, a context's slice ends, the clock changes.
+// docs/design/virtual-gpu.md explains the model.
 //
-// How blocks get TPCs. Per TPC the launch first in line (priority, then arrival) that still has undispatched blocks gets what becomes
-// free; launches behind it run only where it may not (GPU.md §9: that is what makes the MPS row diverge). Launches that are
-// wholly dispatched hold TPCs until their blocks leave; another may join them on an SM if registers, shared memory, threads and
-// blocks allow. With time slicing each tenant is a context, and one context works at a time.
+// How blocks get TPCs. Per TPC the launch first in line (priority, then arrival) that still has undispatched blocks
+// gets what becomes free; launches behind it run only where it may not (GPU.md §9: that is what makes the MPS row
+// diverge). Launches that are wholly dispatched hold TPCs until their blocks leave; another may join them on an SM if
+// registers, shared memory, threads and blocks allow. With time slicing each tenant is a context, and one context works
+// at a time.
 //
-// Use: advance(now) first, then submit at that time; next_event() says when to come back. Completions go to the sink from inside
-// advance(), in order of time; the sink must not call back. Steady state does not allocate. One thread.
+// Use: advance(now) first, then submit at that time; next_event() says when to come back. Completions go to the sink
+// from inside advance(), in order of time; the sink must not call back. Steady state does not allocate. One thread.
 #pragma once
 
 #include <cstdint>
@@ -38,13 +41,13 @@ class CompletionSink {
 // Sums since construction or the last reset_totals(). Energy and means over time.
 struct DeviceTotals {
   Nanoseconds elapsed{0};
-  double busy_tpc_ns = 0;      // TPCs with a block resident, times nanoseconds
+  double busy_tpc_ns = 0;  // TPCs with a block resident, times nanoseconds
   double energy_j = 0;
   double clock_mhz_ns = 0;
-  Nanoseconds busy{0};         // time in which anything was resident
+  Nanoseconds busy{0};  // time in which anything was resident
   std::uint64_t completions = 0;
   std::uint64_t context_switches = 0;
-  std::vector<double> tenant_tpc_ns;          // by tenant slot
+  std::vector<double> tenant_tpc_ns;           // by tenant slot
   std::vector<double> tenant_borrowed_tpc_ns;  // … of which outside set_own()
 };
 
@@ -59,8 +62,8 @@ class VirtualGpu final : public Device {
   // Which TPCs are the tenant's own, for its share of work on others'. Default: none.
   void set_own(TenantId tenant, const TpcSet& own);
 
-  // At the time of the last advance(). Errors: invalid_argument for a launch that would hang a real GPU for ever (no TPC, or no
-  // room for a cluster, in its mask), for blocks outside the grid, and for kernels never added.
+  // At the time of the last advance(). Errors: invalid_argument for a launch that would hang a real GPU for ever (no
+  // TPC, or no room for a cluster, in its mask), for blocks outside the grid, and for kernels never added.
   Status submit(const AtomSubmission& atom) override;
   Status submit_graph(const GraphSubmission& graph) override;
 
@@ -76,12 +79,12 @@ class VirtualGpu final : public Device {
   const DeviceTotals& totals() const;
   void reset_totals();
 
-  bool idle() const;          // no launch submitted and not completed
-  TpcSet occupied() const;    // TPCs with a block resident, of the context that is working
+  bool idle() const;        // no launch submitted and not completed
+  TpcSet occupied() const;  // TPCs with a block resident, of the context that is working
   TpcSet held_by(TenantId tenant) const;
 
-  // For tests: the first broken invariant of the state as it is, or an empty string. Work conservation (no launch waits for
-  // TPCs that are free and that nobody ahead of it may use), residency limits, masks, order.
+  // For tests: the first broken invariant of the state as it is, or an empty string. Work conservation (no launch waits
+  // for TPCs that are free and that nobody ahead of it may use), residency limits, masks, order.
   std::string check_invariants() const;
 
  private:

@@ -6,7 +6,8 @@ namespace lithos {
 namespace {
 
 std::string about(const Stream& stream, const char* what) {
-  return "tenant " + std::to_string(value_of(stream.tenant)) + " queue " + std::to_string(value_of(stream.queue)) + ": " + what;
+  return "tenant " + std::to_string(value_of(stream.tenant)) + " queue " + std::to_string(value_of(stream.queue)) +
+         ": " + what;
 }
 
 std::string check_stream(const Stream& stream) {
@@ -17,7 +18,8 @@ std::string check_stream(const Stream& stream) {
   if (stream.held.count() != stream.held_count) return about(stream, "miscounts its TPCs");
   if (!stream.allowed.contains(stream.held)) return about(stream, "runs outside its mask");
   const bool whole_clusters = stream.kernel->info->cluster_blocks > stream.kernel->blocks_per_tpc;
-  if (stream.held_count > stream.target_tpcs && !whole_clusters) return about(stream, "holds more TPCs than it can use");
+  if (stream.held_count > stream.target_tpcs && !whole_clusters)
+    return about(stream, "holds more TPCs than it can use");
   if (stream.remaining < -1e-6 || stream.remaining > 1) return about(stream, "has an impossible amount of work left");
   return {};
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which launch gets which TPCs, and how TPCs leave a launch.
 //
-// The rule per TPC is the hardware's (observed on several generations, e.g. Amert et al., RTSS'17; GPU.md §9 for this one): blocks are handed
-// out for the launch first in line; one behind it gets nothing where the first still has blocks to place.
+// The rule per TPC is the hardware's (observed on several generations, e.g. Amert et al., RTSS'17; GPU.md §9 for this
+// one): blocks are handed out for the launch first in line; one behind it gets nothing where the first still has blocks
+// to place.
 #include <algorithm>
 #include <cassert>
 #include <cmath>
@@ -21,13 +22,19 @@ void VirtualGpu::Impl::stand_in_line(Group& group, unsigned index) {
 void VirtualGpu::Impl::dispatch(Group& group) {
   if (group.line.empty()) return;
   bool somebody_wants = false;
+  TpcSet wanted_above;  // by launches of normal priority
   for (const unsigned index : group.line) {
     Stream& stream = streams_[index];
     if (stream.phase == Phase::running && stream.remaining <= stream.dispatched_below) stream.dispatched = true;
-    else somebody_wants |= stream.held_count < stream.target_tpcs;
+    if (stream.dispatched || stream.held_count >= stream.target_tpcs) continue;
+    somebody_wants = true;
+    if (!stream.low_priority) wanted_above |= stream.allowed - stream.held;
   }
-  if (somebody_wants)
-    for (const unsigned index : group.running) drain(group, streams_[index]);
+  for (const unsigned index : group.running) {
+    Stream& stream = streams_[index];
+    if (somebody_wants) drain(group, stream);
+    if (stream.low_priority) yield(group, stream, wanted_above);
+  }
 
   TpcSet claimed;  // by launches further ahead that still have blocks to place
   bool anybody_done = false;
@@ -48,7 +55,8 @@ void VirtualGpu::Impl::take_tpcs(Group& group, Stream& stream, unsigned index, c
   const unsigned per_tpc = stream.kernel->blocks_per_tpc;
   TpcSet picked = some_of(stream, candidates - group.once, need);
   const unsigned have = stream.held_count + picked.count();
-  if (have < stream.target_tpcs && std::uint64_t{have} * per_tpc < stream.block_count && candidates.overlaps(group.once))
+  if (have < stream.target_tpcs && std::uint64_t{have} * per_tpc < stream.block_count &&
+      candidates.overlaps(group.once))
     picked |= some_of(stream, room_beside_others(group, stream, candidates), stream.target_tpcs - have);
   if (picked.empty()) return;
 
@@ -64,7 +72,8 @@ void VirtualGpu::Impl::take_tpcs(Group& group, Stream& stream, unsigned index, c
   set_rate_tpcs(stream);
 }
 
-// About `need` of the free TPCs; where a cluster must fit into one GPC, only of GPCs with room for one, and at least that room.
+// About `need` of the free TPCs; where a cluster must fit into one GPC, only of GPCs with room for one, and at least
+// that room.
 TpcSet VirtualGpu::Impl::some_of(const Stream& stream, const TpcSet& free, unsigned need) const {
   const KernelInfo& info = *stream.kernel->info;
   const unsigned per_tpc = stream.kernel->blocks_per_tpc;
@@ -93,11 +102,11 @@ void VirtualGpu::Impl::set_rate_tpcs(Stream& stream) {
   const double wave_share = one_wave ? 1.0 : static_cast<double>(wave) / stream.block_count;
   if (info.persistent) {
     // Resident blocks pull tiles until none is left; those that could not start find nothing when they do.
-    stream.dispatched_below = one_wave ? 1.0 : model_.persistent_drain_share;
-    stream.drain_below = model_.persistent_drain_share;
+    stream.dispatched_below = one_wave ? 1.0 : model_.drain_share;
+    stream.drain_below = model_.drain_share;
   } else {
     stream.dispatched_below = wave_share;
-    stream.drain_below = wave_share * model_.wave_drain_share;
+    stream.drain_below = wave_share * model_.drain_share;
   }
   stream.dispatched = stream.remaining <= stream.dispatched_below;
   stream.rate_tpcs = n;
@@ -112,8 +121,7 @@ void VirtualGpu::Impl::set_rate_tpcs(Stream& stream) {
   double overhead_ns = 0;
   if (stream.cut) {
     const double part_of_device = static_cast<double>(n) / shape_.tpcs;
-    overhead_ns = (stream.first_block / model_.skipped_blocks_per_ns + stream.block_count * model_.prelude_ns_per_block) /
-                  part_of_device;
+    overhead_ns = (stream.first_block * kernel.skip_ns + stream.block_count * kernel.prelude_ns) / part_of_device;
   }
   stream.alone_ns = std::max(1.0, kernel.curve.ns(n) * share + overhead_ns);
 }
@@ -126,12 +134,14 @@ bool VirtualGpu::Impl::fits_beside(const Stream& newcomer, const Stream& residen
   const auto blocks = static_cast<unsigned>(std::min<std::uint64_t>(a.blocks_per_tpc, per_tpc));
   const unsigned per_sm = (blocks + sms - 1) / sms;
   const unsigned threads_per_warp = 32;
-  return per_sm + 1 <= shape_.blocks_per_sm && (per_sm * a.warps + b.warps) * threads_per_warp <= shape_.threads_per_sm &&
+  return per_sm + 1 <= shape_.blocks_per_sm &&
+         (per_sm * a.warps + b.warps) * threads_per_warp <= shape_.threads_per_sm &&
          per_sm * a.registers + b.registers <= shape_.registers_per_sm &&
          per_sm * a.shared_bytes + b.shared_bytes <= shape_.shared_bytes_per_sm;
 }
 
-// TPCs of one other launch, wholly dispatched, beside whose blocks one of this launch's fits. At most two launches share a TPC.
+// TPCs of one other launch, wholly dispatched, beside whose blocks one of this launch's fits. At most two launches
+// share a TPC.
 TpcSet VirtualGpu::Impl::room_beside_others(const Group& group, const Stream& stream, const TpcSet& candidates) const {
   TpcSet room;
   const TpcSet single = (candidates & group.once) - group.twice;
@@ -154,10 +164,39 @@ void VirtualGpu::Impl::drain(Group& group, Stream& stream) {
   if (keep < stream.held_count) release(group, stream, stream.held - stream.held.lowest(keep));
 }
 
+double VirtualGpu::Impl::block_ns(const Stream& stream) const {
+  const double wave = static_cast<double>(stream.held_count) * stream.kernel->blocks_per_tpc;
+  return stream.alone_ns * std::min(1.0, wave / stream.block_count);
+}
+
+// A launch of higher priority takes the next SM that a block frees; blocks that run are never displaced. So a launch with
+// blocks still to start loses its TPCs within one block's time, and one that has started them all loses none.
+void VirtualGpu::Impl::yield(Group& group, Stream& stream, const TpcSet& wanted) {
+  const TpcSet contested = stream.held & wanted;
+  if (stream.dispatched || contested.empty()) {
+    stream.yield_tpcs = 0;
+    return;
+  }
+  if (stream.yield_tpcs == 0) {
+    stream.yield_tpcs = stream.held_count;
+    stream.yield_since = now_;
+    stream.yield_step_ns = std::max<std::int64_t>(1, static_cast<std::int64_t>(block_ns(stream) / kYieldSteps));
+  }
+  const auto steps =
+      static_cast<unsigned>(std::min<std::int64_t>(kYieldSteps, (now_ - stream.yield_since) / stream.yield_step_ns));
+  const unsigned keep = std::max(1u, stream.yield_tpcs - stream.yield_tpcs * steps / kYieldSteps);
+  if (keep >= stream.held_count) return;
+  release(group, stream, contested.lowest(std::min(contested.count(), stream.held_count - keep)));
+  if (stream.held_count > 0) set_rate_tpcs(stream);
+}
+
 void VirtualGpu::Impl::release(Group& group, Stream& stream, TpcSet tpcs) {
   stream.held -= tpcs;
   stream.held_count = stream.held.count();
-  if (!group.twice.overlaps(tpcs)) { group.once -= tpcs; return; }
+  if (!group.twice.overlaps(tpcs)) {
+    group.once -= tpcs;
+    return;
+  }
   group.once = group.twice = {};
   for (const unsigned index : group.running) {
     group.twice |= group.once & streams_[index].held;

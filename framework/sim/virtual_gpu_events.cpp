@@ -13,15 +13,15 @@ void VirtualGpu::Impl::advance(std::int64_t now) {
   now_ = now;
 }
 
-// Several things can happen at one nanosecond; they are taken in order of the streams' creation, so a run repeats exactly.
+// Several things can happen at one nanosecond; they are taken in order of the streams' creation, so a run repeats
+// exactly.
 void VirtualGpu::Impl::step() {
   const std::int64_t at = next_at_;
   account(at);
   now_ = at;
   if (clock_change_at_ <= at) {
     clock_change_at_ = kNoEvent;
-    clock_mhz_ = requested_mhz_;
-    clock_slowdown_ = static_cast<double>(shape_.clocks_mhz.front()) / clock_mhz_;
+    set_clock(requested_mhz_);
   }
   for (unsigned index = 0; index < event_at_.size(); ++index) {
     if (event_at_[index] > at) continue;
@@ -49,9 +49,28 @@ void VirtualGpu::Impl::prepare_next(Stream& stream, unsigned index) {
   const bool inside_graph = stream.node > 0;
   std::int64_t gap = (inside_graph ? model_.graph_node_gap : model_.stream_gap).count();
   if (sharing_ == Sharing::mps) gap += model_.mps_gap.count();
+  if (stream.submissions.front().graph == nullptr && others_contend(stream)) gap += model_.contended_gap.count();
   stream.phase = Phase::gap;
   event_at_[index] = std::max({now_, stream.submissions.front().earliest, stream.last_end + gap});
   next_at_ = std::min(next_at_, event_at_[index]);
+}
+
+// Another MPS client has work of no lower priority.
+bool VirtualGpu::Impl::others_contend(const Stream& stream) const {
+  if (sharing_ != Sharing::mps) return false;
+  const Group& group = groups_[stream.group];
+  const std::size_t slot = value_of(stream.tenant);
+  const unsigned others = group.unfinished - unfinished_[slot];
+  if (stream.submissions.front().low_priority) return others > 0;
+  return others > group.unfinished_low - unfinished_low_[slot];
+}
+
+void VirtualGpu::Impl::count_done(const Stream& stream, const Submission& submission) {
+  const unsigned low = submission.low_priority ? 1 : 0;
+  --groups_[stream.group].unfinished;
+  groups_[stream.group].unfinished_low -= low;
+  --unfinished_[value_of(stream.tenant)];
+  unfinished_low_[value_of(stream.tenant)] -= low;
 }
 
 void VirtualGpu::Impl::begin_launch(Stream& stream, unsigned index) {
@@ -73,6 +92,7 @@ void VirtualGpu::Impl::begin_launch(Stream& stream, unsigned index) {
   stream.rate_tpcs = 0;
   stream.dispatched = false;
   stream.drain_tpcs = 0;
+  stream.yield_tpcs = 0;
   stream.finish_at = kNoEvent;
   stream.arrival = ++arrivals_;
   stream.phase = Phase::waiting;
@@ -106,8 +126,8 @@ void VirtualGpu::Impl::finish_launch(Stream& stream, unsigned index) {
   }
   if (submission_done) {
     stream.node = 0;
+    count_done(stream, done);
     stream.submissions.pop();
-    --group.unfinished;
   }
   stream.phase = Phase::idle;
   if (!stream.submissions.empty()) prepare_next(stream, index);
@@ -115,7 +135,8 @@ void VirtualGpu::Impl::finish_launch(Stream& stream, unsigned index) {
   sink_.on_device_completion(completion);
 }
 
-// ---- time slicing -----------------------------------------------------------------------------------------------------
+// ---- time slicing
+// -----------------------------------------------------------------------------------------------------
 
 unsigned VirtualGpu::Impl::next_runnable() const {
   const auto count = static_cast<unsigned>(groups_.size());
@@ -129,7 +150,10 @@ unsigned VirtualGpu::Impl::next_runnable() const {
 
 void VirtualGpu::Impl::group_has_work(unsigned group) {
   if (switching_to_ != kNobody || group == working_) return;
-  if (working_ == kNobody || groups_[working_].unfinished == 0) { start_switch(group); return; }
+  if (working_ == kNobody || groups_[working_].unfinished == 0) {
+    start_switch(group);
+    return;
+  }
   if (slice_event_at_ != kNoEvent) return;
   // Somebody waits from now on: the context at work keeps what is left of the slice it is in.
   const std::int64_t slice = model_.time_slice.count();

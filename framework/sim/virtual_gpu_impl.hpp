@@ -5,7 +5,8 @@
 //   virtual_gpu_dispatch.cpp  which launch gets which TPCs, and how they leave it
 //   virtual_gpu_rates.cpp     how fast launches in progress work, power, sums over time
 //   virtual_gpu_check.cpp     invariants
-// Names: a *launch* here is one kernel, atom or graph node in progress; at most one per stream, so it lives in the stream.
+// Names: a *launch* here is one kernel, atom or graph node in progress; at most one per stream, so it lives in the
+// stream.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,8 @@
 namespace lithos {
 
 inline constexpr std::int64_t kNoEvent = std::numeric_limits<std::int64_t>::max();
+inline constexpr unsigned kYieldSteps =
+    8;  // a launch gives way to higher priority in so many steps, within one block's time
 inline constexpr unsigned kDrainSteps = 4;  // a last wave leaves its TPCs in so many steps, if somebody waits for them
 
 struct KernelModel {
@@ -30,6 +33,7 @@ struct KernelModel {
   unsigned warps = 1;
   unsigned registers = 0;
   unsigned shared_bytes = 0;
+  double skip_ns = 0, prelude_ns = 0;  // in an atom, over the whole device
 };
 
 // One submission in a stream's queue.
@@ -64,8 +68,8 @@ struct Stream {
   const KernelModel* kernel = nullptr;
   std::uint32_t first_block = 0, block_count = 0;
   bool cut = false, low_priority = false;
-  bool dispatched = false;      // every block has started
-  std::uint64_t arrival = 0;    // place in line
+  bool dispatched = false;    // every block has started
+  std::uint64_t arrival = 0;  // place in line
   TpcSet allowed, held;
   unsigned held_count = 0, target_tpcs = 0;
   double remaining = 1;         // of its work
@@ -76,6 +80,8 @@ struct Stream {
   double dispatched_below = 1;  // `remaining` at which the last block starts
   double drain_below = 0;       // `remaining` below which TPCs leave
   unsigned drain_tpcs = 0;      // held when they began to leave; 0: they have not
+  unsigned yield_tpcs = 0;      // held when it began to give way to higher priority; 0: it does not
+  std::int64_t yield_since = 0, yield_step_ns = 1;
   std::int64_t settled_at = 0, started_at = 0, finish_at = kNoEvent;
 };
 
@@ -85,6 +91,7 @@ struct Group {
   std::vector<unsigned> running;  // streams
   std::vector<unsigned> line;     // streams with undispatched blocks: priority, then arrival
   unsigned unfinished = 0;        // submissions
+  unsigned unfinished_low = 0;    // … of which low priority
 };
 
 struct VirtualGpu::Impl {
@@ -101,11 +108,13 @@ struct VirtualGpu::Impl {
 
   // virtual_gpu_events.cpp
   void advance(std::int64_t now);
-  void step();                       // everything that happens at next_at_
+  void step();  // everything that happens at next_at_
   void prepare_next(Stream& stream, unsigned index);
+  bool others_contend(const Stream& stream) const;
+  void count_done(const Stream& stream, const Submission& submission);
   void begin_launch(Stream& stream, unsigned index);
   void finish_launch(Stream& stream, unsigned index);
-  void refresh();                    // after any change: TPCs, rates, the next event
+  void refresh();  // after any change: TPCs, rates, the next event
   unsigned next_runnable() const;
   void start_switch(unsigned group);
   void on_slice_event();
@@ -115,6 +124,8 @@ struct VirtualGpu::Impl {
   // virtual_gpu_dispatch.cpp
   void dispatch(Group& group);
   void stand_in_line(Group& group, unsigned index);
+  void yield(Group& group, Stream& stream, const TpcSet& wanted);
+  double block_ns(const Stream& stream) const;
   void take_tpcs(Group& group, Stream& stream, unsigned index, const TpcSet& candidates);
   TpcSet room_beside_others(const Group& group, const Stream& stream, const TpcSet& candidates) const;
   TpcSet some_of(const Stream& stream, const TpcSet& free, unsigned need) const;
@@ -124,11 +135,12 @@ struct VirtualGpu::Impl {
   void set_rate_tpcs(Stream& stream);
 
   // virtual_gpu_rates.cpp
-  void account(std::int64_t now);    // sums and remaining work up to `now`
+  void account(std::int64_t now);  // sums and remaining work up to `now`
   void update_rates(Group& group);
   double beside_slowdown(const Group& group, const Stream& stream) const;
   void schedule(Stream& stream, unsigned index, const TpcSet& wanted);
   void update_power();
+  void set_clock(std::uint32_t mhz);
 
   // virtual_gpu_check.cpp
   std::string check_invariants() const;
@@ -139,20 +151,21 @@ struct VirtualGpu::Impl {
   const DeviceModel model_;
   const Sharing sharing_;
   CompletionSink& sink_;
-  std::vector<TpcSet> gpc_;          // by GPC
-  TpcSet cluster_tpcs_;              // TPCs that a cluster may use
+  std::vector<TpcSet> gpc_;  // by GPC
+  TpcSet cluster_tpcs_;      // TPCs that a cluster may use
 
   std::vector<std::unique_ptr<KernelModel>> kernels_;
   std::vector<const KernelModel*> kernel_table_;  // open addressing by the address of KernelInfo
   std::vector<Stream> streams_;
-  std::vector<std::int64_t> event_at_;            // by stream
+  std::vector<std::int64_t> event_at_;                                   // by stream
   std::vector<std::vector<std::pair<QueueId, unsigned>>> stream_index_;  // by tenant slot
   std::vector<Group> groups_;
   std::vector<unsigned> group_of_tenant_;
-  std::vector<TpcSet> own_;                       // by tenant slot
+  std::vector<TpcSet> own_;                            // by tenant slot
+  std::vector<unsigned> unfinished_, unfinished_low_;  // submissions, by tenant slot
 
   static constexpr unsigned kNobody = ~0u;
-  unsigned working_ = 0;             // group; kNobody: a switch is under way or nobody has worked yet
+  unsigned working_ = 0;  // group; kNobody: a switch is under way or nobody has worked yet
   unsigned switching_to_ = kNobody;
   std::int64_t slice_event_at_ = kNoEvent;  // end of a slice, or of a switch
   std::int64_t slice_started_at_ = 0;
@@ -163,7 +176,8 @@ struct VirtualGpu::Impl {
   std::uint64_t arrivals_ = 0;
   std::uint32_t clock_mhz_ = 0, requested_mhz_ = 0;
   std::int64_t clock_change_at_ = kNoEvent;
-  double clock_slowdown_ = 1;        // highest clock / clock
+  double clock_slowdown_ = 1;   // highest clock / clock
+  double dynamic_power_w_ = 0;  // with every TPC busy at this clock, beyond idle
   double power_w_ = 0;
   DeviceTotals totals_;
 };

@@ -41,7 +41,8 @@ double VirtualGpu::Impl::beside_slowdown(const Group& group, const Stream& strea
   const TpcSet together = stream.held & group.twice;
   if (together.empty()) return 1;
   const auto want = [this](const Stream& s) {
-    const double blocks = std::min<double>(s.kernel->blocks_per_tpc, std::ceil(static_cast<double>(s.block_count) / s.held_count));
+    const double blocks =
+        std::min<double>(s.kernel->blocks_per_tpc, std::ceil(static_cast<double>(s.block_count) / s.held_count));
     return std::min(1.0, blocks * s.kernel->warps / (shape_.sms_per_tpc * model_.saturating_warps_per_sm));
   };
   double others = 0;
@@ -56,7 +57,8 @@ double VirtualGpu::Impl::beside_slowdown(const Group& group, const Stream& strea
 void VirtualGpu::Impl::update_rates(Group& group) {
   TpcSet wanted;
   for (const unsigned index : group.line)
-    if (streams_[index].held_count < streams_[index].target_tpcs) wanted |= streams_[index].allowed - streams_[index].held;
+    if (streams_[index].held_count < streams_[index].target_tpcs)
+      wanted |= streams_[index].allowed - streams_[index].held;
   unsigned all_held = 0;
   for (const unsigned index : group.running) all_held += streams_[index].held_count;
 
@@ -74,11 +76,17 @@ void VirtualGpu::Impl::update_rates(Group& group) {
 
 void VirtualGpu::Impl::schedule(Stream& stream, unsigned index, const TpcSet& wanted) {
   const auto after = [&](double until) {
-    return now_ + std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil((stream.remaining - until) / stream.rate - kRoundingNs)));
+    return now_ + std::max<std::int64_t>(
+                      1, static_cast<std::int64_t>(std::ceil((stream.remaining - until) / stream.rate - kRoundingNs)));
   };
   stream.finish_at = stream.remaining <= 0 ? now_ + 1 : after(0);
   event_at_[index] = stream.finish_at;
   if (!wanted.overlaps(stream.held)) return;
+  if (stream.yield_tpcs > 0) {
+    const std::int64_t steps = (now_ - stream.yield_since) / stream.yield_step_ns + 1;
+    if (steps <= kYieldSteps)
+      event_at_[index] = std::min(event_at_[index], stream.yield_since + steps * stream.yield_step_ns);
+  }
   // Somebody waits for its TPCs: come back when they begin to leave, and at each step.
   double threshold = stream.drain_below;
   if (!stream.dispatched) threshold = stream.dispatched_below;
@@ -92,12 +100,15 @@ void VirtualGpu::Impl::schedule(Stream& stream, unsigned index, const TpcSet& wa
 void VirtualGpu::Impl::update_power() {
   const Group* group = working_group();
   const double busy_share = group == nullptr ? 0 : static_cast<double>(group->once.count()) / shape_.tpcs;
-  double by_clock = 1;
-  if (clock_slowdown_ != 1) {
-    by_clock = model_.clock_independent_share +
-               (1 - model_.clock_independent_share) * std::pow(1 / clock_slowdown_, model_.clock_power_exponent);
-  }
-  power_w_ = model_.idle_power_w + (model_.full_power_w - model_.idle_power_w) * busy_share * by_clock;
+  power_w_ = model_.idle_power_w + dynamic_power_w_ * busy_share;
+}
+
+void VirtualGpu::Impl::set_clock(std::uint32_t mhz) {
+  clock_mhz_ = mhz;
+  clock_slowdown_ = shape_.clocks_mhz.empty() ? 1 : static_cast<double>(shape_.clocks_mhz.front()) / mhz;
+  const double fixed = model_.clock_independent_share;
+  const double by_clock = fixed + (1 - fixed) * std::pow(1 / clock_slowdown_, model_.clock_power_exponent);
+  dynamic_power_w_ = (model_.full_power_w - model_.idle_power_w) * by_clock;
 }
 
 }  // namespace lithos

@@ -6,8 +6,8 @@
 
 namespace lithos {
 
-Workload::Workload(const TenantConfig& config, WorkloadProgram program, Arrivals arrivals, Executor& executor, QueueId queue,
-                   Nanoseconds clock_offset)
+Workload::Workload(const TenantConfig& config, WorkloadProgram program, Arrivals arrivals, Executor& executor,
+                   QueueId queue, Nanoseconds clock_offset)
     : config_(config),
       program_(std::move(program)),
       arrivals_(std::move(arrivals)),
@@ -63,9 +63,10 @@ Status Workload::begin_request(Nanoseconds now) {
 
 Status Workload::launch_next(Nanoseconds now) {
   const Nanoseconds there = now + clock_offset_;
-  const Result<LaunchId> launched = program_.graph != nullptr
-                                        ? executor_.launch_graph(queue_, *program_.graph, there)
-                                        : executor_.launch(queue_, *program_.kernels[program_.kernels.size() - to_launch_], there);
+  const Result<LaunchId> launched =
+      program_.graph != nullptr
+          ? executor_.launch_graph(queue_, *program_.graph, there)
+          : executor_.launch(queue_, *program_.kernels[program_.kernels.size() - to_launch_], there);
   if (!launched.ok()) {
     if (launched.status().code() != StatusCode::exhausted) return launched.status();
     queue_full_ = true;
@@ -105,8 +106,8 @@ void Workload::start_measuring(Nanoseconds) {
 
 void Workload::update_next() {
   next_ = next_arrival_;
-  const bool wants_cpu = to_launch_ > 0 ? !queue_full_
-                                        : in_flight_.size() < config_.pipeline_depth && (!open_loop() || !waiting_.empty());
+  const bool wants_cpu =
+      to_launch_ > 0 ? !queue_full_ : in_flight_.size() < config_.pipeline_depth && (!open_loop() || !waiting_.empty());
   if (wants_cpu) next_ = std::min(next_, cpu_free_at_);
 }
 

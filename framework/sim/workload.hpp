@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program of one tenant: requests arrive, each is one graph launch or one launch per kernel of the trace, and ends when the program
-// has seen its last launch complete.
+// The program of one tenant: requests arrive, each is one graph launch or one launch per kernel of the trace, and ends
+// when the program has seen its last launch complete.
 //
 //   open loop    requests come by themselves and wait their turn; latency counts from the arrival
 //   closed loop  the next iteration begins host_gap after the last was seen complete
-//   graph        one launch per request; eager: the CPU needs launch_gap for each launch, and they queue up on the GPU meanwhile
-//   pipeline_depth  requests handed over before the first has been seen complete: 1 is a server that synchronises after each
+//   graph        one launch per request
+//   eager        one launch per kernel: the CPU needs launch_gap for each, and they queue up on the GPU meanwhile
+//   pipeline_depth  requests handed over before the first was seen complete: 1 is a server that synchronises each time
 //
 // All times are the engine's; the executor is called with the tenant's. One thread.
 #pragma once
@@ -48,7 +49,7 @@ class Workload {
   // From here on things count (end of warm-up).
   void start_measuring(Nanoseconds now);
 
-  std::uint64_t arrived() const { return arrived_; }      // since start_measuring()
+  std::uint64_t arrived() const { return arrived_; }  // since start_measuring()
   std::uint64_t completed() const { return latency_.count(); }
   std::uint64_t within_slo() const { return within_slo_; }
   std::uint64_t unfinished() const { return waiting_.size() + in_flight_.size(); }

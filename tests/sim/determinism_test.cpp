@@ -82,7 +82,8 @@ TEST(Determinism, ThreadsDoNotMatter) {
   EXPECT_EQ(alone, there);
 }
 
-// Losses, jitter, reordering and a clock that is off: the run must still be a function of its seed, and must still complete.
+// Losses, jitter, reordering and a clock that is off: the run must still be a function of its seed, and must still
+// complete.
 TEST(Determinism, AlsoOverABadTransport) {
   Config config = demo_config();
   config.transport.loss = 0.05;

@@ -27,13 +27,13 @@ class TpcBorrowing {
     std::chrono::nanoseconds idle_grace, outstanding, uncuttable, atom, timer_horizon;
   };
   static constexpr std::tuple params{
-      lithos::param<&Params::lend_idle>(1, "lend_idle", 0.95).range(0.0, 1.0).live()
+      lithos::param<&Params::lend_idle>(1, "lend_idle", 0.92).range(0.0, 1.0).live()
           .doc("Share of a latency-critical owner's TPCs that others may use while it has no work."),
       lithos::param<&Params::lend_active>(2, "lend_active", 0.0).range(0.0, 1.0).live()
           .doc("Share of them that others may use while it works and nothing of its work waits."),
       lithos::param<&Params::lend_pressed>(3, "lend_pressed", 0.0).range(0.0, 1.0).live()
           .doc("Share of them that others may use while its work queues up."),
-      lithos::param<&Params::idle_grace>(4, "idle_grace", 50us).range(0us, 10ms).live()
+      lithos::param<&Params::idle_grace>(4, "idle_grace", 20us).range(0us, 10ms).live()
           .doc("An owner counts as idle only after this long without work."),
       lithos::param<&Params::outstanding>(5, "outstanding_limit", 150us).range(0us, 20ms).live()
           .doc("Predicted work a borrower may have submitted beyond the launch that runs."),

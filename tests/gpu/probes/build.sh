@@ -13,7 +13,7 @@ flags=(-std=c++20 -O2 -arch=sm_90 -I"$here" -cudart static -L"$stubs" -lcuda -lr
 
 newer() { [ ! -e "$1" ] || [ -n "$(find "${@:2}" -newer "$1" -print -quit)" ]; }
 
-hook=("$here"/common/*.hpp "$here"/common/descriptor_hook.cpp)
+hook=("$here"/common/*.hpp "$here"/common/*.cuh "$here"/common/descriptor_hook.cpp)
 if newer "$out/libprobehook.so" "${hook[@]}" "$here/common/hook_library.cpp" "$here/common/marker.cu"; then
   echo "building libprobehook.so"
   "$nvcc" -shared -Xcompiler -fPIC -o "$out/libprobehook.so" "$here/common/hook_library.cpp" \

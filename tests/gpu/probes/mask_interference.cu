@@ -1,8 +1,8 @@
 // Question 4: do disjoint TPC sets disturb each other?
 //
 // One process, two streams. The victim's kernel runs alone on its set, then beside a neighbour that keeps the
-// other set busy; victim times come from its own blocks' clocks (first begin to last end). Sets are either whole
-// GPCs ("by_gpc") or every other TPC ("interleaved").
+// other set busy; victim times are event to event on its own stream. Sets are either whole GPCs ("by_gpc") or every
+// other TPC ("interleaved").
 #include <atomic>
 #include <thread>
 

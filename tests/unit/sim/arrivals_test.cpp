@@ -68,7 +68,8 @@ TEST(Arrivals, FileIsReplayedAndChecked) {
 
   const ParsedArrivals bad = parse_arrivals_text("10\nsoon\n5\n", "a.txt");
   ASSERT_EQ(bad.diagnostics.size(), 2u);
-  EXPECT_THAT(to_string(bad.diagnostics[0]), HasSubstr("a.txt:2:1: \"soon\": expected an arrival time in microseconds"));
+  EXPECT_THAT(to_string(bad.diagnostics[0]),
+              HasSubstr("a.txt:2:1: \"soon\": expected an arrival time in microseconds"));
   EXPECT_THAT(to_string(bad.diagnostics[1]), HasSubstr("a.txt:3:1"));
   EXPECT_FALSE(parse_arrivals_file("/no/such/file").times);
   EXPECT_FALSE(parse_arrivals_text("# nothing\n", "a.txt").times);

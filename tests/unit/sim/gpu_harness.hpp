@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A virtual GPU with a notebook: kernels of any shape on a line, completions as they came, invariants checked at every event.
+// A virtual GPU with a notebook: kernels of any shape on a line, completions as they came, invariants checked at every
+// event.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -26,7 +27,8 @@ struct KernelSpec {
 // No latencies and gaps: what is left is dispatch and rates.
 inline DeviceModel bare_model() {
   DeviceModel model;
-  model.launch_latency = model.graph_launch_latency = model.stream_gap = model.graph_node_gap = model.mps_gap = Nanoseconds{0};
+  model.launch_latency = model.graph_launch_latency = model.stream_gap = model.graph_node_gap = model.mps_gap =
+      model.contended_gap = Nanoseconds{0};
   model.context_switch = Nanoseconds{0};
   model.interference = 0;
   return model;
@@ -69,7 +71,8 @@ class GpuHarness : public CompletionSink {
     atom.masked = false;
     return submit(tenant, queue, atom);
   }
-  Status launch_atom(unsigned tenant, const KernelInfo& info, const TpcSet& tpcs, std::uint32_t first, std::uint32_t count) {
+  Status launch_atom(unsigned tenant, const KernelInfo& info, const TpcSet& tpcs, std::uint32_t first,
+                     std::uint32_t count) {
     AtomSubmission atom;
     atom.kernel = &info;
     atom.first_block = first;
@@ -102,8 +105,14 @@ class GpuHarness : public CompletionSink {
       if (completion.tenant == TenantId{tenant} && nth-- == 0) return &completion;
     return nullptr;
   }
-  std::int64_t started(unsigned tenant, std::size_t nth = 0) const { const auto* c = of(tenant, nth); return c ? c->started.count() : -1; }
-  std::int64_t ended(unsigned tenant, std::size_t nth = 0) const { const auto* c = of(tenant, nth); return c ? c->completed.count() : -1; }
+  std::int64_t started(unsigned tenant, std::size_t nth = 0) const {
+    const auto* c = of(tenant, nth);
+    return c ? c->started.count() : -1;
+  }
+  std::int64_t ended(unsigned tenant, std::size_t nth = 0) const {
+    const auto* c = of(tenant, nth);
+    return c ? c->completed.count() : -1;
+  }
 
   GpuShape shape;
   VirtualGpu gpu;

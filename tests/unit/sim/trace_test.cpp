@@ -25,7 +25,9 @@ std::string messages(const ParsedTrace& parsed) {
 
 TEST(Trace, ReadsShapeTimesAndQuotedNames) {
   const ParsedTrace parsed = parse_trace_text(
-      kHeader + "0,\"gemm<int, 4>\",2,66,1,384,1,1,168,214272,2,1,1,10.5,11.5,21.0,150.25\n1,,8,1,1,64,1,1,16,0,,,,0.7,,,\n", "t.csv");
+      kHeader +
+          "0,\"gemm<int, 4>\",2,66,1,384,1,1,168,214272,2,1,1,10.5,11.5,21.0,150.25\n1,,8,1,1,64,1,1,16,0,,,,0.7,,,\n",
+      "t.csv");
   ASSERT_TRUE(parsed.trace) << messages(parsed);
   ASSERT_EQ(parsed.trace->kernels.size(), 2u);
   const TraceKernel& gemm = parsed.trace->kernels[0];
@@ -43,8 +45,10 @@ TEST(Trace, ReadsShapeTimesAndQuotedNames) {
 
 TEST(Trace, ReportsEveryBrokenRowWithItsPlace) {
   const ParsedTrace parsed = parse_trace_text(
-      kHeader + "0,a,zero,1,1,64,1,1,16,0,1,1,1,0.7,,,\n1,b,8,1,1,64,1,1,16,0,1,1,1\n2,c,8,1,1,64,1,1,16,0,1,1,1,-3,,,\n"
-                "3,d,8,1,1,1024,2,1,16,0,1,1,1,1.0,,,\n4,e,8,1,1,64,1,1,16,0,1,1,1,,,,\n5,\"f,8,1\n", "t.csv");
+      kHeader +
+          "0,a,zero,1,1,64,1,1,16,0,1,1,1,0.7,,,\n1,b,8,1,1,64,1,1,16,0,1,1,1\n2,c,8,1,1,64,1,1,16,0,1,1,1,-3,,,\n"
+          "3,d,8,1,1,1024,2,1,16,0,1,1,1,1.0,,,\n4,e,8,1,1,64,1,1,16,0,1,1,1,,,,\n5,\"f,8,1\n",
+      "t.csv");
   EXPECT_FALSE(parsed.trace);
   const std::string text = messages(parsed);
   EXPECT_THAT(text, HasSubstr("t.csv:2:3: grid = \"zero\": expected a whole number from 1"));
@@ -57,14 +61,17 @@ TEST(Trace, ReportsEveryBrokenRowWithItsPlace) {
 }
 
 TEST(Trace, MissingFileHeaderColumnAndRows) {
-  EXPECT_THAT(messages(parse_trace_file("/no/such/trace.csv")), HasSubstr("/no/such/trace.csv:1:1: cannot read the trace: No such file"));
+  EXPECT_THAT(messages(parse_trace_file("/no/such/trace.csv")),
+              HasSubstr("/no/such/trace.csv:1:1: cannot read the trace: No such file"));
   EXPECT_THAT(messages(parse_trace_text("", "t.csv")), HasSubstr("the file is empty"));
-  EXPECT_THAT(messages(parse_trace_text("seq,kernel\n", "t.csv")), HasSubstr("the header has no column \"full_gpu_us\""));
+  EXPECT_THAT(messages(parse_trace_text("seq,kernel\n", "t.csv")),
+              HasSubstr("the header has no column \"full_gpu_us\""));
   EXPECT_THAT(messages(parse_trace_text(kHeader, "t.csv")), HasSubstr("no kernels"));
 }
 
 TEST(Trace, TakesTheLaunchGapOutOfMeasuredPoints) {
-  const ParsedTrace parsed = parse_trace_text(kHeader + "0,a,10000,1,1,256,1,1,32,0,1,1,1,10.0,11.2,21.2,161.2\n", "t.csv");
+  const ParsedTrace parsed =
+      parse_trace_text(kHeader + "0,a,10000,1,1,256,1,1,32,0,1,1,1,10.0,11.2,21.2,161.2\n", "t.csv");
   ASSERT_TRUE(parsed.trace);
   const GpuShape gpu = h200_shape();
   const KernelInfo info = make_kernel_info(parsed.trace->kernels[0].shape, gpu, gpu.tpcs, {});
@@ -76,7 +83,8 @@ TEST(Trace, TakesTheLaunchGapOutOfMeasuredPoints) {
 }
 
 TEST(Trace, DistrustsRowsInWhichTheCpuWasSlow) {
-  const ParsedTrace parsed = parse_trace_text(kHeader + "0,a,10000,1,1,256,1,1,32,0,1,1,1,10.0,40.0,41.0,200.0\n", "t.csv");
+  const ParsedTrace parsed =
+      parse_trace_text(kHeader + "0,a,10000,1,1,256,1,1,32,0,1,1,1,10.0,40.0,41.0,200.0\n", "t.csv");
   ASSERT_TRUE(parsed.trace);
   const GpuShape gpu = h200_shape();
   const KernelInfo info = make_kernel_info(parsed.trace->kernels[0].shape, gpu, gpu.tpcs, {});
@@ -99,14 +107,15 @@ TEST(Trace, EveryShippedTraceIsReadAndMakesSense) {
     for (const TraceKernel& kernel : parsed.trace->kernels) {
       const KernelInfo info = make_kernel_info(kernel.shape, gpu, gpu.tpcs, {});
       const TimeCurve curve = make_time_curve(kernel, info, gpu, gap_us);
-      for (unsigned n = 2; n <= gpu.tpcs; ++n) ASSERT_LE(curve.ns(n), curve.ns(n - 1) * (1 + 1e-9)) << entry.path() << ':' << kernel.line;
+      for (unsigned n = 2; n <= gpu.tpcs; ++n)
+        ASSERT_LE(curve.ns(n), curve.ns(n - 1) * (1 + 1e-9)) << entry.path() << ':' << kernel.line;
       for (unsigned n = 1; n <= gpu.tpcs; ++n) {
         ASSERT_GE(curve.shared_part(n), 0);
         ASSERT_LE(curve.shared_part(n), 1);
       }
     }
   }
-  EXPECT_EQ(traces, 13);
+  EXPECT_GE(traces, 13);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 // Which launch gets which TPCs, and when: order in line, masks, last waves, clusters, persistent kernels, co-residency.
 #include <gmock/gmock.h>
 
+#include <algorithm>
+
 #include "unit/sim/gpu_harness.hpp"
 
 namespace lithos::testing {
@@ -40,7 +42,8 @@ TEST(Dispatch, DisjointMasksDoNotMeet) {
   EXPECT_EQ(h.ended(0), h.ended(1));
 }
 
-// GPU.md §9: without masks the launch that comes second gets what the first leaves, and that only in the first's last wave.
+// GPU.md §9: without masks the launch that comes second gets what the first leaves, and that only in the first's last
+// wave.
 TEST(Dispatch, TheSecondWaitsForTheFirstOnesLastWave) {
   GpuHarness h;
   const KernelInfo& big = h.kernel(full_sm(1320));  // ten waves of 100 ns on the whole device
@@ -48,7 +51,7 @@ TEST(Dispatch, TheSecondWaitsForTheFirstOnesLastWave) {
   h.launch_unmasked(0, big).ok();
   h.launch_unmasked(1, small).ok();
   h.run();
-  EXPECT_GE(h.started(1), 950);  // the last wave's second half
+  EXPECT_GE(h.started(1), 990);  // the end of its last wave
   EXPECT_LT(h.started(1), 1000);
   EXPECT_EQ(h.ended(0), 1000);
 }
@@ -186,6 +189,46 @@ TEST(Dispatch, GraphNodesRunInOrderWithTheirOwnMasks) {
   EXPECT_EQ(h.started(0, 1), 1500);
   EXPECT_EQ(h.ended(0, 1), 3500);
   EXPECT_EQ(h.ended(0, 2), 5000);
+}
+
+// docs/design/hardware.md §8: a chain of 20 kernels of 132 blocks x 5 us on a stream, beside a client with four kernels queued
+// that leave no room. How long from one of the chain's kernels to the next, by what the other's blocks are like?
+double wait_between_kernels_us(std::uint32_t blocks, double block_us, bool other_is_low) {
+  DeviceModel model = h200_model();
+  model.drain_share = 0;  // blocks that spin for a fixed time end together
+  GpuHarness h(model);
+  KernelSpec chain = full_sm(132);
+  chain.points = {{66, 5e3}, {33, 10e3}};
+  KernelSpec other = full_sm(blocks);
+  const double whole_ns = block_us * 1e3 * ((blocks + 131) / 132);
+  other.points = {{66, whole_ns}, {33, 2 * whole_ns}};
+  const KernelInfo& link = h.kernel(chain);
+  const KernelInfo& bulk = h.kernel(other);
+  const auto feed = [&] {
+    AtomSubmission atom;
+    atom.kernel = &bulk;
+    atom.block_count = bulk.blocks;
+    atom.masked = false;
+    atom.low_priority = other_is_low;
+    h.submit(1, 1, atom).ok();
+  };
+  for (int i = 0; i < 40; ++i) feed();
+  h.run(Nanoseconds{50'000});
+  for (int i = 0; i < 20; ++i) h.launch_unmasked(0, link).ok();
+  h.run();
+  std::vector<double> waits;
+  for (std::size_t i = 1; i < 20; ++i) waits.push_back(static_cast<double>(h.started(0, i) - h.ended(0, i - 1)) * 1e-3);
+  std::sort(waits.begin(), waits.end());
+  return waits[waits.size() / 2];
+}
+
+TEST(Dispatch, PriorityTakesTheNextSmThatABlockFreesAndNoMore) {
+  EXPECT_NEAR(wait_between_kernels_us(132, 2000, false), 1999, 60);  // one wave: nothing helps
+  EXPECT_NEAR(wait_between_kernels_us(132, 2000, true), 1998, 60);
+  EXPECT_NEAR(wait_between_kernels_us(40 * 132, 100, false), 4006, 100);  // the whole kernel …
+  EXPECT_NEAR(wait_between_kernels_us(40 * 132, 100, true), 95, 100);     // … or one of its blocks
+  EXPECT_NEAR(wait_between_kernels_us(200 * 132, 10, false), 2039, 60);
+  EXPECT_NEAR(wait_between_kernels_us(200 * 132, 10, true), 5.3, 10);
 }
 
 TEST(Dispatch, GapsAndLatencies) {

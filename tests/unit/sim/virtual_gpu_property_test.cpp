@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random launches on the virtual GPU, under both ways of sharing: every launch completes exactly once, streams keep their order, the
-// state is sound after every event (the harness checks), and work is conserved. A failing case is its seed.
+// Random launches on the virtual GPU, under both ways of sharing: every launch completes exactly once, streams keep
+// their order, the state is sound after every event (the harness checks), and work is conserved. A failing case is its
+// seed.
 #include <map>
 
 #include "sim/arrivals.hpp"
@@ -20,8 +21,15 @@ KernelSpec random_kernel(Random& random) {
   if (kind == 0) spec = persistent_gemm();
   if (kind == 1) spec = full_sm(1 + pick(random, 5000));
   if (kind == 2) spec.blocks = 1 + pick(random, 8);
-  if (kind == 3) { spec.blocks = 1 + pick(random, 100'000); spec.threads = 32 << pick(random, 6); }
-  if (kind == 4) { spec = full_sm(16 * (1 + pick(random, 20))); spec.cluster = 2u << pick(random, 4); spec.shared_bytes = pick(random, 2) * 200'000; }
+  if (kind == 3) {
+    spec.blocks = 1 + pick(random, 100'000);
+    spec.threads = 32 << pick(random, 6);
+  }
+  if (kind == 4) {
+    spec = full_sm(16 * (1 + pick(random, 20)));
+    spec.cluster = 2u << pick(random, 4);
+    spec.shared_bytes = pick(random, 2) * 200'000;
+  }
   const double ns = 500 + 50'000 * random.uniform() * random.uniform();
   const double scaling = random.uniform();
   for (const unsigned n : {66u, 32u, 8u, 4u}) spec.points.push_back({n, ns * (1 - scaling + scaling * 66 / n)});

@@ -5,27 +5,37 @@
 namespace lithos::testing {
 namespace {
 
-// GPU.md §4: grid 16 896 x 1024 threads, 3.26 ms: 8 atoms +3.9 %, 16 +7.2 %, 32 +13.4 %.
+// docs/design/hardware.md §2, prelude in a constant bank: percent over the whole launch.
 TEST(Atoms, CostWhatWasMeasured) {
-  const struct { std::uint32_t atoms; double overhead; } measured[] = {{8, 0.039}, {16, 0.072}, {32, 0.134}};
+  const struct {
+    std::uint32_t blocks, threads;
+    double whole_ns;
+    std::uint32_t atoms;
+    double overhead;
+  } measured[] = {{16'896, 1024, 3.24e6, 8, 0.025},  {16'896, 1024, 3.24e6, 32, 0.106},
+                  {105'600, 1024, 3.2e6, 1, 0.0136}, {105'600, 1024, 3.2e6, 4, 0.065},
+                  {105'600, 256, 3.09e6, 1, 0.0025}, {105'600, 256, 3.09e6, 4, 0.035}};
   for (const auto& row : measured) {
-    GpuHarness h(h200_model());
-    KernelSpec spec = full_sm(16'896);
-    spec.registers = 32;  // two blocks per SM
-    spec.points = {{66, 3.26e6}, {33, 6.52e6}};
+    DeviceModel model = bare_model();
+    model.stream_gap = h200_model().stream_gap;
+    GpuHarness h(model);
+    KernelSpec spec = full_sm(row.blocks);
+    spec.threads = row.threads;
+    spec.registers = 32;
+    spec.points = {{66, row.whole_ns}, {33, 2 * row.whole_ns}};
     const KernelInfo& kernel = h.kernel(spec);
     const std::uint32_t blocks = kernel.blocks / row.atoms;
-    for (std::uint32_t i = 0; i < row.atoms; ++i) ASSERT_TRUE(h.launch_atom(0, kernel, h.shape.all(), i * blocks, blocks).ok());
+    for (std::uint32_t i = 0; i < row.atoms; ++i)
+      ASSERT_TRUE(h.launch_atom(0, kernel, h.shape.all(), i * blocks, blocks).ok());
     h.run();
     const double took = static_cast<double>(h.ended(0, row.atoms - 1) - h.started(0));
-    EXPECT_NEAR(took / 3.26e6 - 1, row.overhead, 0.015) << row.atoms << " atoms";
+    EXPECT_NEAR(took / row.whole_ns - 1, row.overhead, 0.015) << row.atoms << " atoms of " << row.blocks << " blocks";
   }
 }
 
 TEST(Atoms, LessThanAWaveTakesAWave) {
   DeviceModel model = bare_model();
-  model.prelude_ns_per_block = 0;
-  model.skipped_blocks_per_ns = 1e12;
+  model.prelude_ns_small = model.prelude_ns_large = model.skip_ns_small = model.skip_ns_large = 0;
   GpuHarness h(model);
   const KernelInfo& kernel = h.kernel(full_sm(1320));  // ten waves of 100 ns
   h.launch_atom(0, kernel, h.shape.all(), 0, 1).ok();
@@ -68,8 +78,8 @@ TEST(Interference, LengthensTheSharedPartInProportionToTheNeighbour) {
 TEST(Crowding, TwoOnOneSmShareItsPipelines) {
   GpuHarness h;
   KernelSpec half = full_sm(132);
-  half.threads = 512;            // 16 warps: alone they keep an SM busy
-  half.shared_bytes = 100'000;   // two such blocks fit
+  half.threads = 512;           // 16 warps: alone they keep an SM busy
+  half.shared_bytes = 100'000;  // two such blocks fit
   half.points = {{66, 100'000}, {33, 200'000}};
   KernelSpec one_each = half;
   const KernelInfo& a = h.kernel(half);

@@ -51,7 +51,8 @@ TEST(TimeSlicing, AContextWithoutWorkGivesUpItsTurn) {
   EXPECT_NEAR(static_cast<double>(h.ended(1)), 1.6e6, 2);
 }
 
-// What makes the measured row diverge: a server that synchronises after each request meets a whole slice of the other each time.
+// What makes the measured row diverge: a server that synchronises after each request meets a whole slice of the other
+// each time.
 TEST(TimeSlicing, AServerThatSynchronisesWaitsAWholeSlice) {
   GpuHarness h(slicing_model(), Sharing::time_slicing);
   const KernelInfo& request = h.kernel(lasting(1e6));
@@ -77,7 +78,8 @@ TEST(TimeSlicing, ThreeContextsGoRound) {
   ASSERT_EQ(h.done.size(), 3u);
   EXPECT_LT(h.ended(0), h.ended(1));
   EXPECT_LT(h.ended(1), h.ended(2));
-  EXPECT_NEAR(static_cast<double>(h.ended(2)), 15e6 + static_cast<double>(h.gpu.totals().context_switches) * kSwitch, 20);
+  EXPECT_NEAR(static_cast<double>(h.ended(2)), 15e6 + static_cast<double>(h.gpu.totals().context_switches) * kSwitch,
+              20);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Programs of tenants against a device that takes a fixed time per launch, through a real executor that nobody confines.
+// Programs of tenants against a device that takes a fixed time per launch, through a real executor that nobody
+// confines.
 #include "sim/workload.hpp"
 
 #include <gtest/gtest.h>
@@ -80,8 +81,8 @@ struct Bench {
     executor_config.queue_capacity = queue_capacity;
     executor = std::make_unique<Executor>(gpu, executor_config, device, port);
     executor->add_queue(QueueId{1}, LaunchPath::inline_path);
-    workload = std::make_unique<Workload>(config, std::move(program), Arrivals(config.arrivals, 1, std::move(times)), *executor,
-                                          QueueId{1}, Nanoseconds{0});
+    workload = std::make_unique<Workload>(config, std::move(program), Arrivals(config.arrivals, 1, std::move(times)),
+                                          *executor, QueueId{1}, Nanoseconds{0});
   }
 
   void run(Nanoseconds until) {

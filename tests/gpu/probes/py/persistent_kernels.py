@@ -159,6 +159,7 @@ class Subject:
         t = self.torch
         whole = gpu_probe.GraphExec(self.hook, self.raw)
         whole.launch(self.high.cuda_stream)
+        t.cuda.synchronize()  # else its last blocks may write over the poison
         self.out.fill_(float("nan"))
         t.cuda.synchronize()
         self.hook.record(gpu_probe.RELEASE_PLAIN)  # nothing else may launch until stop(): the cut counts descriptors

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "executor/executor.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "unit/executor/support.hpp"
+
+namespace lithos::test {
+namespace {
+
+constexpr Nanoseconds kUs{1'000};
+const TpcSet kHome = TpcSet::range(0, 12), kLent = TpcSet::range(20, 53);
+
+TEST(Inline, GoesAtOnceOnWhatTheLeaseGives) {
+  ExecutorUnderTest t(LaunchPath::inline_path);
+  t.port.current.own = kHome;
+  const KernelInfo k = t.kernel("free", 1000);
+  for (int i = 0; i < 100; ++i) t.launch(k);
+  ASSERT_EQ(t.device.atoms.size(), 100u);
+  EXPECT_EQ(t.device.atoms[0].tpcs, kHome);
+  EXPECT_TRUE(t.device.atoms[0].masked);
+  EXPECT_FALSE(t.device.atoms[0].cut);
+}
+
+TEST(Inline, WaitsForItsFirstLease) {
+  ExecutorUnderTest t(LaunchPath::inline_path);
+  t.port.current = {};
+  const KernelInfo k = t.kernel("free", 1000);
+  t.launch(k);
+  EXPECT_TRUE(t.device.atoms.empty());
+  t.port.current.generation = 1;
+  t.port.current.own = kHome;
+  t.executor->poke(t.now);
+  EXPECT_EQ(t.device.atoms.size(), 1u);
+}
+
+TEST(Pressure, FollowsTheBusyPeriod) {
+  ExecutorUnderTest t(LaunchPath::inline_path);
+  t.port.current.own = kHome;
+  const KernelInfo k = t.kernel("free", 1000);
+  const auto last = [&] { return t.port.published.back().level; };
+  t.launch(k);
+  EXPECT_EQ(last(), Pressure::active);
+  t.launch(k);
+  EXPECT_EQ(last(), Pressure::pressed);
+  t.complete(0);
+  EXPECT_EQ(last(), Pressure::pressed);
+  t.complete(1);
+  EXPECT_EQ(last(), Pressure::idle);
+  t.now += 40 * kUs;
+  t.launch(k);
+  EXPECT_EQ(last(), Pressure::pressed);  // right after the last
+  t.complete(2);
+  t.now += 60 * kUs;
+  t.launch(k);
+  EXPECT_EQ(last(), Pressure::active);
+}
+
+TEST(Pressure, QueuedWorkIsNeverPressed) {
+  ExecutorUnderTest t;
+  t.port.current.own = kHome;
+  const KernelInfo k = t.kernel("free", 1000);
+  for (int i = 0; i < 5; ++i) t.launch(k);
+  EXPECT_THAT(t.port.published, testing::SizeIs(1));
+  EXPECT_EQ(t.port.published[0].level, Pressure::active);
+}
+
+TEST(Queued, SmallKernelsArePipelinedByPredictedTime) {
+  ExecutorUnderTest t;
+  t.port.current.own = TpcSet::first(20);
+  const KernelInfo k = t.kernel("free", 100);
+  t.predict(k, 4 * kUs);
+  for (int i = 0; i < 20; ++i) t.launch(k);
+  EXPECT_EQ(t.device.atoms.size(), 6u);  // the sixth is submitted with 20 µs ahead of it
+  EXPECT_EQ(t.executor->waiting_launches(), 14u);
+  t.now += 4 * kUs;
+  t.complete(0);
+  EXPECT_EQ(t.device.atoms.size(), 7u);
+}
+
+TEST(Queued, RefusesMoreThanItsCapacity) {
+  ExecutorUnderTest t;
+  t.port.current.hold = true;
+  const KernelInfo k = t.kernel("free", 100);
+  for (int i = 0; i < 4096; ++i) t.launch(k);
+  EXPECT_EQ(t.executor->launch(QueueId{0}, k, t.now).status().code(), StatusCode::exhausted);
+}
+
+TEST(RightSizing, LowEndOfOwnHighEndOfBorrowed) {
+  ExecutorUnderTest t;
+  t.port.current.own = kHome;
+  t.borrow(kLent);
+  const KernelInfo k = t.kernel("free", 1000);
+  t.predict(k, 10 * kUs, 8);
+  t.launch(k);
+  EXPECT_EQ(t.device.atoms[0].tpcs, TpcSet::range(0, 8));
+  t.predict(k, 10 * kUs, 16);
+  t.complete(0);
+  t.launch(k);
+  EXPECT_EQ(t.device.atoms[1].tpcs, kHome | TpcSet::range(49, 53));
+}
+
+TEST(RightSizing, NeverBelowTheMinimum) {
+  ExecutorUnderTest t;
+  t.port.current.own = t.port.current.co_resident = TpcSet::first(40);
+  const KernelInfo k = t.kernel("unknown", 100);  // needs 25
+  t.predict(k, 10 * kUs, 4);
+  t.port.current.max_tpcs = 3;
+  t.launch(k);
+  EXPECT_EQ(t.device.atoms[0].tpcs.count(), 25u);
+  EXPECT_THAT(t.coverage(), testing::ElementsAre(Coverage::whole_co_resident));
+}
+
+TEST(Borrowing, FollowsTheLendersPressure) {
+  ExecutorUnderTest t;
+  t.borrow(kLent);
+  t.port.current.borrowed[2] = {};
+  const KernelInfo k = t.kernel("free", 1000);
+  t.predict(k, 10 * kUs);
+  t.port.words[TenantId{9}] = {Pressure::pressed, t.now};
+  t.launch(k);
+  EXPECT_TRUE(t.device.atoms.empty());
+  EXPECT_EQ(t.port.records.back().kind, RecordKind::waiting);
+  t.port.words[TenantId{9}] = {Pressure::active, t.now};
+  t.executor->poke(t.now);
+  EXPECT_EQ(t.device.atoms.size(), 1u);
+}
+
+TEST(Borrowing, OwnersCountAsIdleOnlyAfterAWhile) {
+  ExecutorUnderTest t;
+  t.borrow(kLent);
+  t.port.current.borrowed[1] = {};
+  t.port.current.idle_grace = 50 * kUs;
+  t.port.words[TenantId{9}] = {Pressure::idle, t.now};
+  const KernelInfo k = t.kernel("free", 1000);
+  t.launch(k);
+  EXPECT_TRUE(t.device.atoms.empty());
+  EXPECT_EQ(t.executor->next_poke(), t.now + 50 * kUs);
+  t.now += 50 * kUs;
+  t.executor->poke(t.now);
+  EXPECT_EQ(t.device.atoms.size(), 1u);
+}
+
+TEST(Borrowing, OutstandingWorkIsBounded) {
+  ExecutorUnderTest t;
+  t.borrow(kLent);
+  t.executor->add_queue(QueueId{1}, LaunchPath::queued_path);
+  t.port.current.outstanding_limit = 15 * kUs;
+  const KernelInfo k = t.kernel("free", 1000);
+  t.predict(k, 10 * kUs);
+  for (int i = 0; i < 4; ++i) t.launch(k);
+  EXPECT_EQ(t.device.atoms.size(), 2u);  // one runs, ten microseconds behind it
+}
+
+TEST(Borrowing, LendersTolerateOnlySoMuch) {
+  ExecutorUnderTest t;
+  t.port.current.unowned = TpcSet::of(60);
+  t.borrow(kLent);
+  const KernelInfo k = t.kernel("free", 60);  // cannot be cut
+  t.predict(k, 1'001 * kUs);
+  t.launch(k);
+  ASSERT_EQ(t.device.atoms.size(), 1u);
+  EXPECT_EQ(t.device.atoms[0].tpcs, TpcSet::of(60));  // at home instead
+}
+
+TEST(Borrowing, EndsWithTheLease) {
+  ExecutorUnderTest t;
+  t.port.current.own = kHome;
+  t.borrow(kLent);
+  t.port.current.expires_at = t.now;
+  const KernelInfo k = t.kernel("free", 1000);
+  t.launch(k);
+  EXPECT_EQ(t.device.atoms[0].tpcs, kHome);
+}
+
+TEST(Cutting, AtomsCoverTheGridInOrder) {
+  ExecutorUnderTest t;
+  t.borrow(kLent);
+  t.port.current.atom_length = 250 * kUs;
+  const KernelInfo k = t.kernel("free", 5'000, 8);
+  t.predict(k, 2'000 * kUs);
+  t.launch(k);
+  std::uint32_t next = 0;
+  for (std::size_t i = 0; i < t.device.atoms.size(); ++i) {
+    const AtomSubmission atom = t.device.atoms[i];
+    EXPECT_EQ(atom.first_block, next);
+    EXPECT_TRUE(atom.cut);
+    next += atom.block_count;
+    if (next < k.blocks) { EXPECT_EQ(atom.block_count % 8, 0u); }
+    t.now += 250 * kUs;
+    t.complete(i);
+  }
+  EXPECT_EQ(next, k.blocks);
+  EXPECT_GE(t.device.atoms.size(), 6u);
+  EXPECT_LE(t.device.atoms.size(), 9u);
+}
+
+TEST(Cutting, OnlyOnBorrowedTpcsAndOnlyWhereItPays) {
+  ExecutorUnderTest t;
+  t.port.current.own = kHome;
+  t.port.current.atom_length = 250 * kUs;
+  const KernelInfo large = t.kernel("free", 5'000), tiny_blocks = t.kernel("free2", 4'000'000);
+  t.predict(large, 2'000 * kUs);
+  t.launch(large);
+  EXPECT_FALSE(t.device.atoms[0].cut);  // its own TPCs
+  ExecutorUnderTest u;
+  u.borrow(kLent);
+  u.port.current.atom_length = 250 * kUs;
+  u.predict(tiny_blocks, 900 * kUs);    // early exit would take longer than the kernel
+  u.launch(tiny_blocks);
+  EXPECT_FALSE(u.device.atoms[0].cut);
+  EXPECT_THAT(u.coverage(), testing::ElementsAre(Coverage::whole_small));
+}
+
+TEST(CoResidency, WaitsForItsRightAndStarvesWithoutIt) {
+  ExecutorUnderTest t;
+  t.port.current.own = TpcSet::first(40);
+  const KernelInfo k = t.kernel("unknown", 100);
+  t.launch(k);
+  t.now += Nanoseconds{300'000'000};
+  t.executor->poke(t.now);
+  EXPECT_TRUE(t.device.atoms.empty());  // no starvation breaks this rule
+  t.port.current.generation = 2;
+  t.port.current.co_resident = TpcSet::range(30, 60);
+  t.executor->poke(t.now);
+  ASSERT_EQ(t.device.atoms.size(), 1u);
+  EXPECT_TRUE(TpcSet::range(30, 60).contains(t.device.atoms[0].tpcs));
+  EXPECT_THAT(t.coverage(), testing::ElementsAre(Coverage::starved));
+}
+
+TEST(Starvation, AHeldLaunchRunsAtItsMinimum) {
+  ExecutorUnderTest t;
+  t.port.current.own = kHome;
+  t.port.current.hold = true;
+  const KernelInfo k = t.kernel("free", 1000);
+  t.launch(k);
+  EXPECT_LE(t.executor->next_poke(), t.now + Nanoseconds{200'000'000});
+  t.now += Nanoseconds{200'000'000};
+  t.executor->poke(t.now);
+  ASSERT_EQ(t.device.atoms.size(), 1u);
+}
+
+TEST(Collectives, AreNeverHeldNorLimited) {
+  ExecutorUnderTest t;
+  t.port.current.own = kHome;
+  t.port.current.hold = true;
+  const KernelInfo nccl = t.kernel("nccl", 24);
+  t.predict(nccl, 10'000 * kUs, 2);
+  t.launch(nccl);
+  t.launch(nccl);
+  ASSERT_EQ(t.device.atoms.size(), 2u);
+  EXPECT_EQ(t.device.atoms[0].tpcs, kHome);
+}
+
+TEST(Rate, SpacesLaunches) {
+  ExecutorUnderTest t;
+  t.port.current.own = kHome;
+  t.port.current.launches_per_s = 10'000;
+  const KernelInfo k = t.kernel("free", 100);
+  t.predict(k, kUs);
+  t.launch(k);
+  t.launch(k);
+  EXPECT_EQ(t.device.atoms.size(), 1u);
+  EXPECT_EQ(t.executor->next_poke(), t.now + 100 * kUs);
+  t.now += 100 * kUs;
+  t.executor->poke(t.now);
+  EXPECT_EQ(t.device.atoms.size(), 2u);
+}
+
+TEST(Flush, SubmitsEverythingWhateverTheLease) {
+  ExecutorUnderTest t;
+  t.port.current.own = kHome;
+  t.port.current.hold = true;
+  const KernelInfo k = t.kernel("free", 1000);
+  for (int i = 0; i < 10; ++i) t.launch(k);
+  t.executor->flush(QueueId{0}, t.now);
+  EXPECT_EQ(t.device.atoms.size(), 10u);
+  EXPECT_EQ(t.executor->waiting_launches(), 0u);
+}
+
+TEST(Graphs, MasksStayUntilTheTenantsTpcsChange) {
+  ExecutorUnderTest t(LaunchPath::inline_path);
+  t.port.current.own = kHome;
+  t.borrow(kLent);
+  const KernelInfo a = t.kernel("free", 1000), b = t.kernel("free2", 8);
+  t.predict(a, kUs, 6);
+  const GraphInfo graph = make_graph_info("g", {&a, &b});
+  ASSERT_TRUE(t.executor->launch_graph(QueueId{0}, graph, t.now).ok());
+  EXPECT_EQ(t.device.masks[0][0], TpcSet::first(6));  // right-sized, never borrowed
+  EXPECT_EQ(t.device.masks[0][1], kHome);  // eight blocks: only a right-sizer's wish narrows a baked mask  // more hold no block of it
+  t.predict(a, kUs, 3);
+  ASSERT_TRUE(t.executor->launch_graph(QueueId{0}, graph, t.now).ok());
+  EXPECT_EQ(t.device.masks[1], t.device.masks[0]);
+  EXPECT_EQ(t.device.graphs[1].node_tpcs.data(), t.device.graphs[0].node_tpcs.data());
+  t.port.current.own = TpcSet::range(8, 12);
+  t.port.current.generation = 2;
+  ASSERT_TRUE(t.executor->launch_graph(QueueId{0}, graph, t.now).ok());
+  EXPECT_EQ(t.device.masks[2][0], TpcSet::range(8, 11));
+}
+
+TEST(Graphs, EndWithTheirLastNode) {
+  ExecutorUnderTest t(LaunchPath::inline_path);
+  t.port.current.own = kHome;
+  const KernelInfo a = t.kernel("free", 1000);
+  const GraphInfo graph = make_graph_info("g", {&a, &a});
+  const LaunchId id = t.executor->launch_graph(QueueId{0}, graph, t.now).value();
+  EXPECT_FALSE(t.executor->on_completed({{}, QueueId{0}, id, 0, 0, 1, t.now, t.now}, t.now));
+  EXPECT_FALSE(t.executor->on_completed({{}, QueueId{0}, id, 0, 0, 1, t.now, t.now}, t.now));  // doubled
+  EXPECT_TRUE(t.executor->on_completed({{}, QueueId{0}, id, 0, 0, 2, t.now, t.now}, t.now));
+  EXPECT_EQ(t.executor->atoms_in_flight(), 0u);
+}
+
+TEST(Unmasked, SubmitsWholeAndAtOnce) {
+  ExecutorUnderTest t;
+  t.port.current.masked = false;
+  const KernelInfo k = t.kernel("free", 5'000);
+  for (int i = 0; i < 10; ++i) t.launch(k);
+  ASSERT_EQ(t.device.atoms.size(), 10u);
+  EXPECT_FALSE(t.device.atoms[0].masked);
+  EXPECT_THAT(t.coverage(), testing::Each(Coverage::unmasked));
+}
+
+TEST(Device, WithoutRoomIsTriedAgain) {
+  ExecutorUnderTest t;
+  t.port.current.own = kHome;
+  const KernelInfo k = t.kernel("free", 100);
+  t.device.answer = exhausted("full");
+  t.launch(k);
+  EXPECT_EQ(t.executor->waiting_launches(), 1u);
+  t.device.answer = {};
+  t.now = t.executor->next_poke();
+  t.executor->poke(t.now);
+  EXPECT_EQ(t.device.atoms.size(), 1u);
+}
+
+TEST(Completions, ALaterOneEndsWhatCameBefore) {
+  ExecutorUnderTest t(LaunchPath::inline_path);
+  t.port.current.own = kHome;
+  const KernelInfo k = t.kernel("free", 100);
+  for (int i = 0; i < 3; ++i) t.launch(k);
+  t.complete(2);
+  EXPECT_EQ(t.executor->atoms_in_flight(), 0u);
+  t.complete(0);  // late
+  EXPECT_EQ(t.executor->atoms_in_flight(), 0u);
+}
+
+}  // namespace
+}  // namespace lithos::test
