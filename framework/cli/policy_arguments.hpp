@@ -44,8 +44,8 @@ struct PolicySimArguments {
   std::string file;
   std::string service_trace;  // CSV; empty: the demo's
   std::string batch_trace;
-  std::string quota;         // "42,24": TPCs of the service and of the batch job; empty: the whole GPU to the service
-  std::string config_out;    // where the configuration that was made is left; empty: nowhere
+  std::string quota;       // "42,24": TPCs of the service and of the batch job; empty: the whole GPU to the service
+  std::string config_out;  // where the configuration that was made is left; empty: nowhere
   std::vector<std::string> sim_options;  // handed on to lithos sim as they are
 };
 

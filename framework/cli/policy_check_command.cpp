@@ -45,7 +45,8 @@ std::string summary(const std::vector<Finding>& findings, bool colour) {
   for (std::size_t i = 0; i < count.size(); ++i)
     if (count[i] > 0)
       text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count[i], name_of(static_cast<CheckStatus>(i)));
-  return styled(acceptable(findings) ? "conforms" : "does not conform", acceptable(findings) ? Tone::good : Tone::bad, colour) +
+  return styled(acceptable(findings) ? "conforms" : "does not conform", acceptable(findings) ? Tone::good : Tone::bad,
+                colour) +
          ": " + text + "\n";
 }
 
@@ -56,8 +57,10 @@ std::string render(const std::vector<Finding>& findings, const CheckOptions& opt
     if (finding.level != level || finding.policy_id != policy) {
       level = finding.level;
       policy = finding.policy_id;
-      text += styled(fmt::format("{} {}{}{}", level, kLevels[static_cast<std::size_t>(level)], policy.empty() ? "" : ": ", policy),
-                     Tone::strong, colour) + "\n";
+      text += styled(fmt::format("{} {}{}{}", level, kLevels[static_cast<std::size_t>(level)],
+                                 policy.empty() ? "" : ": ", policy),
+                     Tone::strong, colour) +
+              "\n";
     }
     text += render(finding, options, colour);
   }
@@ -69,9 +72,7 @@ std::string wrong_expression(const char* option, const std::string& text) {
   try {
     (void)std::regex(text);
     return {};
-  } catch (const std::regex_error&) {
-    return fmt::format("{} {}: not a regular expression\n", option, text);
-  }
+  } catch (const std::regex_error&) { return fmt::format("{} {}: not a regular expression\n", option, text); }
 }
 
 }  // namespace
@@ -88,8 +89,8 @@ ExitCode run_policy_check(const PolicyCheckArguments& arguments, Console& consol
     console.err << fmt::format("lithos policy check: {}: no such file\n", arguments.file);
     return ExitCode::bad_input;
   }
-  const CheckOptions options{arguments.level, arguments.include, arguments.exclude, arguments.seed, arguments.timeout,
-                             arguments.in_process};
+  const CheckOptions options{arguments.level, arguments.include, arguments.exclude,
+                             arguments.seed,  arguments.timeout, arguments.in_process};
   const std::vector<Finding> findings = check_policy_library_file(arguments.file, options);
   if (arguments.json) console.out << to_json(arguments.file, arguments.seed, findings);
   else console.out << render(findings, options, console.colour);

@@ -37,7 +37,8 @@ std::vector<std::string> operations_of(const lithos_policy& policy) {
   switch (policy.kind) {
     case LITHOS_KIND_SCHEDULER:
       operations = {"decide"};
-      if (static_cast<const lithos_scheduler_ops*>(policy.ops)->tenant_left != nullptr) operations.push_back("tenant_left");
+      if (static_cast<const lithos_scheduler_ops*>(policy.ops)->tenant_left != nullptr)
+        operations.push_back("tenant_left");
       break;
     case LITHOS_KIND_PREDICTOR:
       operations = {"predict"};
@@ -68,12 +69,18 @@ void print_policy(const PolicyFacts& policy, bool colour, std::string& out) {
     for (const char* title : {"  parameter", "default", "range", "unit", "live", "meaning"})
       table.add_column(title, "", TextTable::Align::left);
     for (const ParamFacts& param : policy.params)
-      table.add_row({{"  " + param.key, Tone::strong}, {param.def}, {param.range}, {param.unit}, {param.live ? "yes" : "no"}, {param.doc}});
+      table.add_row({{"  " + param.key, Tone::strong},
+                     {param.def},
+                     {param.range},
+                     {param.unit},
+                     {param.live ? "yes" : "no"},
+                     {param.doc}});
     out += table.render(colour);
   }
   if (!policy.metrics.empty()) {
     TextTable table;
-    for (const char* title : {"  metric", "type", "unit", "meaning"}) table.add_column(title, "", TextTable::Align::left);
+    for (const char* title : {"  metric", "type", "unit", "meaning"})
+      table.add_column(title, "", TextTable::Align::left);
     for (const MetricFacts& metric : policy.metrics)
       table.add_row({{"  " + metric.name, Tone::strong}, {metric.type}, {metric.unit}, {metric.doc}});
     out += table.render(colour);
@@ -81,16 +88,19 @@ void print_policy(const PolicyFacts& policy, bool colour, std::string& out) {
 }
 
 std::string print_library(const LibraryFacts& library, bool colour) {
-  std::string out = styled(library.path, Tone::strong, colour) +
-                    fmt::format("  {:.0f} KiB, hash {}\n  ABI {}, SDK {}, needs {}\n", static_cast<double>(library.bytes) / 1024,
-                                library.hash, library.abi, library.sdk,
-                                library.needed.empty() ? "nothing" : fmt::format("{}", fmt::join(library.needed, ", ")));
+  std::string out =
+      styled(library.path, Tone::strong, colour) +
+      fmt::format("  {:.0f} KiB, hash {}\n  ABI {}, SDK {}, needs {}\n", static_cast<double>(library.bytes) / 1024,
+                  library.hash, library.abi, library.sdk,
+                  library.needed.empty() ? "nothing" : fmt::format("{}", fmt::join(library.needed, ", ")));
   for (const PolicyFacts& policy : library.policies) print_policy(policy, colour, out);
   return out;
 }
 
 std::string print_markdown(const std::vector<LibraryFacts>& libraries) {
-  std::string out = "# Shipped policies\n\nMade by `lithos policy describe --all --markdown`; every word comes from the policies' own tables.\n";
+  std::string out =
+      "# Shipped policies\n\nMade by `lithos policy describe --all --markdown`; every word comes from the policies' "
+      "own tables.\n";
   std::vector<const PolicyFacts*> policies;
   for (const LibraryFacts& library : libraries)
     for (const PolicyFacts& policy : library.policies) policies.push_back(&policy);
@@ -101,7 +111,8 @@ std::string print_markdown(const std::vector<LibraryFacts>& libraries) {
       out += fmt::format("\n### {}\n{}\n", policy->id, policy->summary);
       if (!policy->params.empty()) out += "\n| parameter | default | range | live | meaning |\n|---|---|---|---|---|\n";
       for (const ParamFacts& param : policy->params)
-        out += fmt::format("| `{}` | `{}` | {} | {} | {} |\n", param.key, param.def, param.range, param.live ? "yes" : "no", param.doc);
+        out += fmt::format("| `{}` | `{}` | {} | {} | {} |\n", param.key, param.def, param.range,
+                           param.live ? "yes" : "no", param.doc);
       if (!policy->metrics.empty()) out += "\n| metric | type | unit | meaning |\n|---|---|---|---|\n";
       for (const MetricFacts& metric : policy->metrics)
         out += fmt::format("| `{}` | {} | {} | {} |\n", metric.name, metric.type, metric.unit, metric.doc);
@@ -135,12 +146,18 @@ Result<std::vector<LibraryFacts>> gather(const PolicyDescribeArguments& argument
 }  // namespace
 
 PolicyFacts facts_of(const lithos_policy& policy) {
-  PolicyFacts facts{policy.id, policy.version, name_of(static_cast<PolicyKind>(policy.kind)), policy.summary, policy.license,
-                    operations_of(policy), {}, {}};
+  PolicyFacts facts{policy.id,
+                    policy.version,
+                    name_of(static_cast<PolicyKind>(policy.kind)),
+                    policy.summary,
+                    policy.license,
+                    operations_of(policy),
+                    {},
+                    {}};
   for (std::uint32_t i = 0; i < policy.n_params; ++i) {
     const lithos_param& param = *policy.params[i];
-    facts.params.push_back({param.key, type_name(param.type), param.unit, as_toml(param, param.def), format_range(param), param.doc,
-                            (param.flags & LITHOS_PARAM_LIVE) != 0});
+    facts.params.push_back({param.key, type_name(param.type), param.unit, as_toml(param, param.def),
+                            format_range(param), param.doc, (param.flags & LITHOS_PARAM_LIVE) != 0});
   }
   for (std::uint32_t i = 0; i < policy.n_metrics; ++i) {
     const lithos_metric& metric = *policy.metrics[i];
@@ -154,8 +171,13 @@ Result<LibraryFacts> facts_of(const PolicyLibrary& library) {
   const Result<ElfFacts> elf = read_elf_facts(library.module().path());
   if (!elf.ok()) return elf.status();
   const lithos_policy_library& table = library.table();
-  LibraryFacts facts{library.module().path(), library.module().hash(), fmt::format("{}.{}", table.abi_major, table.abi_minor),
-                     table.sdk_version != nullptr ? table.sdk_version : "unknown", elf.value().bytes, elf.value().needed, {}};
+  LibraryFacts facts{library.module().path(),
+                     library.module().hash(),
+                     fmt::format("{}.{}", table.abi_major, table.abi_minor),
+                     table.sdk_version != nullptr ? table.sdk_version : "unknown",
+                     elf.value().bytes,
+                     elf.value().needed,
+                     {}};
   for (const lithos_policy* policy : library.policies()) facts.policies.push_back(facts_of(*policy));
   return facts;
 }

@@ -29,8 +29,10 @@ Result<Quotas> parse_quotas(const std::string& text) {
   if (text.empty()) return Quotas{};
   Quotas quotas;
   char rest = 0;
-  if (std::sscanf(text.c_str(), "%u,%u%c", &quotas.service, &quotas.batch, &rest) != 2 || quotas.service + quotas.batch > 66)
-    return invalid_argument(fmt::format("--quota {}: expected two numbers that sum to at most 66, for example 42,24", text));
+  if (std::sscanf(text.c_str(), "%u,%u%c", &quotas.service, &quotas.batch, &rest) != 2 ||
+      quotas.service + quotas.batch > 66)
+    return invalid_argument(
+        fmt::format("--quota {}: expected two numbers that sum to at most 66, for example 42,24", text));
   return quotas;
 }
 
@@ -56,8 +58,9 @@ std::string tenants(const PolicySimArguments& arguments) {
 // One [[set]]; `kind` is decided by the policy `id`, out of `path` if that is not empty.
 std::string set_of(const std::string& name, const Quotas& quotas, const std::string& kind, const std::string& id,
                    const std::string& path) {
-  std::string text = fmt::format("\n[[set]]\nname = {}\nquotas = {{ service = {}, batch = {} }}\ntolerates = {{ service = \"10ms\" }}\n",
-                                 quoted(name), quotas.service, quotas.batch);
+  std::string text = fmt::format(
+      "\n[[set]]\nname = {}\nquotas = {{ service = {}, batch = {} }}\ntolerates = {{ service = \"10ms\" }}\n",
+      quoted(name), quotas.service, quotas.batch);
   if (kind != "scheduler") text += "scheduler = \"org.lithos.scheduler.tpc_borrowing\"\n";
   text += fmt::format("[set.{}]\npolicy = {}\n", kind, quoted(id));
   if (!path.empty()) text += fmt::format("path = {}\n", quoted(path));
@@ -74,7 +77,8 @@ std::string set_name(const std::string& id, std::vector<std::string>& taken) {
 }
 
 std::string configuration(const PolicySimArguments& arguments, const Quotas& quotas, const PolicyLibrary& library) {
-  std::string text = "# Made by lithos policy sim. Run it with: lithos sim --config FILE\nbaseline = \"alone\"\n\n" + tenants(arguments);
+  std::string text = "# Made by lithos policy sim. Run it with: lithos sim --config FILE\nbaseline = \"alone\"\n\n" +
+                     tenants(arguments);
   text += "\n[[set]]\nname = \"alone\"\nscheduler = \"org.lithos.scheduler.shared\"\nonly = [\"service\"]\n";
   text += "\n[[set]]\nname = \"mps\"\nsharing = \"mps\"\nscheduler = \"org.lithos.scheduler.shared\"\n";
   std::vector<std::string> taken{"alone", "mps"};

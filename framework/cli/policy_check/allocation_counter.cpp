@@ -26,7 +26,8 @@ std::uint64_t limit = kNever;
 #if LITHOS_COUNTS_ALLOCATIONS
 // True: this allocation may happen.
 inline bool admit() {
-  if (!counting) [[likely]] return true;
+  if (!counting) [[likely]]
+    return true;
   if (allocated >= limit) {
     failed = true;
     errno = ENOMEM;

@@ -13,7 +13,7 @@ namespace lithos {
 
 struct AllocationCounter {
   static bool available();
-  static void start();                // counts from zero
+  static void start();                              // counts from zero
   static void fail_after(std::uint64_t successes);  // counts from zero; later allocations return nothing
   static void stop();
 

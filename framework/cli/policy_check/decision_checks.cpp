@@ -44,7 +44,9 @@ Verdict many_tenants(const CheckInput& input) { return play_and_judge(input, {.s
 Verdict silent_host(const CheckInput& input) {
   return play_and_judge(input, {.steps = 200}, SubjectInstance::Offers::nothing);
 }
-Verdict backward_clock(const CheckInput& input) { return play_and_judge(input, {.steps = 300, .clock_runs_back = true}); }
+Verdict backward_clock(const CheckInput& input) {
+  return play_and_judge(input, {.steps = 300, .clock_runs_back = true});
+}
 
 Verdict larger_structs(const CheckInput& input) {
   const auto subject = Subject::load(input.path, input.policy_id);
@@ -73,7 +75,8 @@ Verdict odd_numbers(const CheckInput& input) {
     if (!instance.created()) return skipped("create refuses the defaults");
     const Played played = Script(subject->policy().kind, *gpu.c(), options).play(instance);
     if (!played.wild_write.empty()) return failed(fmt::format("{} (seed {})", played.wild_write, options.seed));
-    if (fault.empty() && !played.first_fault.empty()) fault = fmt::format("{} (seed {})", played.first_fault, options.seed);
+    if (fault.empty() && !played.first_fault.empty())
+      fault = fmt::format("{} (seed {})", played.first_fault, options.seed);
   }
   // The host corrects such an answer, and what it was asked was odd: worth knowing, not a fault.
   return fault.empty() ? passed(fmt::format("{} odd questions", kRounds * 200)) : warned(fault);
@@ -105,7 +108,8 @@ Verdict within_budget(const CheckInput& input) {
   // Of several plays the one in which the machine disturbed least.
   std::uint64_t slowest_ns = std::numeric_limits<std::uint64_t>::max();
   for (unsigned play = 0; play < kPlays; ++play) slowest_ns = std::min(slowest_ns, script.play(instance).slowest_ns);
-  const std::string found = fmt::format("slowest answer {:.1f} us, up to 64 tenants", static_cast<double>(slowest_ns) / 1e3);
+  const std::string found =
+      fmt::format("slowest answer {:.1f} us, up to 64 tenants", static_cast<double>(slowest_ns) / 1e3);
   if (slowest_ns > kHardNs) return failed(found);
   return slowest_ns > kSoftNs ? warned(found) : passed(found);
 }
@@ -144,14 +148,15 @@ constexpr std::array kChecks{
     Check{"decisions.sound_answers", "Reasonable questions get answers that the host need not correct.",
           "The message says which field; policy_abi.h gives its bounds.", &sound_answers},
     Check{"decisions.many_tenants", "64 tenants that come and go are served like two.",
-          "Size what you keep per tenant by the view, not by a constant; drop a tenant in tenant_left().", &many_tenants, true,
-          LITHOS_KIND_SCHEDULER},
+          "Size what you keep per tenant by the view, not by a constant; drop a tenant in tenant_left().",
+          &many_tenants, true, LITHOS_KIND_SCHEDULER},
     Check{"decisions.silent_host", "Every function of lithos_host may be NULL.",
           "Test before calling; the C++ face does.", &silent_host},
     Check{"decisions.backward_clock", "A clock that once runs backward does no harm.",
           "Subtract times only after comparing them: they are unsigned.", &backward_clock},
     Check{"decisions.larger_structs", "Arrays are stepped by the size the host gives: newer hosts have larger structs.",
-          "Step by view->tenant_size, tpc_size and answer->lease_size; the ranges of the C++ face do.", &larger_structs},
+          "Step by view->tenant_size, tpc_size and answer->lease_size; the ranges of the C++ face do.",
+          &larger_structs},
     Check{"decisions.odd_numbers", "No number makes a policy crash, hang or write where it must not.",
           "Guard divisions, array indices and sums; repeat the case with --seed.", &odd_numbers},
     Check{"decisions.deterministic", "Two instances that saw the same answer alike, so that a run repeats.",

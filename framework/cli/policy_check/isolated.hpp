@@ -17,7 +17,7 @@ namespace lithos {
 struct Isolated {
   enum class End { said, crashed, timed_out };
   End end = End::said;
-  std::string text;    // what the function returned; after a crash: "signal 11 (Segmentation fault)"
+  std::string text;  // what the function returned; after a crash: "signal 11 (Segmentation fault)"
   Nanoseconds took{0};
 };
 

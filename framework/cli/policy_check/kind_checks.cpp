@@ -66,8 +66,9 @@ Verdict own_tpcs_stay(const CheckInput& input) {
   machine.best_effort("batch", 20).pressed(1).waits(1'000'000);
   testing::Answer answer(machine);
   if (instance.ops<lithos_scheduler_ops>().decide(instance.self(), machine.c(), answer.c()) < 0) return passed();
-  const bool taken = answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED].words[0] != 0 &&
-                     (TpcSet(answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED]) & machine.tenant(0).view().own).count() > 0;
+  const bool taken =
+      answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED].words[0] != 0 &&
+      (TpcSet(answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED]) & machine.tenant(0).view().own).count() > 0;
   return taken ? warned("a best-effort tenant may use a pressed, latency-critical owner's TPCs") : passed();
 }
 
@@ -103,7 +104,8 @@ Verdict learns(const CheckInput& input) {
   std::vector<double> errors;
   for (const testing::TraceKernel& kernel : trace) {
     const auto truth = static_cast<double>(kernel.time_ns(66));
-    if (truth > 0) errors.push_back(std::abs(static_cast<double>(predict(instance, kernel.op, 66).p50_ns) - truth) / truth);
+    if (truth > 0)
+      errors.push_back(std::abs(static_cast<double>(predict(instance, kernel.op, 66).p50_ns) - truth) / truth);
   }
   if (errors.empty()) return skipped("the trace has no times");
   std::sort(errors.begin(), errors.end());
@@ -122,10 +124,13 @@ Verdict fewer_tpcs_take_longer(const CheckInput& input) {
   for (const testing::TraceKernel& kernel : trace) observe(instance, kernel, 66);
   unsigned wrong = 0;
   for (const testing::TraceKernel& kernel : trace) {
-    const std::uint64_t wide = predict(instance, kernel.op, 66).p50_ns, narrow = predict(instance, kernel.op, 16).p50_ns;
+    const std::uint64_t wide = predict(instance, kernel.op, 66).p50_ns,
+                        narrow = predict(instance, kernel.op, 16).p50_ns;
     wrong += static_cast<double>(narrow) < 0.99 * static_cast<double>(wide) ? 1 : 0;
   }
-  return wrong == 0 ? passed() : failed(fmt::format("{} of {} kernels are predicted to be faster on 16 TPCs than on 66", wrong, trace.size()));
+  return wrong == 0 ? passed()
+                    : failed(fmt::format("{} of {} kernels are predicted to be faster on 16 TPCs than on 66", wrong,
+                                         trace.size()));
 }
 
 // ---- right-sizer --------------------------------------------------------------------------------------------------------
@@ -159,7 +164,8 @@ Verdict sizes_within_slip(const CheckInput& input) {
     beyond += size.expected_slowdown > query.slip + 1e-6 ? 1 : 0;
     ++asked;
   }
-  if (beyond > 0) return failed(fmt::format("for {} of {} kernels it expects more slowdown than the 1.1 accepted", beyond, asked));
+  if (beyond > 0)
+    return failed(fmt::format("for {} of {} kernels it expects more slowdown than the 1.1 accepted", beyond, asked));
   return passed(fmt::format("saves {:.0f} % of TPCs on recorded kernels", 100 * saved / std::max(1u, asked)));
 }
 
@@ -189,28 +195,32 @@ Verdict clocks_of_the_table(const CheckInput& input) {
     lithos_clock_request out{sizeof out, 0, 0};
     if (instance.ops<lithos_dvfs_ops>().plan(instance.self(), &sample, &out) < 0) continue;
     const std::uint32_t clock = out.clock_mhz == 0 ? gpu.clocks_mhz().front() : out.clock_mhz;
-    if (std::find(gpu.clocks_mhz().begin(), gpu.clocks_mhz().end(), clock) == gpu.clocks_mhz().end())
-      unknown = clock;
+    if (std::find(gpu.clocks_mhz().begin(), gpu.clocks_mhz().end(), clock) == gpu.clocks_mhz().end()) unknown = clock;
     lowest = std::min(lowest, clock);
     highest = std::max(highest, clock);
   }
-  if (unknown != 0) return warned(fmt::format("{} MHz is not a clock of the device; the host takes the nearest and counts it", unknown));
+  if (unknown != 0)
+    return warned(
+        fmt::format("{} MHz is not a clock of the device; the host takes the nearest and counts it", unknown));
   return passed(fmt::format("{} … {} MHz under full load", lowest, highest));
 }
 
 constexpr std::array kChecks{
-    Check{"scheduler.everybody_may_run", "Where all owners are idle, a tenant without quota gets something sooner or later.",
-          "Lend idle owners' TPCs: usable[LITHOS_PRESSURE_IDLE]. A strict partition may ignore this.", &everybody_may_run, true,
-          LITHOS_KIND_SCHEDULER},
+    Check{"scheduler.everybody_may_run",
+          "Where all owners are idle, a tenant without quota gets something sooner or later.",
+          "Lend idle owners' TPCs: usable[LITHOS_PRESSURE_IDLE]. A strict partition may ignore this.",
+          &everybody_may_run, true, LITHOS_KIND_SCHEDULER},
     Check{"scheduler.own_tpcs_stay", "Best effort does not sit on the TPCs of a pressed latency-critical owner.",
           "Leave usable[LITHOS_PRESSURE_PRESSED] as it was preset.", &own_tpcs_stay, true, LITHOS_KIND_SCHEDULER},
     Check{"predictor.learns", "What was observed often is predicted.",
-          "Weigh observations by op_id and TPC count; atoms are a share of the grid (block_count of op.blocks).", &learns, true,
-          LITHOS_KIND_PREDICTOR},
+          "Weigh observations by op_id and TPC count; atoms are a share of the grid (block_count of op.blocks).",
+          &learns, true, LITHOS_KIND_PREDICTOR},
     Check{"predictor.fewer_tpcs_take_longer", "On fewer TPCs a kernel is not predicted to be faster.",
-          "Scale by useful TPCs: min(tpcs, blocks / blocks_per_tpc).", &fewer_tpcs_take_longer, true, LITHOS_KIND_PREDICTOR},
+          "Scale by useful TPCs: min(tpcs, blocks / blocks_per_tpc).", &fewer_tpcs_take_longer, true,
+          LITHOS_KIND_PREDICTOR},
     Check{"right_sizer.sizes_within_slip", "1 … query.tpcs, and an expected slowdown within the slip.",
-          "Clamp to query.tpcs; choose more TPCs until the slowdown fits.", &sizes_within_slip, true, LITHOS_KIND_RIGHT_SIZER},
+          "Clamp to query.tpcs; choose more TPCs until the slowdown fits.", &sizes_within_slip, true,
+          LITHOS_KIND_RIGHT_SIZER},
     Check{"dvfs.clocks_of_the_table", "Every clock asked for is one of lithos_gpu_info.clocks_mhz, or 0.",
           "Choose from Gpu::clocks_mhz(), highest first.", &clocks_of_the_table, true, LITHOS_KIND_DVFS},
 };

@@ -136,10 +136,12 @@ Verdict no_mutable_globals(const CheckInput& input) {
 
 constexpr std::array kChecks{
     Check{"lifecycle.defaults_create", "create() accepts the declared defaults.",
-          "Choose defaults that work on any GPU; throw lithos::Error only for what truly cannot be done.", &defaults_create},
+          "Choose defaults that work on any GPU; throw lithos::Error only for what truly cannot be done.",
+          &defaults_create},
     Check{"lifecycle.thousand_lives", "create and destroy, a thousand times, unused: no memory stays behind.",
           "Release in the destructor what the constructor took; hold it by value or unique_ptr.", &thousand_lives},
-    Check{"lifecycle.devices_of_all_sizes", "1 to 256 TPCs, with or without GPCs and clocks: it works, or create says why not.",
+    Check{"lifecycle.devices_of_all_sizes",
+          "1 to 256 TPCs, with or without GPCs and clocks: it works, or create says why not.",
           "Size arrays by Gpu::tpcs(); throw lithos::Error(LITHOS_E_UNSUPPORTED, \"why\") for devices out of scope.",
           &devices_of_all_sizes},
     Check{"lifecycle.out_of_memory", "When an allocation fails, create() returns a status and nothing is left.",
@@ -148,7 +150,8 @@ constexpr std::array kChecks{
           "Join, close and restore in the destructor; better, do not take any.", &leaves_nothing},
     Check{"lifecycle.unloads_after_use", "After use and destroy the library can be unloaded.",
           "Look for thread_local objects with destructors, live threads and unique symbols.", &unloads_after_use},
-    Check{"lifecycle.no_mutable_globals", "State lives in the instance: several GPUs, and old and new during a swap, share the library.",
+    Check{"lifecycle.no_mutable_globals",
+          "State lives in the instance: several GPUs, and old and new during a swap, share the library.",
           "Make globals members of the policy's class.", &no_mutable_globals},
 };
 

@@ -19,7 +19,8 @@ namespace fs = std::filesystem;
 std::size_t entries_of(const char* folder) {
   std::error_code error;
   std::size_t count = 0;
-  for (auto it = fs::directory_iterator(folder, error); !error && it != fs::directory_iterator(); it.increment(error)) ++count;
+  for (auto it = fs::directory_iterator(folder, error); !error && it != fs::directory_iterator(); it.increment(error))
+    ++count;
   return count;
 }
 
@@ -58,7 +59,8 @@ ProcessState ProcessState::now() {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator("/proc/self/fd", error)) {
     const fs::path target = fs::read_symlink(entry.path(), error);
-    if (target.string().find("/fd") != std::string::npos && target.string().starts_with("/proc/")) continue;  // ours, to look
+    if (target.string().find("/fd") != std::string::npos && target.string().starts_with("/proc/"))
+      continue;  // ours, to look
     state.descriptors.insert(entry.path().filename().string() + " -> " + target.string());
   }
   for (int signal = 1; signal < NSIG; ++signal) {

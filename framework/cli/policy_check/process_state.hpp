@@ -12,7 +12,7 @@ namespace lithos {
 
 struct ProcessState {
   std::size_t threads = 0;
-  std::set<std::string> descriptors;  // "5 -> /path"
+  std::set<std::string> descriptors;    // "5 -> /path"
   std::vector<std::uint64_t> handlers;  // by signal
 
   static ProcessState now();

@@ -19,8 +19,8 @@ namespace lithos {
 struct ScriptOptions {
   std::uint64_t seed = 1;
   unsigned steps = 200;
-  unsigned tenants_max = 8;      // scheduler
-  bool garbage = false;          // numbers at and beyond every plausible bound, flags and classes from the future
+  unsigned tenants_max = 8;  // scheduler
+  bool garbage = false;      // numbers at and beyond every plausible bound, flags and classes from the future
   bool clock_runs_back = false;
   std::size_t larger_structs_by = 0;  // bytes by which the host's array elements exceed this header's
 };
@@ -70,11 +70,11 @@ bool timed(SubjectInstance& subject, Played& played, Call&& call);
 class OddNumbers {
  public:
   explicit OddNumbers(std::uint64_t seed) : state_(seed * 2 + 1) {}
-  std::uint64_t next();                          // uniform
+  std::uint64_t next();  // uniform
   std::uint64_t below(std::uint64_t bound) { return next() % bound; }
   double real() { return static_cast<double>(next() >> 11) * 0x1p-53; }  // 0 … 1
-  std::uint64_t odd();                           // 0, 1, 2^63, 2^64-1, … or anything
-  double odd_real();                             // NaN, infinities, negative, tiny, huge
+  std::uint64_t odd();                                                   // 0, 1, 2^63, 2^64-1, … or anything
+  double odd_real();                                                     // NaN, infinities, negative, tiny, huge
 
  private:
   std::uint64_t state_;

@@ -38,8 +38,8 @@ class Operators {
 };
 
 void spoil(lithos_op& op, OddNumbers& random) {
-  for (std::uint32_t* field : {&op.flags, &op.bound, &op.blocks, &op.threads_per_block, &op.blocks_per_tpc, &op.cluster_blocks,
-                               &op.min_tpcs, &op.ordinal})
+  for (std::uint32_t* field : {&op.flags, &op.bound, &op.blocks, &op.threads_per_block, &op.blocks_per_tpc,
+                               &op.cluster_blocks, &op.min_tpcs, &op.ordinal})
     if (random.below(2) == 0) *field = static_cast<std::uint32_t>(random.odd());
 }
 
@@ -87,8 +87,10 @@ class PredictorScript final : public ScriptPart {
     mix(played.digest, &out, sizeof out);
     if (!played.first_fault.empty()) return;
     if (out.p50_ns == 0 || out.p50_ns > kAbsurdNs) played.first_fault = fmt::format("p50 is {} ns", out.p50_ns);
-    else if (out.p99_ns < out.p50_ns) played.first_fault = fmt::format("p99 ({} ns) is below p50 ({} ns)", out.p99_ns, out.p50_ns);
-    else if (!(out.confidence >= 0 && out.confidence <= 1)) played.first_fault = fmt::format("confidence is {}", out.confidence);
+    else if (out.p99_ns < out.p50_ns)
+      played.first_fault = fmt::format("p99 ({} ns) is below p50 ({} ns)", out.p99_ns, out.p50_ns);
+    else if (!(out.confidence >= 0 && out.confidence <= 1))
+      played.first_fault = fmt::format("confidence is {}", out.confidence);
   }
 
  private:
@@ -146,8 +148,14 @@ class DvfsScript final : public ScriptPart {
       const auto count = static_cast<std::uint32_t>(step == 0 ? 0 : random.below(kOperators));
       weights_[step].assign(count * stride, 0xa5);
       for (std::uint32_t i = 0; i < count; ++i) {
-        lithos_op_weight weight{operators.at(i).op_id, 1, 1 + i % 3, operators.at(i).bound, 1.0 / count,
-                                Operators::time_ns(operators.at(i), 66), 66, 1 + i};
+        lithos_op_weight weight{operators.at(i).op_id,
+                                1,
+                                1 + i % 3,
+                                operators.at(i).bound,
+                                1.0 / count,
+                                Operators::time_ns(operators.at(i), 66),
+                                66,
+                                1 + i};
         if (options.garbage) weight.share = random.odd_real(), weight.mean_ns = random.odd(), weight.bound = 77;
         std::memcpy(weights_[step].data() + i * stride, &weight, sizeof weight);
       }
@@ -162,7 +170,8 @@ class DvfsScript final : public ScriptPart {
       sample.power_limit_w = 700;
       sample.slip = 1.1;
       if (options.garbage) {
-        for (double* field : {&sample.busy_share, &sample.power_w, &sample.power_limit_w, &sample.slip}) *field = random.odd_real();
+        for (double* field : {&sample.busy_share, &sample.power_w, &sample.power_limit_w, &sample.slip})
+          *field = random.odd_real();
         sample.now_ns = random.odd();
         sample.window_ns = random.odd();
         sample.clock_mhz = static_cast<std::uint32_t>(random.odd());

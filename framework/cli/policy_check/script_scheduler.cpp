@@ -38,8 +38,8 @@ std::string fault_of(const lithos_lease& lease, unsigned tpcs) {
     if (!(set - TpcSet::first(tpcs)).empty()) return fmt::format("a lease names TPCs beyond the device's {}", tpcs);
   if (!std::isfinite(lease.launches_per_s) || lease.launches_per_s < 0)
     return fmt::format("a lease has rate {}", lease.launches_per_s);
-  for (const std::uint64_t ns : {lease.idle_grace_ns, lease.outstanding_limit_ns, lease.uncuttable_limit_ns, lease.atom_ns,
-                                 lease.expires_after_ns})
+  for (const std::uint64_t ns : {lease.idle_grace_ns, lease.outstanding_limit_ns, lease.uncuttable_limit_ns,
+                                 lease.atom_ns, lease.expires_after_ns})
     if (ns > kAbsurdNs) return fmt::format("a lease has a time of {} ns, longer than a day", ns);
   return {};
 }
@@ -113,8 +113,13 @@ class SchedulerScript final : public ScriptPart {
     view.queued_launches = view.inflight_launches = 0;
     view.queued_ns = view.inflight_ns = 0;
     view.head = view.running = {};
-    const std::uint32_t flags[] = {0, LITHOS_OP_CUTTABLE, LITHOS_OP_CUTTABLE, LITHOS_OP_PERSISTENT, LITHOS_OP_GRAPH,
-                                   LITHOS_OP_CO_RESIDENT, LITHOS_OP_COLLECTIVE};
+    const std::uint32_t flags[] = {0,
+                                   LITHOS_OP_CUTTABLE,
+                                   LITHOS_OP_CUTTABLE,
+                                   LITHOS_OP_PERSISTENT,
+                                   LITHOS_OP_GRAPH,
+                                   LITHOS_OP_CO_RESIDENT,
+                                   LITHOS_OP_COLLECTIVE};
     const lithos_op op = testing::make_op(1 + random_.below(32), 1 + static_cast<std::uint32_t>(random_.below(50'000)),
                                           flags[random_.below(std::size(flags))]);
     const std::uint64_t predicted = 1'000 + random_.below(5'000'000);
@@ -138,18 +143,21 @@ class SchedulerScript final : public ScriptPart {
       lithos_tenant_view& view = tenant(question, i);
       if (random_.below(4) == 0) view.tenant_class = 4 + static_cast<std::uint32_t>(random_.below(100));
       for (std::uint64_t* field :
-           {&view.slo_ns, &view.tolerates_ns, &view.pressure_since_ns, &view.active_since_ns, &view.idle_since_ns, &view.queued_ns,
-            &view.inflight_ns, &view.completed_launches, &view.service_tpc_ns, &view.requests_completed, &view.deadline_ns,
-            &view.starved_since_ns, &view.head.predicted_ns, &view.head.since_ns, &view.running.predicted_ns})
+           {&view.slo_ns, &view.tolerates_ns, &view.pressure_since_ns, &view.active_since_ns, &view.idle_since_ns,
+            &view.queued_ns, &view.inflight_ns, &view.completed_launches, &view.service_tpc_ns,
+            &view.requests_completed, &view.deadline_ns, &view.starved_since_ns, &view.head.predicted_ns,
+            &view.head.since_ns, &view.running.predicted_ns})
         *field = random_.odd();
       view.slo_attainment = random_.odd_real();
-      for (std::uint32_t* field : {&view.queued_launches, &view.inflight_launches, &view.queues, &view.head.op.flags,
-                                   &view.head.op.blocks, &view.head.op.blocks_per_tpc, &view.head.op.bound, &view.head.op.min_tpcs,
-                                   &view.head.wanted_tpcs, &view.running.op.flags, &view.running.op.blocks})
+      for (std::uint32_t* field :
+           {&view.queued_launches, &view.inflight_launches, &view.queues, &view.head.op.flags, &view.head.op.blocks,
+            &view.head.op.blocks_per_tpc, &view.head.op.bound, &view.head.op.min_tpcs, &view.head.wanted_tpcs,
+            &view.running.op.flags, &view.running.op.blocks})
         *field = static_cast<std::uint32_t>(random_.odd());
     }
     for (std::uint32_t i = 0; i < question.view.tpcs; ++i)
-      reinterpret_cast<lithos_tpc_view*>(question.tpcs.data() + i * question.view.tpc_size)->busy_until_ns = random_.odd();
+      reinterpret_cast<lithos_tpc_view*>(question.tpcs.data() + i * question.view.tpc_size)->busy_until_ns =
+          random_.odd();
     question.view.now_ns = random_.odd();
     question.view.why = static_cast<std::uint32_t>(random_.odd());
   }
@@ -168,9 +176,11 @@ class SchedulerScript final : public ScriptPart {
     for (std::size_t at = 0; at < question.leases.size() && played.wild_write.empty(); ++at) {
       const bool padding = at >= used || at % stride >= sizeof(lithos_lease);
       if (padding && question.leases[at] != kCanary)
-        played.wild_write = at >= used ? "it wrote behind the last lease" : "it steps by its own struct's size, not lease_size";
+        played.wild_write =
+            at >= used ? "it wrote behind the last lease" : "it steps by its own struct's size, not lease_size";
     }
-    if (played.wild_write.empty() && digest_of(question) != question.question_digest) played.wild_write = "it changed the view";
+    if (played.wild_write.empty() && digest_of(question) != question.question_digest)
+      played.wild_write = "it changed the view";
     if (!answered) return;
     for (std::uint32_t i = 0; i < question.view.tenants; ++i) {
       lithos_lease lease;

@@ -21,8 +21,9 @@ void note(int, siginfo_t* info, void*) {
   if (trapped < 0) trapped = info->si_syscall;
 }
 
-constexpr std::array kAllowed{SYS_write, SYS_exit, SYS_exit_group, SYS_rt_sigreturn, SYS_brk, SYS_mmap, SYS_munmap, SYS_mremap,
-                              SYS_madvise, SYS_mprotect, SYS_futex, SYS_clock_gettime, SYS_sched_yield};
+constexpr std::array kAllowed{SYS_write, SYS_exit,          SYS_exit_group, SYS_rt_sigreturn, SYS_brk,
+                              SYS_mmap,  SYS_munmap,        SYS_mremap,     SYS_madvise,      SYS_mprotect,
+                              SYS_futex, SYS_clock_gettime, SYS_sched_yield};
 
 }  // namespace
 

@@ -27,8 +27,7 @@ class Fault : public PolicyCheck, public ::testing::WithParamInterface<Expected>
 
 TEST_P(Fault, IsFoundWithRuleAndRemedy) {
   const Expected& expected = GetParam();
-  const ProgramResult result =
-      check(expected.fault, "--timeout 2s --include '^" + std::string(expected.check) + "$'");
+  const ProgramResult result = check(expected.fault, "--timeout 2s --include '^" + std::string(expected.check) + "$'");
   EXPECT_EQ(result.exit_code, std::string(expected.status) == "WARN" ? 0 : 1) << result.out << result.err;
   const std::size_t line = result.out.find(std::string(expected.status) + " ");
   ASSERT_NE(line, std::string::npos) << result.out;
@@ -39,43 +38,36 @@ TEST_P(Fault, IsFoundWithRuleAndRemedy) {
 
 INSTANTIATE_TEST_SUITE_P(
     Each, Fault,
-    ::testing::Values(Expected{"exports", "FAIL", "library.single_export"},
-                      Expected{"unique", "FAIL", "library.no_unique_symbols"},
-                      Expected{"unique", "FAIL", "library.unloads"},
-                      Expected{"thread_local", "FAIL", "library.no_thread_local_destructors"},
-                      Expected{"executable_stack", "FAIL", "library.no_executable_stack"},
-                      Expected{"nodelete", "FAIL", "library.may_be_unloaded"},
-                      Expected{"nodelete", "FAIL", "library.unloads"},
-                      Expected{"driver", "FAIL", "library.no_driver_libraries"},
-                      Expected{"thread", "FAIL", "library.no_forbidden_calls"},
-                      Expected{"exit", "FAIL", "library.no_forbidden_calls"},
-                      Expected{"time", "FAIL", "library.no_own_time_or_randomness"},
-                      Expected{"undocumented", "FAIL", "parameters.documented"},
-                      Expected{"bounds", "FAIL", "parameters.bounds_work"},
-                      Expected{"live", "FAIL", "parameters.live_equals_create"},
-                      Expected{"unknown_id", "FAIL", "parameters.unknown_ids_refused"},
-                      Expected{"leak", "FAIL", "lifecycle.thousand_lives"},
-                      Expected{"device", "FAIL", "lifecycle.devices_of_all_sizes"},
-                      Expected{"out_of_memory", "CRASH", "lifecycle.out_of_memory"},
-                      Expected{"descriptor", "FAIL", "lifecycle.leaves_nothing"},
-                      Expected{"thread", "FAIL", "lifecycle.leaves_nothing"},
-                      Expected{"global", "FAIL", "lifecycle.no_mutable_globals"},
-                      Expected{"refuses", "FAIL", "decisions.sound_answers"},
-                      Expected{"nan", "FAIL", "decisions.sound_answers"},
-                      Expected{"wild", "FAIL", "decisions.sound_answers"},
-                      Expected{"view", "FAIL", "decisions.sound_answers"},
-                      Expected{"segv", "CRASH", "decisions.sound_answers"},
-                      Expected{"exit", "CRASH", "decisions.sound_answers"},
-                      Expected{"hang", "TIMEOUT", "decisions.sound_answers"},
-                      Expected{"many_tenants", "CRASH", "decisions.many_tenants"},
-                      Expected{"null_host", "CRASH", "decisions.silent_host"},
-                      Expected{"backward", "FAIL", "decisions.backward_clock"},
-                      Expected{"stride", "FAIL", "decisions.larger_structs"},
-                      Expected{"divides", "CRASH", "decisions.odd_numbers"},
-                      Expected{"address", "FAIL", "decisions.deterministic"},
-                      Expected{"slow", "FAIL", "decisions.within_budget"},
-                      Expected{"allocates", "FAIL", "decisions.no_allocation_once_warm"},
-                      Expected{"system_call", "FAIL", "decisions.no_system_calls"}),
+    ::testing::Values(
+        Expected{"exports", "FAIL", "library.single_export"}, Expected{"unique", "FAIL", "library.no_unique_symbols"},
+        Expected{"unique", "FAIL", "library.unloads"},
+        Expected{"thread_local", "FAIL", "library.no_thread_local_destructors"},
+        Expected{"executable_stack", "FAIL", "library.no_executable_stack"},
+        Expected{"nodelete", "FAIL", "library.may_be_unloaded"}, Expected{"nodelete", "FAIL", "library.unloads"},
+        Expected{"driver", "FAIL", "library.no_driver_libraries"},
+        Expected{"thread", "FAIL", "library.no_forbidden_calls"},
+        Expected{"exit", "FAIL", "library.no_forbidden_calls"},
+        Expected{"time", "FAIL", "library.no_own_time_or_randomness"},
+        Expected{"undocumented", "FAIL", "parameters.documented"}, Expected{"bounds", "FAIL", "parameters.bounds_work"},
+        Expected{"live", "FAIL", "parameters.live_equals_create"},
+        Expected{"unknown_id", "FAIL", "parameters.unknown_ids_refused"},
+        Expected{"leak", "FAIL", "lifecycle.thousand_lives"},
+        Expected{"device", "FAIL", "lifecycle.devices_of_all_sizes"},
+        Expected{"out_of_memory", "CRASH", "lifecycle.out_of_memory"},
+        Expected{"descriptor", "FAIL", "lifecycle.leaves_nothing"},
+        Expected{"thread", "FAIL", "lifecycle.leaves_nothing"},
+        Expected{"global", "FAIL", "lifecycle.no_mutable_globals"},
+        Expected{"refuses", "FAIL", "decisions.sound_answers"}, Expected{"nan", "FAIL", "decisions.sound_answers"},
+        Expected{"wild", "FAIL", "decisions.sound_answers"}, Expected{"view", "FAIL", "decisions.sound_answers"},
+        Expected{"segv", "CRASH", "decisions.sound_answers"}, Expected{"exit", "CRASH", "decisions.sound_answers"},
+        Expected{"hang", "TIMEOUT", "decisions.sound_answers"},
+        Expected{"many_tenants", "CRASH", "decisions.many_tenants"},
+        Expected{"null_host", "CRASH", "decisions.silent_host"},
+        Expected{"backward", "FAIL", "decisions.backward_clock"},
+        Expected{"stride", "FAIL", "decisions.larger_structs"}, Expected{"divides", "CRASH", "decisions.odd_numbers"},
+        Expected{"address", "FAIL", "decisions.deterministic"}, Expected{"slow", "FAIL", "decisions.within_budget"},
+        Expected{"allocates", "FAIL", "decisions.no_allocation_once_warm"},
+        Expected{"system_call", "FAIL", "decisions.no_system_calls"}),
     [](const auto& instance) {
       std::string name = std::string(instance.param.fault) + "_" + instance.param.check;
       for (char& c : name)
@@ -102,7 +94,8 @@ TEST_F(PolicyCheck, TheSameSeedGivesTheSameFindings) {
   const char* options = "--json --seed 7 --exclude within_budget";
   const ProgramResult once = check("nan", options);
   EXPECT_EQ(once.out, check("nan", options).out);
-  for (const char* part : {"\"format\": \"lithos-policy-check-1\"", "\"conforms\": false", "\"status\": \"FAIL\"", "\"rule\":", "\"remedy\":"})
+  for (const char* part : {"\"format\": \"lithos-policy-check-1\"", "\"conforms\": false", "\"status\": \"FAIL\"",
+                           "\"rule\":", "\"remedy\":"})
     EXPECT_NE(once.out.find(part), std::string::npos) << part;
 }
 

@@ -136,19 +136,37 @@ static lithos_status decide(void* opaque, const lithos_sched_view* view, lithos_
   return LITHOS_OK;
 }
 
-static const lithos_param kAtom = {sizeof(lithos_param), 1, "atom", "ns",
+static const lithos_param kAtom = {sizeof(lithos_param),
+                                   1,
+                                   "atom",
+                                   "ns",
 #ifdef FAULT_UNDOCUMENTED
                                    "",
 #else
                                    "Length of atoms.",
 #endif
-                                   LITHOS_TYPE_DURATION_NS, LITHOS_PARAM_LIVE,
-                                   {LITHOS_TYPE_DURATION_NS, 0, {.i64 = 250000}}, {LITHOS_TYPE_DURATION_NS, 0, {.i64 = 0}},
-                                   {LITHOS_TYPE_DURATION_NS, 0, {.i64 = 5000000}}, NULL};
+                                   LITHOS_TYPE_DURATION_NS,
+                                   LITHOS_PARAM_LIVE,
+                                   {LITHOS_TYPE_DURATION_NS, 0, {.i64 = 250000}},
+                                   {LITHOS_TYPE_DURATION_NS, 0, {.i64 = 0}},
+                                   {LITHOS_TYPE_DURATION_NS, 0, {.i64 = 5000000}},
+                                   NULL};
 static const lithos_param* const kParams[] = {&kAtom};
 static const lithos_scheduler_ops kOps = {sizeof kOps, 0, decide, NULL};
-static const lithos_policy kPolicy = {sizeof kPolicy, LITHOS_KIND_SCHEDULER, "org.example.faulty", "1.0.0",
-                                      "Has at most one fault.", "Apache-2.0", kParams, NULL, 1, 0, create, destroy, set_param, &kOps};
+static const lithos_policy kPolicy = {sizeof kPolicy,
+                                      LITHOS_KIND_SCHEDULER,
+                                      "org.example.faulty",
+                                      "1.0.0",
+                                      "Has at most one fault.",
+                                      "Apache-2.0",
+                                      kParams,
+                                      NULL,
+                                      1,
+                                      0,
+                                      create,
+                                      destroy,
+                                      set_param,
+                                      &kOps};
 static const lithos_policy* const kPolicies[] = {&kPolicy};
 static const lithos_policy_library kLibrary = {sizeof kLibrary, 1, 0, 1, kPolicies, "1.0.0"};
 

@@ -16,8 +16,9 @@ TEST_F(PolicyNew, MakesAFolderThatNamesThePolicyThroughout) {
     const std::string name = std::string("my_") + kind;
     const ProgramResult result = lithos(std::string("policy new ") + kind + " " + name);
     ASSERT_EQ(result.exit_code, 0) << result.err;
-    for (const std::string& file : {std::string("CMakeLists.txt"), "src/" + name + ".cpp", "tests/" + name + "_test.cpp",
-                                    name + ".toml", std::string("build.sh"), std::string("README.md")}) {
+    for (const std::string& file :
+         {std::string("CMakeLists.txt"), "src/" + name + ".cpp", "tests/" + name + "_test.cpp", name + ".toml",
+          std::string("build.sh"), std::string("README.md")}) {
       const std::string text = read(name + "/" + file);
       EXPECT_NE(text, "") << file;
       for (const char* placeholder : {"@name@", "@kind@", "@Class@", "@prefix@"})
@@ -31,9 +32,11 @@ TEST_F(PolicyNew, MakesAFolderThatNamesThePolicyThroughout) {
 // The other kinds are built by the documentation's commands and by hand: one build is enough here.
 TEST_F(PolicyNew, TheFolderBuildsPassesAndRuns) {
   ASSERT_EQ(lithos("policy new scheduler my_fair").exit_code, 0);
-  ASSERT_EQ(std::system(("cd '" + folder_.at("my_fair") + "' && ./build.sh > log.txt 2>&1").c_str()), 0) << read("my_fair/log.txt");
+  ASSERT_EQ(std::system(("cd '" + folder_.at("my_fair") + "' && ./build.sh > log.txt 2>&1").c_str()), 0)
+      << read("my_fair/log.txt");
   EXPECT_NE(read("my_fair/log.txt").find("my_fair.conformance"), std::string::npos);
-  const ProgramResult sim = lithos("policy sim my_fair/my_fair.so --config-out made.toml -- --duration 600ms --set alone --set my_fair --quiet");
+  const ProgramResult sim = lithos(
+      "policy sim my_fair/my_fair.so --config-out made.toml -- --duration 600ms --set alone --set my_fair --quiet");
   EXPECT_EQ(sim.exit_code, 0) << sim.err;
   EXPECT_NE(sim.out.find("my_fair"), std::string::npos) << sim.out;
   EXPECT_EQ(lithos("config check made.toml").exit_code, 0);

@@ -54,7 +54,6 @@ inline int run_tests() {
   static void name();                                                              \
   static const ::lithos::testing::Register lithos_registered_##name(#name, &name); \
   static void name()
-#define LITHOS_EXPECT(condition) \
-  ::lithos::testing::expect(static_cast<bool>(condition), #condition, __FILE__, __LINE__)
+#define LITHOS_EXPECT(condition) ::lithos::testing::expect(static_cast<bool>(condition), #condition, __FILE__, __LINE__)
 #define LITHOS_TEST_MAIN() \
   int main() { return ::lithos::testing::run_tests(); }

@@ -48,7 +48,8 @@ inline lithos_value to_param_value(const lithos_param& param, const With::Value&
     throw std::runtime_error(std::string("parameter ") + param.key + " has another type than the test's value");
   };
   lithos_value out{param.type, 0, {}};
-  const bool real = param.type == LITHOS_TYPE_F64 || param.type == LITHOS_TYPE_RATE_HZ || param.type == LITHOS_TYPE_FREQUENCY_HZ;
+  const bool real =
+      param.type == LITHOS_TYPE_F64 || param.type == LITHOS_TYPE_RATE_HZ || param.type == LITHOS_TYPE_FREQUENCY_HZ;
   if (const auto* text = std::get_if<const char*>(&value)) {
     if (param.type == LITHOS_TYPE_STRING) return out.as.text = *text, out;
     for (std::int64_t i = 0; param.type == LITHOS_TYPE_ENUM && param.choices[i] != nullptr; ++i)
@@ -81,7 +82,8 @@ class PolicyUnderTest {
     if (entry == nullptr) throw std::runtime_error(std::string(path) + ": no " LITHOS_POLICY_ENTRY_NAME);
     policy_ = entry()->policies[0];
     for (std::uint32_t i = 0; i < policy_->n_params; ++i) values_.push_back(policy_->params[i]->def);
-    for (const With& with : params) values_[index_of(with.key)] = to_param_value(*policy_->params[index_of(with.key)], with.value);
+    for (const With& with : params)
+      values_[index_of(with.key)] = to_param_value(*policy_->params[index_of(with.key)], with.value);
     check(policy_->create(host_.c(), gpu_.c(), values_.data(), policy_->n_params, &self_));
   }
   ~PolicyUnderTest() {

@@ -111,7 +111,8 @@ inline std::vector<TraceKernel> read_trace(const std::string& path) {
     op.cluster_blocks = std::max(1u, whole("cluster_x", 1) * whole("cluster_y", 1) * whole("cluster_z", 1));
     op.min_tpcs = 1;
     op.ordinal = whole("seq", 0);
-    op.op_id = detail::hash_of(kernel.name + "/" + std::to_string(op.blocks) + "/" + std::to_string(op.threads_per_block));
+    op.op_id =
+        detail::hash_of(kernel.name + "/" + std::to_string(op.blocks) + "/" + std::to_string(op.threads_per_block));
     if (op.blocks > 66 * op.blocks_per_tpc) op.flags = LITHOS_OP_CUTTABLE;
     for (const std::uint32_t tpcs : {66u, 52u, 40u, 32u, 24u, 16u, 8u, 4u}) {
       const std::string text = cell(("tpc" + std::to_string(tpcs) + "_us").c_str());
@@ -119,7 +120,8 @@ inline std::vector<TraceKernel> read_trace(const std::string& path) {
         kernel.measured.emplace_back(tpcs, static_cast<std::uint64_t>(std::strtod(text.c_str(), nullptr) * 1000));
     }
     if (kernel.measured.empty() && !cell("full_gpu_us").empty())
-      kernel.measured.emplace_back(66u, static_cast<std::uint64_t>(std::strtod(cell("full_gpu_us").c_str(), nullptr) * 1000));
+      kernel.measured.emplace_back(
+          66u, static_cast<std::uint64_t>(std::strtod(cell("full_gpu_us").c_str(), nullptr) * 1000));
     kernels.push_back(std::move(kernel));
   }
   if (kernels.empty()) throw std::runtime_error(path + ": holds no kernel");

@@ -104,7 +104,8 @@ class TenantBuilder {
 
 class ViewBuilder {
  public:
-  explicit ViewBuilder(unsigned tpcs = 66) : unowned_(TpcSet::first(tpcs)), tpc_(tpcs, {LITHOS_NOBODY, LITHOS_NOBODY, 0}) {}
+  explicit ViewBuilder(unsigned tpcs = 66)
+      : unowned_(TpcSet::first(tpcs)), tpc_(tpcs, {LITHOS_NOBODY, LITHOS_NOBODY, 0}) {}
 
   TenantBuilder& latency_critical(const std::string& name, unsigned quota_tpcs = 0) {
     return add(name, LITHOS_CLASS_LATENCY_CRITICAL, quota_tpcs);
