@@ -20,6 +20,7 @@ struct ScriptOptions {
   std::uint64_t seed = 1;
   unsigned steps = 200;
   unsigned tenants_max = 8;  // scheduler
+  bool settled = false;      // scheduler: the same tenants from the first question to the last
   bool garbage = false;      // numbers at and beyond every plausible bound, flags and classes from the future
   bool clock_runs_back = false;
   std::size_t larger_structs_by = 0;  // bytes by which the host's array elements exceed this header's

@@ -92,19 +92,30 @@ class SchedulerScript final : public ScriptPart {
 
   // The first view is empty, the second has one tenant; then they come and go.
   void change(unsigned step, Question& question) {
-    if (step == 0) return;
+    if (options_.settled) {
+      while (machine_.tenants() < options_.tenants_max) join();
+    } else if (step > 0) {
+      come_and_go(step, question);
+    }
+    for (std::uint32_t i = 0; i < machine_.tenants(); ++i)
+      if (random_.below(2) == 0) live_on(step, machine_.tenant(i));
+  }
+
+  void join() {
+    const unsigned free = machine_.unowned().count();
+    const auto quota = static_cast<unsigned>(free == 0 ? 0 : random_.below(std::min(free, 24u) + 1));
+    machine_.add(fmt::format("t{}", ++names_), 1 + static_cast<std::uint32_t>(random_.below(3)), quota);
+  }
+
+  void come_and_go(unsigned step, Question& question) {
     const bool full = machine_.tenants() >= options_.tenants_max;
     if (step == 1 || (!full && random_.below(3) == 0)) {
-      const unsigned free = machine_.unowned().count();
-      const auto quota = static_cast<unsigned>(free == 0 ? 0 : random_.below(std::min(free, 24u) + 1));
-      machine_.add(fmt::format("t{}", ++names_), 1 + static_cast<std::uint32_t>(random_.below(3)), quota);
+      join();
     } else if (machine_.tenants() > 1 && random_.below(full ? 12 : 8) == 0) {
       testing::TenantBuilder& gone = machine_.tenant(static_cast<std::uint32_t>(random_.below(machine_.tenants())));
       question.leaves = gone.view().tenant_id;
       machine_.remove(std::string(gone.name()));
     }
-    for (std::uint32_t i = 0; i < machine_.tenants(); ++i)
-      if (random_.below(2) == 0) live_on(step, machine_.tenant(i));
   }
 
   void live_on(unsigned step, testing::TenantBuilder& tenant) {

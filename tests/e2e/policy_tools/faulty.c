@@ -99,16 +99,16 @@ static lithos_status decide(void* opaque, const lithos_sched_view* view, lithos_
 #elif defined FAULT_NULL_HOST
   self->host->log(self->host, LITHOS_LOG_DEBUG, "decides");
 #elif defined FAULT_ALLOCATES
-  void* scratch = malloc(64);
-  memset(scratch, 1, 64);
+  void* volatile scratch = malloc(64);
+  memset((void*)scratch, 1, 64);
   self->last_ns = ((uint64_t*)scratch)[7];
-  free(scratch);
+  free((void*)scratch);
 #elif defined FAULT_SYSTEM_CALL
   (void)access("/etc/lithos-policy", R_OK);
 #elif defined FAULT_TIME
   self->atom_ns = time(NULL) & 0xff;
 #elif defined FAULT_SLOW
-  for (volatile long spin = 0; view->tenants > 30 && spin < 10000000; ++spin) {}
+  for (volatile long spin = 0; self->asked % 300 == 299 && spin < 20000000; ++spin) {}
 #elif defined FAULT_MANY_TENANTS
   uint64_t service[16];
   for (uint32_t i = 0; i < view->tenants; ++i) ((volatile uint64_t*)service)[i * 64] = 1;
