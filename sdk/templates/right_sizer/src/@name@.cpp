@@ -25,7 +25,8 @@ class @Class@ {
     const std::uint32_t per_tpc = std::max(1u, query.op.blocks_per_tpc);
     const std::uint32_t filled = std::clamp((query.op.blocks + per_tpc - 1) / per_tpc, 1u, query.tpcs);
     // At worst time grows as TPCs shrink, so this slowdown is never exceeded.
-    const double slowdown = 1 + std::clamp(query.slip - 1, 0.0, 9.0) * params_.use_of_slip;
+    const double accepted = query.slip > 1 ? std::min(query.slip - 1, 9.0) : 0.0;
+    const double slowdown = 1 + accepted * params_.use_of_slip;
     const auto tpcs = static_cast<std::uint32_t>(filled / slowdown + 0.999);
     return {std::clamp(tpcs, 1u, filled), 0, slowdown};
   }
