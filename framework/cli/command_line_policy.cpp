@@ -22,10 +22,16 @@ constexpr const char* kSimNotes =
     "A latency-critical service beside a best-effort batch job. Rows: the hardware's own ways of sharing, the shipped\n"
     "policies of this one's kind, and this policy. Options after -- go to lithos sim: -- --duration 20s --seed 7";
 
+// `lithos policy`, which others may have begun.
+CLI::App& group(CLI::App& program) {
+  for (CLI::App* known : program.get_subcommands([](const CLI::App* app) { return app->get_name() == "policy"; }))
+    return *known;
+  return *program.add_subcommand("policy", "Make, look at, check and measure policies");
+}
+
 }  // namespace
 
-PolicyCommands::PolicyCommands(CLI::App& program)
-    : app_(program.add_subcommand("policy", "Make, look at, check and measure policies")) {
+PolicyCommands::PolicyCommands(CLI::App& program) : app_(&group(program)) {
   app_->require_subcommand(1);
   app_->footer(kFirstHour);
   add_new();

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 
@@ -27,6 +28,16 @@ void Script::play_unjudged(SubjectInstance& subject) const {
   Played played;
   played.first_fault = played.wild_write = "-";  // the first of each is kept: nothing is put together
   play(subject, played);
+}
+
+std::uint64_t Script::slowest_ns(SubjectInstance& subject, unsigned plays) const {
+  std::vector<std::uint64_t> took_ns(steps_, std::numeric_limits<std::uint64_t>::max());
+  for (unsigned i = 0; i < plays; ++i) {
+    Played played;
+    played.took_ns = &took_ns;
+    play(subject, played);
+  }
+  return *std::max_element(took_ns.begin(), took_ns.end());
 }
 
 void Script::play(SubjectInstance& subject, Played& played) const {

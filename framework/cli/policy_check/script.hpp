@@ -28,12 +28,12 @@ struct ScriptOptions {
 
 struct Played {
   unsigned asked = 0;
-  unsigned refused = 0;       // negative statuses
-  std::string first_refusal;  // what the policy said about it
-  std::string first_fault;    // of an answer that the host would correct; empty: none
-  std::string wild_write;     // beyond the answer, or into the question; empty: none
-  std::uint64_t digest = 0;   // of all answers
-  std::uint64_t slowest_ns = 0;
+  unsigned refused = 0;                           // negative statuses
+  std::string first_refusal;                      // what the policy said about it
+  std::string first_fault;                        // of an answer that the host would correct; empty: none
+  std::string wild_write;                         // beyond the answer, or into the question; empty: none
+  std::uint64_t digest = 0;                       // of all answers
+  std::vector<std::uint64_t>* took_ns = nullptr;  // by question: the shortest time seen, where anybody wants it
 };
 
 // The questions of one kind: step by step, one question each and the facts before it.
@@ -54,6 +54,8 @@ class Script {
   Played play(SubjectInstance& subject) const;
   // Without looking at the answers: allocates nothing itself.
   void play_unjudged(SubjectInstance& subject) const;
+  // The slowest question, each by its fastest of `plays`: what the machine did meanwhile does not count.
+  std::uint64_t slowest_ns(SubjectInstance& subject, unsigned plays) const;
 
  private:
   void play(SubjectInstance& subject, Played& played) const;
@@ -90,7 +92,10 @@ bool timed(SubjectInstance& subject, Played& played, Call&& call) {
   const lithos_status status = call();
   const std::uint64_t took = monotonic_ns() - start;
   ++played.asked;
-  if (took > played.slowest_ns) played.slowest_ns = took;
+  if (played.took_ns != nullptr) {
+    std::uint64_t& shortest = (*played.took_ns)[played.asked - 1];
+    if (took < shortest) shortest = took;
+  }
   mix(played.digest, &status, sizeof status);
   if (status < 0) note_refusal(subject, played);
   return status >= 0;
