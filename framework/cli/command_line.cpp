@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "cli/command_line_policy.hpp"
 #include "cli/exit_code.hpp"
 #include "config/config.hpp"
 
@@ -83,7 +84,7 @@ void add_bench_policies(CLI::App& app, BenchPoliciesArguments& arguments) {
 // "unknown command "simm"; did you mean "sim"?"
 std::string unknown_command_hint(int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return "";
-  const std::string near = closest_word(argv[1], {"sim", "config", "bench"});
+  const std::string near = closest_word(argv[1], {"sim", "config", "bench", "policy"});
   return near.empty() || near == argv[1] ? "" : "Did you mean \"lithos " + near + "\"?\n";
 }
 
@@ -111,6 +112,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   bench_app.require_subcommand(1);
   CLI::App& policies_app = *bench_app.add_subcommand("policies", "The paper's experiments on the virtual GPU, all schedulers");
   add_bench_policies(policies_app, bench);
+  PolicyCommands policy(app);
 
   try {
     app.parse(argc, argv);
@@ -122,6 +124,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   }
   if (sim_app.parsed()) return sim;
   if (policies_app.parsed()) return bench;
+  if (std::optional<CommandLine> parsed = policy.parsed()) return *std::move(parsed);
   return check;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "cli/policy_arguments.hpp"
 
 namespace lithos {
 
@@ -51,7 +52,8 @@ struct ParserOutput {
   int exit_code = 0;
 };
 
-using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, BenchPoliciesArguments>;
+using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, BenchPoliciesArguments, PolicyNewArguments,
+                                 PolicyDescribeArguments, PolicyCheckArguments, PolicySimArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

@@ -11,5 +11,9 @@ namespace lithos {
 ExitCode run_sim(const SimArguments& arguments, Console& console);
 ExitCode run_bench_policies(const BenchPoliciesArguments& arguments, Console& console);
 ExitCode run_config_check(const ConfigCheckArguments& arguments, Console& console);
+ExitCode run_policy_new(const PolicyNewArguments& arguments, Console& console);
+ExitCode run_policy_describe(const PolicyDescribeArguments& arguments, Console& console);
+ExitCode run_policy_check(const PolicyCheckArguments& arguments, Console& console);
+ExitCode run_policy_sim(const PolicySimArguments& arguments, Console& console);
 
 }  // namespace lithos

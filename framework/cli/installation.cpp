@@ -7,13 +7,19 @@
 
 namespace lithos {
 
-std::string shipped_kernel_rules() {
-  namespace fs = std::filesystem;
+std::string installation_prefix() {
   std::error_code error;
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
-  const fs::path rules = program.parent_path().parent_path() / "share" / "lithos" / "kernels.toml";
-  return !error && fs::is_regular_file(rules, error) ? rules.string() : "";
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? "" : program.parent_path().parent_path().string();
 }
+
+std::string shared_file(const std::string& name) {
+  const std::string path = installation_prefix() + "/share/lithos/" + name;
+  std::error_code error;
+  return std::filesystem::exists(path, error) ? path : "";
+}
+
+std::string shipped_kernel_rules() { return shared_file("kernels.toml"); }
 
 void complete_from_installation(Config& config) {
   if (config.kernel_rules.empty()) config.kernel_rules = shipped_kernel_rules();

@@ -11,6 +11,12 @@
 
 namespace lithos {
 
+// The folder that holds bin/lithos's folder, or empty.
+std::string installation_prefix();
+
+// <prefix>/share/lithos/<name>, a file or folder, or empty if it is not there.
+std::string shared_file(const std::string& name);
+
 // The shipped kernel rules, or empty if they are not where they should be.
 std::string shipped_kernel_rules();
 

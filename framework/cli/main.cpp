@@ -23,6 +23,18 @@ struct Dispatch {
   int operator()(const lithos::ConfigCheckArguments& arguments) const {
     return static_cast<int>(lithos::run_config_check(arguments, console));
   }
+  int operator()(const lithos::PolicyNewArguments& arguments) const {
+    return static_cast<int>(lithos::run_policy_new(arguments, console));
+  }
+  int operator()(const lithos::PolicyDescribeArguments& arguments) const {
+    return static_cast<int>(lithos::run_policy_describe(arguments, console));
+  }
+  int operator()(const lithos::PolicyCheckArguments& arguments) const {
+    return static_cast<int>(lithos::run_policy_check(arguments, console));
+  }
+  int operator()(const lithos::PolicySimArguments& arguments) const {
+    return static_cast<int>(lithos::run_policy_sim(arguments, console));
+  }
 };
 
 }  // namespace

@@ -18,10 +18,10 @@ const fs::path kRoot = LITHOS_SOURCE_DIR;
 // A folder uses only those before it.
 const std::vector<std::string> kOrder{"base", "config", "policy_host", "engine", "executor",
                                       "sim",  "ipc",    "cuda",        "daemon", "cli"};
-// A library, by how its headers begin, and the one file that may include it.
+// A library, by how its headers begin, and the one file that may include it; without .cpp: the files that begin so.
 const std::map<std::string, std::string> kWrapped{{"toml++/", "framework/config/toml_document.cpp"},
-                                                  {"CLI/", "framework/cli/command_line.cpp"},
-                                                  {"nlohmann/", "framework/cli/report_json.cpp"},
+                                                  {"CLI/", "framework/cli/command_line"},
+                                                  {"nlohmann/", "framework/cli/report_json"},
                                                   {"oneapi/", "framework/cli/parallel.cpp"},
                                                   {"tbb/", "framework/cli/parallel.cpp"},
                                                   {"boost/", "framework/policy_host/module.cpp"}};
@@ -102,7 +102,8 @@ TEST(Layering, ALibraryIsKnownToOneFile) {
   for (const char* folder : {"framework", "sdk", "policies"}) {
     for (const Include& include : includes_below(folder)) {
       for (const auto& [prefix, wrapper] : kWrapped) {
-        if (include.name.rfind(prefix, 0) == 0) { EXPECT_EQ(include.file, wrapper) << "includes " << include.name; }
+        if (include.name.rfind(prefix, 0) != 0) continue;
+        EXPECT_EQ(include.file.rfind(wrapper, 0), 0u) << include.file << " includes " << include.name;
       }
     }
   }

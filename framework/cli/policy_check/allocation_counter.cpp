@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/policy_check/allocation_counter.hpp"
+
+#include <cerrno>
+#include <cstddef>
+#include <limits>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#define LITHOS_COUNTS_ALLOCATIONS 0
+#else
+#define LITHOS_COUNTS_ALLOCATIONS 1
+#endif
+
+namespace lithos {
+namespace {
+
+constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+
+// Plain values: counting is for processes with one thread, and while it is off nothing is written.
+bool counting = false;
+bool failed = false;
+std::uint64_t allocated = 0;
+std::uint64_t released = 0;
+std::uint64_t limit = kNever;
+
+#if LITHOS_COUNTS_ALLOCATIONS
+// True: this allocation may happen.
+inline bool admit() {
+  if (!counting) [[likely]]
+    return true;
+  if (allocated >= limit) {
+    failed = true;
+    errno = ENOMEM;
+    return false;
+  }
+  ++allocated;
+  return true;
+}
+#endif
+
+}  // namespace
+
+bool AllocationCounter::available() { return LITHOS_COUNTS_ALLOCATIONS != 0; }
+void AllocationCounter::fail_after(std::uint64_t successes) {
+  start();
+  limit = successes;
+}
+void AllocationCounter::start() {
+  allocated = released = 0;
+  limit = kNever;
+  failed = false;
+  counting = true;
+}
+void AllocationCounter::stop() { counting = false; }
+std::uint64_t AllocationCounter::allocations() { return allocated; }
+std::int64_t AllocationCounter::outstanding() {
+  return static_cast<std::int64_t>(allocated) - static_cast<std::int64_t>(released);
+}
+bool AllocationCounter::failed_any() { return failed; }
+
+}  // namespace lithos
+
+#if LITHOS_COUNTS_ALLOCATIONS
+// The C library's own, under the names by which it offers them to those who stand in front of it.
+extern "C" {
+void* __libc_malloc(std::size_t size);
+void* __libc_calloc(std::size_t count, std::size_t size);
+void* __libc_realloc(void* old, std::size_t size);
+void* __libc_memalign(std::size_t alignment, std::size_t size);
+void __libc_free(void* memory);
+
+void* malloc(std::size_t size) { return lithos::admit() ? __libc_malloc(size) : nullptr; }
+void* calloc(std::size_t count, std::size_t size) { return lithos::admit() ? __libc_calloc(count, size) : nullptr; }
+void* realloc(void* old, std::size_t size) {
+  if (!lithos::admit()) return nullptr;
+  if (lithos::counting && old != nullptr) ++lithos::released;
+  return __libc_realloc(old, size);
+}
+void* memalign(std::size_t alignment, std::size_t size) {
+  return lithos::admit() ? __libc_memalign(alignment, size) : nullptr;
+}
+void* aligned_alloc(std::size_t alignment, std::size_t size) {
+  return lithos::admit() ? __libc_memalign(alignment, size) : nullptr;
+}
+int posix_memalign(void** out, std::size_t alignment, std::size_t size) {
+  void* memory = lithos::admit() ? __libc_memalign(alignment, size) : nullptr;
+  if (memory == nullptr) return ENOMEM;
+  *out = memory;
+  return 0;
+}
+void free(void* memory) {
+  if (lithos::counting && memory != nullptr) ++lithos::released;
+  __libc_free(memory);
+}
+}
+#endif
