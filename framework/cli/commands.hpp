@@ -9,6 +9,7 @@
 namespace lithos {
 
 ExitCode run_sim(const SimArguments& arguments, Console& console);
+ExitCode run_daemon_request(const DaemonArguments& arguments, Console& console);
 ExitCode run_config_check(const ConfigCheckArguments& arguments, Console& console);
 
 }  // namespace lithos

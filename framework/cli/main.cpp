@@ -20,6 +20,9 @@ struct Dispatch {
   int operator()(const lithos::ConfigCheckArguments& arguments) const {
     return static_cast<int>(lithos::run_config_check(arguments, console));
   }
+  int operator()(const lithos::DaemonArguments& arguments) const {
+    return static_cast<int>(lithos::run_daemon_request(arguments, console));
+  }
 };
 
 }  // namespace
