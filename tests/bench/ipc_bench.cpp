@@ -131,12 +131,10 @@ void BM_TakeBackSeenSpinning(benchmark::State& state) {
   }
   stop = true;
   other.join();
-  state.counters["one_way_ns"] = benchmark::Counter(static_cast<double>(state.iterations()) * 2e-9,
-                                                    benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(BM_TakeBackSeenSpinning)->UseRealTime();
 
-// The borrower sleeps, as a tenant that waits for TPCs does; the daemon rings. Until the borrower has answered, halved.
+// The borrower sleeps, as a tenant that waits for TPCs does; the daemon rings. Until the borrower has answered.
 void BM_TakeBackSeenAsleep(benchmark::State& state) {
   Ends ends;
   std::atomic<bool> stop = false;
