@@ -59,6 +59,7 @@ struct PolicySetConfig {
   PolicyChoice scheduler, predictor, right_sizer, dvfs;
   double slip = 1.1;                              // slowdown that right-sizer and dvfs may cause
   Nanoseconds starvation_limit{200'000'000};      // a launch that waited this long runs anyway (DESIGN.md §5.1)
+  Nanoseconds submit_ahead{20'000};               // predicted work that executors keep on the device on the queued path
   std::map<std::string, std::uint32_t> quotas;    // TPCs by tenant name, in place of the tenant's own entry
   std::map<std::string, Nanoseconds> tolerates;   // likewise
   std::vector<std::string> only;                  // tenants that take part; empty: all (["hp"] runs hp alone)

@@ -99,6 +99,7 @@ PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::
   set.dvfs = read_policy(reader, "dvfs", "fixed", diagnostics);
   reader.number("slip", set.slip, 1.0, kMaxSlip);
   reader.duration("starvation_limit", set.starvation_limit, Nanoseconds{1'000});
+  reader.duration("submit_ahead", set.submit_ahead);
   if (const TomlTable* quotas = reader.table_at("quotas"))
     read_quotas(*quotas, reader.at("quotas"), set.quotas, diagnostics);
   if (const TomlTable* tolerates = reader.table_at("tolerates"))

@@ -26,8 +26,19 @@ TpcSet Ledger::whole_gpcs(unsigned quota) const {
     if (reachable[sum]) return best[sum];
 }
 
+// A fair part of the TPCs that no cluster can use, for quotas beyond a GPC: whoever came last would get all of them, and with few
+// TPCs of its own lose a sixth of them to every cluster kernel (GPU.md §3: four of the H200's 66).
+TpcSet Ledger::loose_share(unsigned quota) const {
+  const TpcSet loose = map_.all() - map_.clusterable();
+  unsigned largest_gpc = 0;
+  for (const TpcSet& gpc : map_.gpcs()) largest_gpc = std::max(largest_gpc, gpc.count());
+  if (quota <= largest_gpc) return {};
+  return (loose & unowned_).lowest((quota * loose.count() + map_.tpcs() / 2) / map_.tpcs());
+}
+
 TpcSet Ledger::claim(std::uint32_t slot, unsigned quota) {
-  TpcSet mine = whole_gpcs(quota);
+  TpcSet mine = loose_share(quota);
+  mine |= whole_gpcs(quota - mine.count());
   // The rest out of as few GPCs as possible: the smallest remainder that suffices, else the largest there is.
   while (mine.count() < quota) {
     const unsigned missing = quota - mine.count();

@@ -99,6 +99,7 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
 
   ExecutorConfig executor_config;
   executor_config.tenant = tenant->id;
+  executor_config.submit_ahead = set_.submit_ahead;
   tenant->executor = std::make_unique<Executor>(inputs_->gpu, executor_config, gpu_, *tenant->channel);
   const bool straight = !masked_ || config.tenant_class == TenantClass::latency_critical;
   tenant->executor->add_queue(kQueue, straight ? LaunchPath::inline_path : LaunchPath::queued_path);

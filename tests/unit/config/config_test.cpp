@@ -70,6 +70,7 @@ sharing = "time_slicing"
 predictor = { policy = "org.example.guess", params = { window = 8 } }
 slip = 1.2
 starvation_limit = "50ms"
+submit_ahead = "35us"
 quotas = { hp = 40, be = 26 }
 tolerates = { hp = "5ms" }
 [set.scheduler]
@@ -158,6 +159,7 @@ TEST_F(ConfigTest, ReadsSets) {
   EXPECT_EQ(set.sharing, Sharing::time_slicing);
   EXPECT_EQ(set.slip, 1.2);
   EXPECT_EQ(set.starvation_limit.count(), 50'000'000);
+  EXPECT_EQ(set.submit_ahead.count(), 35'000);
   EXPECT_EQ(set.quotas, (std::map<std::string, std::uint32_t>{{"hp", 40}, {"be", 26}}));
   EXPECT_EQ(set.tolerates.at("hp").count(), 5'000'000);
 }
@@ -172,7 +174,7 @@ TEST_F(ConfigTest, PoliciesAreWrittenAsTextInlineOrAsASubtable) {
   EXPECT_EQ(std::get<double>(set.scheduler.params.at("share").value), 0.5);
   EXPECT_EQ(std::get<bool>(set.scheduler.params.at("lend").value), true);
   EXPECT_EQ(std::get<std::int64_t>(set.scheduler.params.at("levels").value), 3);
-  EXPECT_EQ(set.scheduler.params.at("slice").where.line, 66);
+  EXPECT_EQ(set.scheduler.params.at("slice").where.line, 67);
   EXPECT_EQ(set.predictor.id, "org.example.guess");
   EXPECT_EQ(std::get<std::int64_t>(set.predictor.params.at("window").value), 8);
 }
