@@ -45,6 +45,15 @@ struct BenchPoliciesArguments {
   bool quiet = false;
 };
 
+// Everything that talks to a running lithosd: one request of the admin protocol (docs/operate.md).
+struct DaemonArguments {
+  std::string request;              // "status", "policy.swap", …
+  std::string run_folder;           // where its sockets are
+  std::vector<std::string> words;   // KIND=POLICY …, FILE, KIND.KEY VALUE, KIND: by request
+  std::vector<std::string> params;  // KIND.KEY=VALUE, for policy.swap
+  bool json = false;                // the answer as it came
+};
+
 // Nothing to run: help or version was asked for (exit 0), or the line is wrong (exit 2).
 struct ParserOutput {
   std::string out;
@@ -53,7 +62,7 @@ struct ParserOutput {
 };
 
 using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, BenchPoliciesArguments, PolicyNewArguments,
-                                 PolicyDescribeArguments, PolicyCheckArguments, PolicySimArguments>;
+                                 PolicyDescribeArguments, PolicyCheckArguments, PolicySimArguments, DaemonArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

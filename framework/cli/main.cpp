@@ -35,6 +35,9 @@ struct Dispatch {
   int operator()(const lithos::PolicySimArguments& arguments) const {
     return static_cast<int>(lithos::run_policy_sim(arguments, console));
   }
+  int operator()(const lithos::DaemonArguments& arguments) const {
+    return static_cast<int>(lithos::run_daemon_request(arguments, console));
+  }
 };
 
 }  // namespace

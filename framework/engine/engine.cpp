@@ -210,9 +210,12 @@ void Engine::on_clock(std::uint32_t mhz, double power_w, Nanoseconds) { impl_->d
 
 void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   Impl& e = *impl_;
+  // What was decided about operators holds as long as the policies that decided it are the same.
+  const bool same_operators =
+      policies.shares(PolicyKind::predictor, *e.policies) && policies.shares(PolicyKind::right_sizer, *e.policies);
   e.policies = &policies;
   for (Tenant& tenant : e.tenants) {
-    if (!tenant.present()) continue;
+    if (!tenant.present() || same_operators) continue;
     for (std::uint32_t op = 0; op < tenant.operators.size(); ++op) e.decide_operator(tenant, tenant.operators[op]);
   }
   e.decide(LITHOS_WHY_POLICY, now);

@@ -64,6 +64,22 @@ void preset_lease(const lithos_sched_view& view, std::uint32_t index, lithos_lea
   return true;
 }
 
+// Says whose code runs, for as long as it runs.
+class Marked {
+ public:
+  Marked(PolicySetState& state, PolicyKind kind) : mark_(state.guard.mark) {
+    if (mark_ != nullptr) mark_->kind.store(static_cast<std::uint64_t>(kind), std::memory_order_relaxed);
+  }
+  ~Marked() {
+    if (mark_ != nullptr) mark_->kind.store(0, std::memory_order_relaxed);
+  }
+  Marked(const Marked&) = delete;
+  Marked& operator=(const Marked&) = delete;
+
+ private:
+  PolicyCallMark* mark_;
+};
+
 // Asks the active policy of a kind. False: there is no answer to use, the caller asks the fallback.
 template <class Call>
 inline bool ask(PolicySetState& state, PolicyKind kind, Call&& call) {
@@ -72,6 +88,7 @@ inline bool ask(PolicySetState& state, PolicyKind kind, Call&& call) {
   const bool timed = static_cast<bool>(state.guard.clock);
   const Nanoseconds started = timed ? state.guard.clock() : Nanoseconds{0};
   lithos_status status;
+  const Marked marked(state, kind);
   try {  // costs nothing until something is thrown; a policy in plain C++ may forget what the ABI forbids
     status = call(*role.active);
   } catch (...) { status = LITHOS_E_EXCEPTION; }
@@ -93,6 +110,7 @@ inline void tell(PolicySetState& state, PolicyKind kind, PolicyInstance& instanc
   const bool timed = static_cast<bool>(state.guard.clock);
   const Nanoseconds started = timed ? state.guard.clock() : Nanoseconds{0};
   bool threw = false;
+  const Marked marked(state, kind);
   try {
     call(instance);
   } catch (...) { threw = true; }

@@ -35,6 +35,7 @@ class PolicyInstance {
 
   const lithos_policy& policy() const { return *policy_; }
   const PolicyLibrary* library() const { return library_.get(); }  // nullptr: compiled in
+  const std::shared_ptr<const PolicyLibrary>& library_held() const { return library_; }
   void* self() const { return self_; }
   template <class Ops>
   const Ops& ops() const {

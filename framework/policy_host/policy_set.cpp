@@ -33,9 +33,10 @@ struct ResolvedChoice {
 };
 using ResolvedChoices = std::array<ResolvedChoice, kPolicyKinds>;
 
-std::vector<Diagnostic> resolve(const PolicySetConfig& config, PolicyCatalog& catalog, ResolvedChoices& choices) {
+std::vector<Diagnostic> resolve(const PolicySetConfig& config, PolicyCatalog& catalog, ResolvedChoices& choices,
+                                std::span<const PolicyKind> kinds = kAllPolicyKinds) {
   std::vector<Diagnostic> wrong;
-  for (const PolicyKind kind : kAllPolicyKinds) {
+  for (const PolicyKind kind : kinds) {
     const PolicyChoice& choice = choice_of(config, kind);
     ResolvedChoice& resolved = choices[index_of(kind)];
     Result<FoundPolicy> found = catalog.find(kind, choice.id, choice.path);
@@ -69,9 +70,11 @@ Status check_gpu(const lithos_gpu_info& gpu) {
 Status create_role(PolicySetState& state, PolicyKind kind, ResolvedChoice choice) {
   PolicySetState::Role& role = state.role(kind);
   const lithos_policy& builtin = builtin_policy(kind);
-  auto fallback = PolicyInstance::create(builtin, nullptr, state.gpu.info, defaults_of(builtin), state.guard.log);
-  if (!fallback.ok()) return internal_error(fallback.status().message());
-  role.fallback = std::move(fallback).value();
+  if (role.fallback == nullptr) {
+    auto fallback = PolicyInstance::create(builtin, nullptr, state.gpu.info, defaults_of(builtin), state.guard.log);
+    if (!fallback.ok()) return internal_error(fallback.status().message());
+    role.fallback = std::move(fallback).value();
+  }
   role.active = role.fallback.get();
   if (choice.found.policy == nullptr || choice.found.policy == &builtin) return {};
   auto chosen = PolicyInstance::create(*choice.found.policy, std::move(choice.found.library), state.gpu.info,
@@ -114,6 +117,35 @@ CreatedPolicySet PolicySet::create(const PolicySetConfig& config, PolicyCatalog&
     const Status status = create_role(*state, kind, std::move(choices[index_of(kind)]));
     if (status.ok()) continue;
     out.diagnostics.push_back({choice_of(config, kind).where, fmt::format("{}: {}", name_of(kind), status.message())});
+  }
+  if (out.diagnostics.empty()) out.set.reset(new PolicySet(std::move(state)));
+  return out;
+}
+
+CreatedPolicySet PolicySet::replace(const PolicySet& base, std::span<const PolicyKind> kinds,
+                                    const PolicySetConfig& config, PolicyCatalog& catalog) {
+  CreatedPolicySet out;
+  ResolvedChoices choices;
+  out.diagnostics = resolve(config, catalog, choices, kinds);
+  if (!out.diagnostics.empty()) return out;
+  auto state = std::make_unique<PolicySetState>(base.state_->gpu.info);
+  state->name = config.name;
+  state->slip = config.slip;
+  state->starvation_limit = config.starvation_limit;
+  state->guard = base.state_->guard;
+  for (const PolicyKind kind : kAllPolicyKinds) {
+    PolicySetState::Role& role = state->role(kind);
+    const PolicySetState::Role& before = base.state_->role(kind);
+    role.fallback = before.fallback;  // what the built-in predictor has seen stays known
+    if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
+      role.chosen = before.chosen;
+      role.active = before.active;
+      continue;
+    }
+    const Status status = create_role(*state, kind, std::move(choices[index_of(kind)]));
+    if (!status.ok())
+      out.diagnostics.push_back(
+          {choice_of(config, kind).where, fmt::format("{}: {}", name_of(kind), status.message())});
   }
   if (out.diagnostics.empty()) out.set.reset(new PolicySet(std::move(state)));
   return out;
@@ -170,10 +202,26 @@ Status PolicySet::set_param(PolicyKind kind, const std::string& key, const RawVa
   return internal_error("a resolved parameter is not in its own table");
 }
 
+bool PolicySet::is_live(PolicyKind kind, const std::string& key) const {
+  const lithos_policy& policy = state_->role(kind).active->policy();
+  for (std::uint32_t i = 0; i < policy.n_params; ++i)
+    if (key == policy.params[i]->key) return (policy.params[i]->flags & LITHOS_PARAM_LIVE) != 0;
+  return false;
+}
+
 const std::string& PolicySet::name() const { return state_->name; }
 double PolicySet::slip() const { return state_->slip; }
 Nanoseconds PolicySet::starvation_limit() const { return state_->starvation_limit; }
 const GuardOptions& PolicySet::guard() const { return state_->guard; }
+bool PolicySet::shares(PolicyKind kind, const PolicySet& other) const {
+  return state_->role(kind).active == other.state_->role(kind).active;
+}
+std::vector<std::shared_ptr<const void>> PolicySet::libraries() const {
+  std::vector<std::shared_ptr<const void>> held;
+  for (const PolicySetState::Role& role : state_->roles)
+    if (role.chosen != nullptr && role.chosen->library_held() != nullptr) held.push_back(role.chosen->library_held());
+  return held;
+}
 const PolicyFaults& PolicySet::faults() const { return state_->faults; }
 std::uint64_t PolicySet::calls(PolicyKind kind) const { return state_->role(kind).calls; }
 std::uint64_t PolicySet::fallbacks(PolicyKind kind) const { return state_->role(kind).fallbacks; }

@@ -16,9 +16,11 @@
 //            unloads libraries that nobody else uses. Copies gpu_info at creation. No exception leaves any function.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,12 +35,19 @@ namespace lithos {
 
 class PolicyCatalog;  // policy_host/catalog.hpp
 
+// Which policy is being asked at this moment, for a watchdog and for the report after a crash: a kind (PolicyKind),
+// or 0. May lie in memory that outlives the process. Written by the thread that calls the set, read by anybody.
+struct PolicyCallMark {
+  std::atomic<std::uint64_t> kind = 0;
+};
+
 // What a set needs from its surroundings. Time limits count only if a clock is given: the simulator's clock is virtual
 // and stands still during a decision, so there nothing is late unless a test injects a clock that advances.
 struct GuardOptions {
   std::function<Nanoseconds()> clock;  // empty: time is never read and nothing is late
   Nanoseconds soft_limit{50'000};      // later answers are used and counted (FaultReason::slow)
   Nanoseconds hard_limit{5'000'000};   // later answers are dropped, the fallback's used (FaultReason::too_late)
+  PolicyCallMark* mark = nullptr;      // set around each call, if given; must outlive the set
   // What policies log (level: LITHOS_LOG_*), on the thread that calls the set; empty: dropped.
   std::function<void(PolicyKind kind, int level, const std::string& text)> log;
 };
@@ -87,6 +96,12 @@ class PolicySet {
   static CreatedPolicySet create(const PolicySetConfig& config, PolicyCatalog& catalog, const lithos_gpu_info& gpu,
                                  GuardOptions guard = {});
 
+  // Another set in which the policies of `kinds` are created anew, as `config` names them, while the others are those
+  // of `base`, with all that they have learnt. Both sets may exist side by side; only one of them may be asked at a
+  // time.
+  static CreatedPolicySet replace(const PolicySet& base, std::span<const PolicyKind> kinds,
+                                  const PolicySetConfig& config, PolicyCatalog& catalog);
+
   // From tables; slip 1.1 and the default starvation limit. Fails only if a table is invalid or a create() fails.
   static Result<std::unique_ptr<PolicySet>> from_tables(const PolicyTables& tables, const lithos_gpu_info& gpu,
                                                         GuardOptions guard = {});
@@ -125,6 +140,7 @@ class PolicySet {
 
   // Changes a LIVE parameter at a decision boundary. The message names what was wrong; nothing has changed then.
   Status set_param(PolicyKind kind, const std::string& key, const RawValue& value);
+  bool is_live(PolicyKind kind, const std::string& key) const;  // whether set_param() takes it
 
   // ---- for the engine's other rules and for reports ------------------------------------------------------------
 
@@ -133,6 +149,10 @@ class PolicySet {
   Nanoseconds starvation_limit() const;
   const GuardOptions& guard() const;
 
+  // Whether both sets ask the same instance of a kind: what it said before still holds.
+  bool shares(PolicyKind kind, const PolicySet& other) const;
+  // Holding one of these keeps a library loaded after the set has gone. Compiled-in policies have none.
+  std::vector<std::shared_ptr<const void>> libraries() const;
   const PolicyFaults& faults() const;
   std::uint64_t calls(PolicyKind kind) const;      // questions asked
   std::uint64_t fallbacks(PolicyKind kind) const;  // … of which the fallback answered, though a policy was configured

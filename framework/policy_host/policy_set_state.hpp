@@ -28,9 +28,10 @@ struct GpuInfoCopy {
 
 struct PolicySetState {
   struct Role {
-    PolicyInstance* active = nullptr;          // `chosen`, or `fallback` where nothing is configured
-    std::unique_ptr<PolicyInstance> chosen;    // empty: the built-in one was asked for
-    std::unique_ptr<PolicyInstance> fallback;  // always there
+    PolicyInstance* active = nullptr;  // `chosen`, or `fallback` where nothing is configured
+    std::shared_ptr<PolicyInstance>
+        chosen;  // empty: the built-in one was asked for; shared by sets made from one another
+    std::shared_ptr<PolicyInstance> fallback;  // always there
     std::uint64_t calls = 0;
     std::uint64_t fallbacks = 0;
     bool configured() const { return chosen != nullptr; }

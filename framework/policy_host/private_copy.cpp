@@ -176,19 +176,28 @@ PrivateCopy::~PrivateCopy() {
   if (folder_ != nullptr) ::unlink(path_.c_str());
 }
 
-Result<PrivateCopy> PrivateCopy::of(const std::string& path) {
+Result<LibraryFile> read_library_file(const std::string& path) {
   Result<std::vector<char>> bytes = read_library(path);
   if (!bytes.ok()) return bytes.status();
   if (Status status = check_elf(path, bytes.value()); !status.ok()) return status;
+  LibraryFile file;
+  file.hash = fnv1a(bytes.value());
+  file.bytes = std::move(bytes).value();
+  return file;
+}
+
+Result<PrivateCopy> PrivateCopy::of(const std::string& path) {
+  Result<LibraryFile> file = read_library_file(path);
+  if (!file.ok()) return file.status();
   Result<std::shared_ptr<Folder>> folder = Folder::shared();
   if (!folder.ok()) return folder.status();
 
   std::string stem = path.substr(path.rfind('/') + 1);
   if (stem.ends_with(".so")) stem.resize(stem.size() - 3);
-  const std::string hash = fnv1a(bytes.value());
+  const std::string& hash = file->hash;
   const std::string copy =
       fmt::format("{}/{}-{}-{}.so", folder.value()->path(), stem, hash, folder.value()->next_number());
-  if (Status status = write_file(copy, bytes.value()); !status.ok()) return status;
+  if (Status status = write_file(copy, file->bytes); !status.ok()) return status;
   return PrivateCopy(folder.value(), copy, hash);
 }
 

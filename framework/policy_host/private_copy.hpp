@@ -5,10 +5,18 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/status.hpp"
 
 namespace lithos {
+
+// A shared object's bytes, after the same checks as for a copy.
+struct LibraryFile {
+  std::vector<char> bytes;
+  std::string hash;  // FNV-1a, 16 hex digits
+};
+Result<LibraryFile> read_library_file(const std::string& path);
 
 // A copy on disk; the file goes with the object, the folder with the last file.
 class PrivateCopy {

@@ -18,13 +18,14 @@ const fs::path kRoot = LITHOS_SOURCE_DIR;
 // A folder uses only those before it.
 const std::vector<std::string> kOrder{"base", "config", "policy_host", "engine", "executor",
                                       "sim",  "ipc",    "cuda",        "daemon", "cli"};
-// A library, by how its headers begin, and the one file that may include it; without .cpp: the files that begin so.
-const std::map<std::string, std::string> kWrapped{{"toml++/", "framework/config/toml_document.cpp"},
-                                                  {"CLI/", "framework/cli/command_line"},
-                                                  {"nlohmann/", "framework/cli/report_json"},
-                                                  {"oneapi/", "framework/cli/parallel.cpp"},
-                                                  {"tbb/", "framework/cli/parallel.cpp"},
-                                                  {"boost/", "framework/policy_host/module.cpp"}};
+// A library, by how its headers begin, and who may include it: one file, or a few by subject.
+const std::map<std::string, std::string> kWrapped{
+    {"toml++/", "framework/config/toml_document.cpp"},
+    {"CLI/", "framework/cli/command_line.cpp, framework/cli/command_line_policy.cpp"},
+    {"nlohmann/", "framework/cli/report_json.cpp, framework/cli/report_json_policy.cpp, framework/daemon/json.cpp"},
+    {"oneapi/", "framework/cli/parallel.cpp"},
+    {"tbb/", "framework/cli/parallel.cpp"},
+    {"boost/", "framework/policy_host/module.cpp"}};
 
 struct Include {
   std::string file;  // relative to the root, with the line
@@ -102,8 +103,9 @@ TEST(Layering, ALibraryIsKnownToOneFile) {
   for (const char* folder : {"framework", "sdk", "policies"}) {
     for (const Include& include : includes_below(folder)) {
       for (const auto& [prefix, wrapper] : kWrapped) {
-        if (include.name.rfind(prefix, 0) != 0) continue;
-        EXPECT_EQ(include.file.rfind(wrapper, 0), 0u) << include.file << " includes " << include.name;
+        if (include.name.rfind(prefix, 0) == 0) {
+          EXPECT_NE(wrapper.find(include.file), std::string::npos) << include.file << " includes " << include.name;
+        }
       }
     }
   }

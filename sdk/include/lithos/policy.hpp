@@ -309,12 +309,15 @@ consteval lithos_metric gauge(const char* name, const char* unit, const char* do
 }  // namespace sdk
 }  // namespace lithos
 
+#include "lithos/detail/manifest.hpp"      // what a host reads before it runs anything of the library
 #include "lithos/detail/policy_table.hpp"  // lithos::policy_table<Class>() and the trampolines
 
 // Exports the library's entry symbol with one or more policies of any kinds. Once per library, at global scope.
-#define LITHOS_EXPORT_POLICIES(...)                                                 \
-  extern "C" LITHOS_EXPORT const lithos_policy_library* LITHOS_POLICY_ENTRY(void) { \
-    return &::lithos::detail::PolicyLibrary<__VA_ARGS__>::kTable;                   \
+#define LITHOS_EXPORT_POLICIES(...)                                                    \
+  LITHOS_MANIFEST_PLACE static constexpr lithos_manifest lithos_policy_manifest_note = \
+      ::lithos::detail::make_manifest<__VA_ARGS__>();                                  \
+  extern "C" LITHOS_EXPORT const lithos_policy_library* LITHOS_POLICY_ENTRY(void) {    \
+    return &::lithos::detail::PolicyLibrary<__VA_ARGS__>::kTable;                      \
   }
 
 #define LITHOS_EXPORT_SCHEDULER(Class)                                                             \

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting and ending. What the admin socket answers is in daemon_requests.cpp.
+#include "daemon/daemon.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+#include "config/read_file.hpp"
+#include "daemon/clock.hpp"
+#include "daemon/daemon_requests.hpp"
+#include "daemon/sd_notify.hpp"
+#include "policy_host/builtin.hpp"
+#include "policy_host/catalog.hpp"
+
+namespace lithos {
+namespace {
+
+Status make_folder(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  return error ? unavailable(path + ": " + error.message()) : Status{};
+}
+
+Status wrong(const std::vector<Diagnostic>& diagnostics) { return invalid_argument(join_lines(diagnostics)); }
+
+}  // namespace
+
+Daemon::Daemon(const DaemonOptions& options) : options_(options), config_path_(options.config) {}
+
+Daemon::~Daemon() {
+  server_.reset();
+  watchdog_.reset();
+  if (engine_ != nullptr) engine_->stop();
+  if (policies_ != nullptr) policies_->detach();
+  engine_.reset();
+  policies_.reset();
+  if (black_box_ != nullptr) black_box_->orderly_end();
+}
+
+// Who was running when the last daemon crashed or hung is left out of this one.
+void Daemon::blame(const LastEnd& last) {
+  if (!last.crashed) return;
+  const std::string what = last.hung ? "hang" : last.signal != 0 ? "crash" : "killed";
+  ExitRecord record{what, "", last.blamed.id, last.blamed.path, last.blamed.hash, "", last.signal, last.decisions};
+  if (last.signal != 0) record.message = fmt::format("signal {} ({})", last.signal, ::strsignal(last.signal));
+  else record.message = last.hung ? "the watchdog ended the daemon" : "ended from outside, no policy is to blame";
+  if (last.blamed_kind != 0) {
+    record.kind = name_of(static_cast<PolicyKind>(last.blamed_kind));
+    Quarantine(options_.state_folder).add({record.hash, record.id, record.path, what + ", " + record.message});
+  }
+  const std::string path = write_exit_record(options_.state_folder, record);
+  if (options_.log)
+    options_.log(LITHOS_LOG_ERROR,
+                 fmt::format("the last daemon did not end in an orderly way: {}; {}; see {}", record.message,
+                             record.id.empty() ? "no policy is to blame" : record.id + " is quarantined", path));
+}
+
+// The policies that were in force when the last daemon crashed, as far as they are known.
+void Daemon::restore_in_force(DaemonConfig& config) const {
+  const Result<std::string> text = read_text_file(options_.state_folder + "/in-force.json");
+  if (!text.ok()) return;
+  const Result<Json> in_force = Json::parse(text.value());
+  if (!in_force.ok()) return;
+  for (const PolicyKind kind : kAllPolicyKinds) {
+    const Json& one = in_force.value()[name_of(kind)];
+    if (!one.is_object()) continue;
+    PolicyChoice& choice = choice_of(config.set, kind);
+    choice.id = one.text_of("policy");
+    choice.path = one.text_of("path");
+    choice.params = params_from_json(one["params"]);
+  }
+}
+
+Status Daemon::load() {
+  const LastEnd& last = black_box_->last_end();
+  if (last.crashed) {
+    const Result<std::string> text = read_text_file(options_.state_folder + "/last-good.toml");
+    if (text.ok()) {
+      LoadedDaemonConfig loaded =
+          parse_daemon_config(text.value(), config_path_, options_.set);  // paths inside are relative to it
+      if (loaded.config != nullptr) {
+        config_ = std::move(loaded.config);
+        restore_in_force(*config_);
+        return {};
+      }
+    }
+  }
+  LoadedDaemonConfig loaded = load_daemon_config(config_path_, options_.set);
+  if (loaded.config == nullptr) return wrong(loaded.diagnostics);
+  config_ = std::move(loaded.config);
+  return {};
+}
+
+Status Daemon::start() {
+  for (const std::string& folder : {options_.run_folder, options_.state_folder})
+    if (Status status = make_folder(folder); !status.ok()) return status;
+  Result<BlackBox> box = BlackBox::open(options_.state_folder + "/black-box");
+  if (!box.ok()) return box.status();
+  black_box_ = std::make_unique<BlackBox>(std::move(box).value());
+  if (options_.process_wide) black_box_->catch_fatal_signals();
+  blame(black_box_->last_end());
+  if (Status status = load(); !status.ok()) return status;
+
+  PolicyManagerOptions policies = options_.policies;
+  policies.folders = options_.policy_path;
+  for (const std::string& folder : config_->config.policy_path) policies.folders.push_back(folder);
+  for (const std::string& folder : PolicyCatalog::default_folders()) policies.folders.push_back(folder);
+  policies.state_folder = options_.state_folder;
+  policies.black_box = black_box_.get();
+  policies.log = options_.log;
+  policies_ = std::make_unique<PolicyManager>(policies, *config_);
+  if (Status status = start_engine(); !status.ok()) return status;
+
+  server_ = std::make_unique<AdminServer>([this](const AdminRequest& request) { return handle(request); },
+                                          [this] { tick(); });
+  if (Status status = server_->listen(admin_socket()); !status.ok()) return status;
+  started_ = monotonic_now();
+  return {};
+}
+
+Status Daemon::start_engine() {
+  Result<std::shared_ptr<PolicySet>> first = policies_->start();
+  if (!first.ok()) return first.status();
+  EngineRoomConfig room = engine_room_config(policies_->config());
+  room.on_lease = [box = black_box_.get()](TenantId tenant, const Lease& lease) {
+    const TpcSet borrowed = lease.borrowed[0] | lease.borrowed[1] | lease.borrowed[2];
+    box->add_decision({to_u64(monotonic_now()), value_of(tenant), lease.own.count(), borrowed.count(), lease.lenders,
+                       lease.generation});
+  };
+  EngineThreadOptions thread;
+  thread.socket = tenant_socket();
+  thread.at_start = [box = black_box_.get()] { box->this_is_the_engine_thread(); };
+  engine_ = std::make_unique<EngineThread>(thread, room, std::move(first).value());
+  if (Status status = engine_->start(); !status.ok()) return status;
+  policies_->attach(*engine_);
+  const auto end = [process_wide = options_.process_wide](std::uint64_t) {
+    if (process_wide) ::_exit(kExitHung);
+  };
+  watchdog_ = std::make_unique<Watchdog>(*engine_, black_box_->content(), options_.hang_limit, end);
+  return {};
+}
+
+void Daemon::run() {
+  sd_notify("READY=1");
+  server_->run();
+  sd_notify("STOPPING=1");
+}
+
+void Daemon::stop() { server_->stop(); }
+
+void Daemon::reload() {
+  reload_asked_.store(true);
+  server_->wake();
+}
+
+void Daemon::tick() {
+  const Nanoseconds now = monotonic_now();
+  policies_->tick(now);
+  static const Nanoseconds kSignEvery = sd_watchdog_interval();
+  if (kSignEvery.count() > 0 && now - last_sign_of_life_ >= kSignEvery) {
+    last_sign_of_life_ = now;
+    sd_notify("WATCHDOG=1");
+  }
+  if (!reload_asked_.exchange(false)) return;
+  sd_notify(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count() / 1000));
+  const Result<Json> done = handle({"config.apply", Json::object(), true});
+  sd_notify("READY=1");
+  if (!done.ok() && options_.log) options_.log(LITHOS_LOG_ERROR, "reload: " + done.status().message());
+}
+
+}  // namespace lithos

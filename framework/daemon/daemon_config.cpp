@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/daemon_config.hpp"
+
+#include <filesystem>
+
+#include "config/read_file.hpp"
+#include "sim/h200.hpp"
+#include "sim/simulation.hpp"
+
+namespace lithos {
+namespace {
+
+// <prefix>/bin/lithosd goes with <prefix>/share/lithos/kernels.toml; a build folder is laid out the same way.
+std::string shipped_rules() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  for (const fs::path& prefix :
+       {program.parent_path().parent_path(), program.parent_path().parent_path().parent_path()}) {
+    const fs::path rules = prefix / "share" / "lithos" / "kernels.toml";
+    if (fs::is_regular_file(rules, error)) return rules.string();
+  }
+  return "";
+}
+
+const PolicySetConfig* pick_set(const Config& config, const std::string& name) {
+  if (name.empty() && config.sets.size() == 1) return &config.sets.front();
+  for (const PolicySetConfig& set : config.sets)
+    if (set.name == (name.empty() ? "lithos" : name)) return &set;
+  return nullptr;
+}
+
+}  // namespace
+
+std::string join_lines(const std::vector<Diagnostic>& diagnostics) {
+  std::string text;
+  for (const Diagnostic& diagnostic : diagnostics) text += (text.empty() ? "" : "\n") + to_string(diagnostic);
+  return text;
+}
+
+LoadedDaemonConfig load_daemon_config(const std::string& path, const std::string& set_name) {
+  const Result<std::string> text = read_text_file(path);
+  if (!text.ok()) return {nullptr, {{{path, 0, 0}, text.status().message()}}};
+  return parse_daemon_config(text.value(), path, set_name);
+}
+
+LoadedDaemonConfig parse_daemon_config(const std::string& text, const std::string& file_name,
+                                       const std::string& set_name) {
+  LoadedDaemonConfig loaded;
+  ParsedConfig parsed = parse_config_text(text, file_name);
+  loaded.diagnostics = std::move(parsed.diagnostics);
+  if (!parsed.config) return loaded;
+  auto config = std::make_unique<DaemonConfig>();
+  config->config = std::move(*parsed.config);
+  config->text = text;
+  const auto complain = [&](std::string message) {
+    loaded.diagnostics.push_back({{file_name, 1, 1}, std::move(message)});
+  };
+  if (const PolicySetConfig* set = pick_set(config->config, set_name)) config->set = *set;
+  else
+    complain(set_name.empty() ? "several sets and none called \"lithos\": say which with --set"
+                              : "no set is called \"" + set_name + "\"");
+  Result<GpuShape> gpu = built_in_shape(config->config.gpu);
+  if (gpu.ok()) config->gpu = std::move(gpu).value();
+  else complain(gpu.status().message());
+  if (gpu.ok())
+    for (Diagnostic& wrong : check_against_device(config->config, config->gpu.tpcs))
+      loaded.diagnostics.push_back(std::move(wrong));
+  if (config->config.kernel_rules.empty()) config->config.kernel_rules = shipped_rules();
+  if (!config->config.kernel_rules.empty()) {
+    ParsedKernelRules rules = parse_kernel_rules_file(config->config.kernel_rules);
+    for (Diagnostic& wrong : rules.diagnostics) loaded.diagnostics.push_back(std::move(wrong));
+    if (rules.rules) config->rules = std::move(*rules.rules);
+  }
+  if (loaded.diagnostics.empty()) loaded.config = std::move(config);
+  return loaded;
+}
+
+bool confines_tenants(const PolicySetConfig& set) {
+  const std::string& id = set.scheduler.id;
+  return id.substr(id.rfind('.') == std::string::npos ? 0 : id.rfind('.') + 1) != "shared";
+}
+
+EngineRoomConfig engine_room_config(const DaemonConfig& config) {
+  EngineRoomConfig room;
+  room.gpu = config.gpu;
+  room.rules = config.rules;
+  room.sharing = config.set.sharing;
+  room.engine.starvation_limit = config.set.starvation_limit;
+  room.engine.slip = config.set.slip;
+  room.engine.masked = confines_tenants(config.set);
+  room.tenants = config.config.tenants;
+  room.set = config.set;
+  return room;
+}
+
+lithos_gpu_info gpu_info(const GpuShape& gpu, std::uint64_t seed) {
+  lithos_gpu_info info{};
+  info.struct_size = sizeof info;
+  info.tpcs = gpu.tpcs;
+  info.sms_per_tpc = gpu.sms_per_tpc;
+  info.gpcs = gpu.gpcs;
+  info.gpc_of_tpc = gpu.gpc_of_tpc.data();
+  info.seed = seed;
+  info.clocks_mhz = gpu.clocks_mhz.data();
+  info.clocks = static_cast<std::uint32_t>(gpu.clocks_mhz.size());
+  return info;
+}
+
+}  // namespace lithos

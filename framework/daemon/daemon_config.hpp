@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a configuration file to what a daemon needs, or to every mistake at once. Nothing starts here. Control threads.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "daemon/engine_room.hpp"
+#include "policy_host/policy_set.hpp"
+
+namespace lithos {
+
+struct DaemonConfig {
+  Config config;
+  PolicySetConfig set;  // the one in force
+  GpuShape gpu;
+  KernelRules rules;
+  std::string text;  // the file as read: what "last good" keeps
+};
+
+struct LoadedDaemonConfig {
+  std::unique_ptr<DaemonConfig> config;  // null if there are diagnostics
+  std::vector<Diagnostic> diagnostics;
+};
+
+// `set_name` empty: the only set of the file, or the one called "lithos". Policies are not looked at.
+LoadedDaemonConfig load_daemon_config(const std::string& path, const std::string& set_name);
+LoadedDaemonConfig parse_daemon_config(const std::string& text, const std::string& file_name,
+                                       const std::string& set_name);
+
+// Does the set's scheduler confine launches at all? `shared` leaves the GPU to the hardware.
+bool confines_tenants(const PolicySetConfig& set);
+EngineRoomConfig engine_room_config(const DaemonConfig& config);
+
+// The GPU as policies see it. The arrays are those of `gpu`, which must outlive it.
+lithos_gpu_info gpu_info(const GpuShape& gpu, std::uint64_t seed);
+
+std::string join_lines(const std::vector<Diagnostic>& diagnostics);
+
+}  // namespace lithos

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// lithosd: the daemon. docs/operate.md says how to run it.
+#include <getopt.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "daemon/daemon.hpp"
+#include "daemon/supervisor.hpp"
+
+namespace {
+
+using lithos::Daemon;
+using lithos::DaemonOptions;
+
+constexpr const char* kUsage =
+    "usage: lithosd --config FILE [options]\n"
+    "  --device virtual      the GPU: virtual runs anywhere, with tenants in other processes (default)\n"
+    "  --set NAME            which set of policies of the file (default: the only one, or \"lithos\")\n"
+    "  --run-dir DIR         sockets: tenants.sock, admin.sock (default /run/lithos)\n"
+    "  --state-dir DIR       last good configuration, quarantine, exit records (default /var/lib/lithos)\n"
+    "  --policy-path DIR     search here for policies first (repeatable)\n"
+    "  --probation TIME      how long the old policies stay warm after a change (default 10s)\n"
+    "  --strikes N           faults within 10s that end a policy (default 10)\n"
+    "  --hang-limit TIME     a policy that takes longer ends the daemon (default 1s)\n"
+    "  --supervise           restart at once after a crash (machines without systemd)\n"
+    "SIGHUP applies the configuration again. Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 configuration invalid.\n";
+
+Daemon* running = nullptr;
+
+void on_stop(int) { running->stop(); }
+void on_reload(int) { running->reload(); }
+
+struct Arguments {
+  DaemonOptions options;
+  bool supervise = false;
+};
+
+// False: the line is wrong.
+bool parse_time(const char* text, lithos::Nanoseconds& out) {
+  const lithos::Result<lithos::Nanoseconds> time = lithos::parse_duration(text);
+  if (time.ok()) out = time.value();
+  else std::fprintf(stderr, "lithosd: %s\n", time.status().message().c_str());
+  return time.ok() && out.count() > 0;
+}
+
+bool parse(int argc, char** argv, Arguments& arguments) {
+  const option known[] = {{"config", required_argument, nullptr, 'c'},
+                          {"device", required_argument, nullptr, 'd'},
+                          {"set", required_argument, nullptr, 's'},
+                          {"run-dir", required_argument, nullptr, 'r'},
+                          {"state-dir", required_argument, nullptr, 't'},
+                          {"policy-path", required_argument, nullptr, 'p'},
+                          {"probation", required_argument, nullptr, 'b'},
+                          {"strikes", required_argument, nullptr, 'k'},
+                          {"hang-limit", required_argument, nullptr, 'h'},
+                          {"supervise", no_argument, nullptr, 'S'},
+                          {nullptr, 0, nullptr, 0}};
+  DaemonOptions& options = arguments.options;
+  options.run_folder = "/run/lithos";
+  options.state_folder = "/var/lib/lithos";
+  for (int letter; (letter = ::getopt_long(argc, argv, "", known, nullptr)) != -1;) {
+    switch (letter) {
+      case 'c': options.config = optarg; break;
+      case 'd':
+        if (std::string(optarg) == "virtual") break;
+        std::fprintf(stderr, "lithosd: --device %s: only \"virtual\" is built in so far\n", optarg);
+        return false;
+      case 's': options.set = optarg; break;
+      case 'r': options.run_folder = optarg; break;
+      case 't': options.state_folder = optarg; break;
+      case 'p': options.policy_path.emplace_back(optarg); break;
+      case 'b':
+        if (!parse_time(optarg, options.policies.probation)) return false;
+        break;
+      case 'k': options.policies.strikes = std::max(1ull, std::strtoull(optarg, nullptr, 10)); break;
+      case 'h':
+        if (!parse_time(optarg, options.hang_limit)) return false;
+        break;
+      case 'S': arguments.supervise = true; break;
+      default: return false;
+    }
+  }
+  return optind == argc && !options.config.empty();
+}
+
+int run(DaemonOptions options) {
+  options.process_wide = true;
+  options.log = [](int level, const std::string& text) {
+    static constexpr const char* kPrefix[] = {"<7>debug", "<6>info", "<4>warning", "<3>error"};  // as journald wants it
+    std::fprintf(stderr, "%s: %s\n", kPrefix[level < 0 || level > 3 ? 3 : level], text.c_str());
+  };
+  Daemon daemon(options);
+  if (const lithos::Status status = daemon.start(); !status.ok()) {
+    std::fprintf(stderr, "lithosd: %s\n", status.message().c_str());
+    const bool input =
+        status.code() == lithos::StatusCode::invalid_argument || status.code() == lithos::StatusCode::not_found;
+    return input ? 3 : 1;
+  }
+  running = &daemon;
+  struct sigaction action {};
+  action.sa_handler = &on_stop;
+  ::sigaction(SIGTERM, &action, nullptr);
+  ::sigaction(SIGINT, &action, nullptr);
+  action.sa_handler = &on_reload;
+  ::sigaction(SIGHUP, &action, nullptr);
+  std::fprintf(stderr, "lithosd: ready; tenants at %s, administrators at %s\n", daemon.tenant_socket().c_str(),
+               daemon.admin_socket().c_str());
+  daemon.run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::signal(SIGPIPE, SIG_IGN);
+  Arguments arguments;
+  if (!parse(argc, argv, arguments)) {
+    std::fputs(kUsage, stderr);
+    return 2;
+  }
+  if (arguments.supervise) return lithos::supervise([&] { return run(arguments.options); });
+  return run(arguments.options);
+}

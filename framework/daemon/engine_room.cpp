@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/engine_room.hpp"
+
+#include <algorithm>
+
+#include "daemon/clock.hpp"
+#include "daemon/engine_room_impl.hpp"
+
+namespace lithos {
+namespace {
+
+constexpr unsigned kRecordsPerTurn = 256;  // of one tenant, then it is the next one's turn
+constexpr unsigned kSubmissionsPerTurn = 64;
+constexpr Nanoseconds kQuietAfter{100'000'000};  // nothing heard for so long and nothing running: no timers either
+constexpr Nanoseconds kPowerSampleEvery{10'000'000};
+
+}  // namespace
+
+EngineRoom::EngineRoom(const EngineRoomConfig& config, std::shared_ptr<PolicySet> policies, int wake_event)
+    : config_(config),
+      policies_(std::move(policies)),
+      wake_event_(wake_event),
+      engine_(config_.gpu, config_.engine, *policies_, port_),
+      device_(config_.gpu, config_.sharing,
+              [this](const Record& orphan) {
+                Record record = orphan;
+                record.sequence = ++last_sequence_[value_of(record.tenant)];
+                engine_.on_record(record, record.at);
+              }),
+      registry_(config_.gpu, config_.rules,
+                [this](const KernelInfo& kernel, TimeCurve curve) { device_.add_kernel(kernel, std::move(curve)); }) {
+  port_.on_lease = config_.on_lease;
+}
+
+EngineRoom::~EngineRoom() = default;
+
+// True: there may be more.
+bool EngineRoom::drain(Session& session, Nanoseconds now) {
+  ipc::TenantPeer& peer = *session.peer;
+  unsigned submissions = 0, records = 0;
+  ipc::WireSubmission submission;
+  while (submissions < kSubmissionsPerTurn && peer.take_submission(submission)) {
+    ++submissions;
+    const auto queue = std::find(session.queues.begin(), session.queues.end(), submission.queue);
+    if (queue == session.queues.end()) device_.refuse(peer, submission);
+    else
+      device_.submit(peer, session.operators, submission, static_cast<std::uint32_t>(queue - session.queues.begin()));
+  }
+  Record record;
+  while (records < kRecordsPerTurn && peer.take_record(config_.gpu.all(), now, record)) {
+    ++records;
+    last_sequence_[value_of(peer.slot())] = record.sequence;
+    engine_.on_record(record, now);
+  }
+  return submissions + records > 0;
+}
+
+// A lender that lets go is news for borrowers that sleep while they wait for its TPCs. (One that presses is not: they
+// only look when they submit.)
+bool EngineRoom::watch_pressure(Nanoseconds) {
+  bool fell = false;
+  for (const auto& session : sessions_) {
+    if (session->peer == nullptr || session->parted) continue;
+    const Pressure now = session->peer->pressure().level;
+    fell = fell || now < session->pressure_seen;
+    session->pressure_seen = now;
+  }
+  if (!fell) return false;
+  for (const auto& session : sessions_)
+    if (session->peer != nullptr && !session->parted) session->peer->ring_bell();
+  return true;
+}
+
+void EngineRoom::sample_clock(Nanoseconds now) {
+  if (next_sample_ > now) return;
+  const double energy_j = device_.totals().energy_j;
+  const double seconds = std::max(1e-3, to_seconds(now - next_sample_ + kPowerSampleEvery));
+  engine_.on_clock(device_.clock_mhz(), (energy_j - sampled_energy_j_) / seconds, now);
+  sampled_energy_j_ = energy_j;
+  next_sample_ = now + kPowerSampleEvery;
+}
+
+bool EngineRoom::step(Nanoseconds now) {
+  bool busy = false;
+  device_.advance(now);
+  for (const auto& session : sessions_) {
+    if (session->peer == nullptr || session->parted) continue;
+    if (drain(*session, now)) busy = true;
+  }
+  if (busy) last_input_ = now;
+  busy = watch_pressure(now) || busy;
+  if (!is_quiet(now)) {
+    sample_clock(now);
+    if (engine_.next_timer() <= now) engine_.on_timer(now);
+  }
+  if (const std::uint32_t mhz = port_.take_clock_request(); mhz != 0) device_.request_clock(mhz);
+  const auto ring = [](ipc::TenantPeer& peer) { peer.ring_bell(); };
+  port_.for_each_touched(ring);
+  device_.for_each_touched(ring);
+  forget_parted();
+  return busy;
+}
+
+// Nobody works and nobody has said anything for a while: the engine's own clockwork may stand still, too.
+bool EngineRoom::is_quiet(Nanoseconds now) const {
+  return device_.idle() && now - last_input_ > kQuietAfter &&
+         std::all_of(sessions_.begin(), sessions_.end(),
+                     [](const auto& s) { return s->pressure_seen == Pressure::idle; });
+}
+
+Nanoseconds EngineRoom::next(Nanoseconds now) const {
+  if (is_quiet(now)) return kNever;
+  return std::min(device_.next_event(), engine_.next_timer());
+}
+
+bool EngineRoom::about_to_sleep() {
+  for (const auto& session : sessions_)
+    if (session->peer != nullptr) session->peer->daemon_sleeps();
+  for (const auto& session : sessions_) {
+    if (session->peer == nullptr || !session->peer->has_input()) continue;
+    awake();
+    return false;
+  }
+  return true;
+}
+
+void EngineRoom::awake() {
+  for (const auto& session : sessions_)
+    if (session->peer != nullptr) session->peer->daemon_awake();
+}
+
+std::shared_ptr<PolicySet> EngineRoom::exchange_policies(std::shared_ptr<PolicySet> next, Nanoseconds now) {
+  std::shared_ptr<PolicySet> before = std::exchange(policies_, std::move(next));
+  engine_.set_policies(*policies_, now);
+  ++generation_;
+  return before;
+}
+
+void EngineRoom::set_tenants(std::vector<TenantConfig> tenants, PolicySetConfig set) {
+  config_.tenants = std::move(tenants);
+  config_.set = std::move(set);
+}
+
+std::vector<SessionReport> EngineRoom::sessions() const {
+  std::vector<SessionReport> reports;
+  for (const auto& session : sessions_) {
+    if (session->peer == nullptr || session->parted) continue;
+    const ipc::TenantPeer& peer = *session->peer;
+    const Lease& lease = port_.lease_of(peer.slot());
+    SessionReport report;
+    report.name = session->spec.name;
+    report.tenant_class = session->spec.tenant_class;
+    report.slot = value_of(peer.slot());
+    report.incarnation = peer.incarnation();
+    report.pid = session->pid;
+    report.quota_tpcs = session->spec.quota_tpcs;
+    report.own = engine_.own_tpcs(peer.slot());
+    report.leased = lease.own | lease.unowned | lease.borrowed[0] | lease.borrowed[1] | lease.borrowed[2];
+    report.pressure = peer.pressure().level;
+    report.device_in_flight = device_.in_flight(peer.slot());
+    report.counters = engine_.counters(peer.slot());
+    report.link = peer.counters();
+    report.records_dropped = peer.records_dropped();
+    reports.push_back(std::move(report));
+  }
+  return reports;
+}
+
+}  // namespace lithos

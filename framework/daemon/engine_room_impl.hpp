@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection of the engine room: a visitor until it has said hello, then a tenant. Internal to engine_room*.cpp.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/engine_room.hpp"
+
+namespace lithos {
+
+struct EngineRoom::Session {
+  std::uint64_t key = 0;
+  int pid = 0;
+  ipc::Channel channel{ipc::Fd{}};
+  bool parted = false;  // goes at the end of the step
+  bool sealed = false;  // its pressure page may be handed around
+  TenantSpec spec;
+  std::unique_ptr<ipc::TenantPeer> peer;  // empty: a visitor
+  TenantOperators operators;
+  std::vector<std::uint32_t> queues;  // the position is the device's queue number
+  Pressure pressure_seen = Pressure::idle;
+  std::uint64_t refusals = 0;
+  std::string first_refusal;
+  std::uint64_t pages_missed = 0;
+};
+
+}  // namespace lithos

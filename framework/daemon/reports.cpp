@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/reports.hpp"
+
+namespace lithos {
+namespace {
+
+const char* name_of(TenantClass tenant_class) {
+  switch (tenant_class) {
+    case TenantClass::latency_critical: return "latency_critical";
+    case TenantClass::throughput: return "throughput";
+    case TenantClass::best_effort: return "best_effort";
+  }
+  return "?";
+}
+
+const char* name_of(Pressure pressure) {
+  return pressure == Pressure::idle ? "idle" : pressure == Pressure::active ? "active" : "pressed";
+}
+
+}  // namespace
+
+Json to_json(const SessionReport& session) {
+  Json json = Json::object();
+  json.set("name", session.name).set("class", name_of(session.tenant_class)).set("pid", session.pid);
+  json.set("slot", session.slot).set("quota_tpcs", session.quota_tpcs).set("own_tpcs", session.own.count());
+  json.set("leased_tpcs", session.leased.count()).set("pressure", name_of(session.pressure));
+  json.set("device_in_flight", session.device_in_flight);
+  json.set("atoms_submitted", session.counters.atoms_submitted)
+      .set("atoms_completed", session.counters.atoms_completed);
+  json.set("requests_completed", session.counters.requests_completed);
+  Json launches = Json::object();
+  for (unsigned kind = 0; kind < kCoverageKinds; ++kind)
+    if (session.counters.launches[kind] > 0)
+      launches.set(lithos::name_of(static_cast<Coverage>(kind)), session.counters.launches[kind]);
+  json.set("launches", launches);
+  json.set("records", session.link.records)
+      .set("records_bad", session.link.bad_records)
+      .set("records_dropped", session.records_dropped);
+  json.set("submissions", session.link.submissions).set("submissions_bad", session.link.bad_submissions);
+  json.set("wakes_paid", session.link.wakes_paid);
+  return json;
+}
+
+Json to_json(const PolicyManagerReport& report) {
+  Json json = Json::object();
+  json.set("generation", report.generation).set("in_probation", report.in_probation);
+  Json policies = Json::array();
+  for (const PolicyInForce& policy : report.policies) {
+    Json one = Json::object();
+    one.set("kind", lithos::name_of(policy.description.kind)).set("policy", policy.description.id);
+    one.set("version", policy.description.version).set("path", policy.path).set("hash", policy.description.hash);
+    one.set("calls", policy.calls)
+        .set("fallbacks", policy.fallbacks)
+        .set("faults", policy.faults)
+        .set("last_fault", policy.last_fault);
+    policies.add(one);
+  }
+  json.set("policies", policies).set("swaps", report.swaps).set("rollbacks", report.rollbacks);
+  json.set("demotions", report.demotions).set("failed_changes", report.failed_changes);
+  json.set("modules_leaked", report.modules_leaked)
+      .set("modules_pinned", report.modules_pinned)
+      .set("last_event", report.last_event);
+  return json;
+}
+
+Json to_json(const ChangeReport& report) {
+  Json changes = Json::array();
+  for (const std::string& change : report.changes) changes.add(change);
+  Json json = Json::object();
+  json.set("generation", report.generation)
+      .set("changes", changes)
+      .set("prepare_us", report.prepare_us)
+      .set("pause_us", report.pause_us);
+  return json;
+}
+
+Json to_json(const QuarantinedLibrary& library) {
+  Json json = Json::object();
+  json.set("hash", library.hash).set("policy", library.id).set("path", library.path).set("reason", library.reason);
+  return json;
+}
+
+}  // namespace lithos

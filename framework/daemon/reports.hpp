@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's reports as JSON: what `lithos status` and its relatives show. Units are in the names; members are only
+// ever added.
+#pragma once
+
+#include <vector>
+
+#include "daemon/engine_room.hpp"
+#include "daemon/json.hpp"
+#include "daemon/policy_manager.hpp"
+
+namespace lithos {
+
+Json to_json(const SessionReport& session);
+Json to_json(const PolicyManagerReport& policies);
+Json to_json(const ChangeReport& report);
+Json to_json(const QuarantinedLibrary& library);
+
+}  // namespace lithos

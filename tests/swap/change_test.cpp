@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an operator can change while tenants run.
+#include "swap/support.hpp"
+
+namespace lithos::testing {
+namespace {
+
+class Change : public DaemonTest {};
+
+TEST_F(Change, ASwapTakesTheOtherPolicyAndLeavesTheRest) {
+  start();
+  Process a = tenant("a"), b = tenant("b");
+  ASSERT_TRUE(works("a") && works("b"));
+  const std::string predictor = in_force("predictor", "hash");
+  const Result<Json> done = swap({change("scheduler", "static_partition")});
+  ASSERT_TRUE(done.ok()) << done.status().message();
+  EXPECT_EQ(done.value().integer_of("generation"), 2);
+  EXPECT_EQ(in_force("scheduler"), "org.lithos.scheduler.static_partition");
+  EXPECT_EQ(in_force("predictor", "hash"), predictor);
+  finish(a);
+  finish(b);
+}
+
+TEST_F(Change, SeveralKindsAreOneCommit) {
+  start();
+  const Result<Json> done = swap({change("scheduler", "static_partition"), change("right_sizer", "amdahl"),
+                                  change("predictor", "", fixture("good_v1"))});
+  ASSERT_TRUE(done.ok()) << done.status().message();
+  EXPECT_EQ(done.value().integer_of("generation"), 2);
+  EXPECT_EQ(in_force("right_sizer"), "org.lithos.right_sizer.amdahl");
+  EXPECT_EQ(in_force("predictor"), "org.test.good_predictor");
+  const Result<Json> half = swap({change("scheduler", "tpc_borrowing"), change("right_sizer", "no_such_thing")});
+  ASSERT_FALSE(half.ok());
+  EXPECT_EQ(in_force("scheduler"), "org.lithos.scheduler.static_partition") << "all or nothing";
+}
+
+TEST_F(Change, AFileThatWasRebuiltInPlaceIsTheNewOne) {
+  start();
+  const std::string path = folder.at("mine.so");
+  namespace fs = std::filesystem;
+  fs::copy_file(fixture("good_v1"), path);
+  ASSERT_TRUE(swap_to(path).ok());
+  EXPECT_EQ(in_force("scheduler", "version"), "1.0.0");
+  fs::copy_file(fixture("good_v2"), folder.at("next.so"));
+  fs::rename(folder.at("next.so"), path);
+  ASSERT_TRUE(swap_to(path).ok());
+  EXPECT_EQ(in_force("scheduler", "version"), "2.0.0");
+  fs::copy_file(fixture("good_v1"), path, fs::copy_options::overwrite_existing);  // into the same inode
+  ASSERT_TRUE(swap_to(path).ok());
+  EXPECT_EQ(in_force("scheduler", "version"), "1.0.0");
+}
+
+TEST_F(Change, RollbackBringsTheOldOneBackWhileItIsWarm) {
+  start();
+  ASSERT_TRUE(swap_to(fixture("good_v1")).ok());
+  ASSERT_TRUE(admin->ask("policy.rollback").ok());
+  EXPECT_EQ(in_force("scheduler"), "org.lithos.scheduler.tpc_borrowing");
+  const Result<Json> again = admin->ask("policy.rollback");
+  ASSERT_FALSE(again.ok());
+  EXPECT_NE(again.status().message().find("no earlier set"), std::string::npos);
+  EXPECT_EQ(mapped("good_v1"), 0u) << "unloaded";
+}
+
+TEST_F(Change, TheOldOneIsUnloadedAfterProbation) {
+  options.policies.probation = Nanoseconds{1};
+  start(config_text("scheduler = { policy = \"org.test.good\", path = \"" + fixture("good_v1") + "\" }"));
+  EXPECT_GT(mapped("good_v1"), 0u);
+  ASSERT_TRUE(swap_to(fixture("good_v2")).ok());
+  EXPECT_TRUE(eventually([] { return mapped("good_v1") == 0; }));
+  EXPECT_EQ(policies_number("modules_leaked"), 0);
+}
+
+TEST_F(Change, FallbackIsAlwaysThere) {
+  start();
+  ASSERT_TRUE(admin->ask("policy.fallback").ok());
+  EXPECT_EQ(in_force("scheduler"), "builtin.scheduler");
+  EXPECT_EQ(in_force("dvfs"), "builtin.dvfs");
+}
+
+TEST_F(Change, LiveParametersNeedNoSwap) {
+  start(config_text("scheduler = { policy = \"org.test.good\", path = \"" + fixture("good_v1") + "\" }"));
+  const auto set = [&](const char* key, Json value) {
+    Json arguments = Json::object();
+    return admin->ask("params.set", arguments.set("kind", "scheduler").set("key", key).set("value", std::move(value)));
+  };
+  EXPECT_TRUE(set("level", 3).ok());
+  EXPECT_EQ(policies_number("generation"), 1);
+  const Result<Json> fixed = set("fixed", 3);
+  ASSERT_FALSE(fixed.ok());
+  EXPECT_NE(fixed.status().message().find("cannot be changed while running"), std::string::npos);
+  EXPECT_FALSE(set("level", 30).ok());
+  EXPECT_FALSE(set("nothing", 3).ok());
+}
+
+TEST_F(Change, PlanSaysWhatApplyThenDoes) {
+  start(config_text("scheduler = { policy = \"org.test.good\", path = \"" + fixture("good_v1") +
+                    "\", params = { level = 1 } }"));
+  Json where = Json::object();
+  where.set("path", folder.write("next.toml", config_text("scheduler = { policy = \"org.test.good\", path = \"" +
+                                                          fixture("good_v1") +
+                                                          "\", params = { level = 4 } }\nright_sizer = \"amdahl\"")));
+  const Result<Json> plan = admin->ask("config.plan", where);
+  ASSERT_TRUE(plan.ok()) << plan.status().message();
+  EXPECT_EQ(plan.value().items()->size(), 2u) << plan.value().dump();
+  EXPECT_EQ(policies_number("generation"), 1);
+  const Result<Json> done = admin->ask("config.apply", where);
+  ASSERT_TRUE(done.ok()) << done.status().message();
+  EXPECT_EQ(in_force("right_sizer"), "org.lithos.right_sizer.amdahl");
+  EXPECT_EQ(admin->ask("config.plan", where).value().items()->size(), 0u) << "nothing is left to do";
+  EXPECT_NE(folder.read("state/last-good.toml").find("level = 4"), std::string::npos);
+}
+
+TEST_F(Change, AWrongConfigurationChangesNothing) {
+  start();
+  Json where = Json::object();
+  where.set("path", folder.write("wrong.toml", config_text("scheduler = \"tpc_borowing\"\nslip = 0.2")));
+  const Result<Json> done = admin->ask("config.apply", where);
+  ASSERT_FALSE(done.ok());
+  EXPECT_NE(done.status().message().find("wrong.toml:"), std::string::npos) << done.status().message();
+  EXPECT_EQ(in_force("scheduler"), "org.lithos.scheduler.tpc_borrowing");
+}
+
+TEST_F(Change, UnknownRequestsAndNoJsonAreAnswered) {
+  start();
+  EXPECT_EQ(admin->ask("make.coffee").status().code(), StatusCode::invalid_argument);
+  EXPECT_FALSE(swap({}).ok());
+  EXPECT_FALSE(swap({change("barista", "x")}).ok());
+  EXPECT_TRUE(admin->ask("ping").ok());
+}
+
+}  // namespace
+}  // namespace lithos::testing

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Engine thread and tenants in one process, so that the sanitizers see both ends of the shared memory at work.
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "daemon/clock.hpp"
+#include "daemon/daemon_config.hpp"
+#include "daemon/engine_thread.hpp"
+#include "daemon/replay.hpp"
+#include "ipc/tenant_link.hpp"
+#include "unit/daemon/support.hpp"
+
+namespace lithos {
+namespace {
+
+const char* const kConfig = R"(
+kernel_rules = ")" LITHOS_SOURCE_DIR R"(/configs/kernels.toml"
+[[tenant]]
+name = "a"
+class = "latency_critical"
+quota = 40
+mode = "graph"
+trace = ")" LITHOS_SOURCE_DIR R"(/configs/traces/dlrm_infer_b2048.csv"
+arrivals = { kind = "closed" }
+[[tenant]]
+name = "b"
+class = "best_effort"
+mode = "eager"
+trace = ")" LITHOS_SOURCE_DIR R"(/configs/traces/dlrm_infer_b2048.csv"
+arrivals = { kind = "closed" }
+[[set]]
+name = "only"
+scheduler = "builtin.scheduler"
+)";
+
+class EngineThreadTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    LoadedDaemonConfig loaded = parse_daemon_config(kConfig, "test.toml", "");
+    ASSERT_NE(loaded.config, nullptr) << join_lines(loaded.diagnostics);
+    config = std::move(loaded.config);
+    thread = std::make_unique<EngineThread>(EngineThreadOptions{.socket = socket, .at_start = {}},
+                                            engine_room_config(*config), fresh_set());
+    const Status started = thread->start();
+    ASSERT_TRUE(started.ok()) << started.message();
+  }
+  std::shared_ptr<PolicySet> fresh_set() {
+    Result<std::unique_ptr<PolicySet>> set = PolicySet::from_tables({}, gpu_info(config->gpu, 1));
+    EXPECT_TRUE(set.ok());
+    return std::shared_ptr<PolicySet>(std::move(set).value());
+  }
+  Result<ReplayReport> run(const std::string& name, std::uint64_t requests) {
+    ReplayOptions options;
+    options.socket = socket;
+    options.name = name;
+    options.requests_max = requests;
+    options.duration = Nanoseconds{60'000'000'000};
+    options.kernels_max = 20;
+    return replay(config->config, options);
+  }
+  std::size_t sessions() {
+    std::size_t count = 99;
+    (void)thread->mailbox().ask<std::size_t>([this] { return thread->room().sessions().size(); }, count,
+                                             std::chrono::seconds(10));
+    return count;
+  }
+  static void expect_exact(const Result<ReplayReport>& report) {
+    ASSERT_TRUE(report.ok()) << report.status().message();
+    EXPECT_TRUE(report.value().finished);
+    EXPECT_GT(report.value().blocks_launched, 0u);
+    EXPECT_EQ(report.value().blocks_launched, report.value().blocks_completed);
+    EXPECT_EQ(report.value().launches, report.value().launches_ended);
+    EXPECT_EQ(report.value().refused_by_device, 0u);
+  }
+
+  testing::StateFolder folder;
+  std::string socket = folder.at("tenants.sock");
+  std::unique_ptr<DaemonConfig> config;
+  std::unique_ptr<EngineThread> thread;
+};
+
+TEST_F(EngineThreadTest, TwoTenantsCompleteEveryBlock) {
+  Result<ReplayReport> a = internal_error("not run");
+  std::thread other([&] { a = run("a", 20); });
+  const Result<ReplayReport> b = run("b", 5);
+  other.join();
+  expect_exact(a);
+  expect_exact(b);
+}
+
+TEST_F(EngineThreadTest, SetsAreExchangedWhileTenantsWork) {
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    expect_exact(run("a", 30));
+    done = true;
+  });
+  int exchanges = 0;
+  while (!done || exchanges < 3) {
+    std::shared_ptr<PolicySet> before;
+    const auto exchange = [room = &thread->room(), next = fresh_set()] {
+      return room->exchange_policies(next, monotonic_now());
+    };
+    ASSERT_TRUE(thread->mailbox().ask<std::shared_ptr<PolicySet>>(exchange, before, std::chrono::seconds(10)));
+    ++exchanges;
+  }
+  other.join();
+}
+
+TEST_F(EngineThreadTest, TheSlotIsFreeWhenTheTenantHasGone) {
+  expect_exact(run("b", 1));
+  expect_exact(run("b", 1));
+  for (int i = 0; i < 1000 && sessions() != 0; ++i) std::this_thread::yield();
+  EXPECT_EQ(sessions(), 0u);
+}
+
+TEST_F(EngineThreadTest, ANameInUseIsRefused) {
+  Result<std::unique_ptr<ipc::TenantLink>> first = ipc::TenantLink::connect({.socket = socket, .name = "a"});
+  ASSERT_TRUE(first.ok()) << first.status().message();
+  const Result<std::unique_ptr<ipc::TenantLink>> second = ipc::TenantLink::connect({.socket = socket, .name = "a"});
+  ASSERT_FALSE(second.ok());
+  EXPECT_NE(second.status().message().find("attached already"), std::string::npos) << second.status().message();
+}
+
+TEST_F(EngineThreadTest, AStrangerIsBestEffortWithoutAQuota) {
+  Result<std::unique_ptr<ipc::TenantLink>> link = ipc::TenantLink::connect({.socket = socket, .name = "stranger"});
+  ASSERT_TRUE(link.ok()) << link.status().message();
+  std::vector<SessionReport> reports;
+  ASSERT_TRUE(thread->mailbox().ask<std::vector<SessionReport>>([this] { return thread->room().sessions(); }, reports,
+                                                                std::chrono::seconds(10)));
+  ASSERT_EQ(reports.size(), 1u);
+  EXPECT_EQ(reports[0].tenant_class, TenantClass::best_effort);
+  EXPECT_EQ(reports[0].quota_tpcs, 0u);
+}
+
+TEST_F(EngineThreadTest, AKernelThatLiesAboutItsIdIsRefused) {
+  Result<std::unique_ptr<ipc::TenantLink>> link = ipc::TenantLink::connect({.socket = socket, .name = "stranger"});
+  ASSERT_TRUE(link.ok());
+  KernelShape shape;
+  shape.name = "k";
+  shape.grid = {100, 1, 1};
+  shape.block = {128, 1, 1};
+  KernelInfo kernel = make_kernel_info(shape, config->gpu, config->gpu.tpcs, config->rules);
+  ASSERT_TRUE(link.value()->add_kernel(kernel).ok());
+  EXPECT_TRUE(link.value()->checkpoint().ok());
+  kernel.id = OperatorId{12345};
+  ASSERT_TRUE(link.value()->add_kernel(kernel).ok());
+  const Status told = link.value()->checkpoint();
+  EXPECT_NE(told.message().find("its id is not"), std::string::npos) << told.message();
+}
+
+// Nothing to do: no step, no wake, no CPU.
+TEST_F(EngineThreadTest, AnIdleDaemonStandsStill) {
+  expect_exact(run("b", 1));
+  std::uint64_t before = 0, steps = 1;
+  for (int i = 0; i < 200 && steps > 3; ++i) {  // its clockwork runs for a tenth of a second after the last word
+    before = thread->steps();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    steps = thread->steps() - before;
+    if (steps <= 3) break;
+    steps = 4;
+  }
+  EXPECT_LE(steps, 3u);
+}
+
+}  // namespace
+}  // namespace lithos
