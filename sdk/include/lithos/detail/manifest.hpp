@@ -12,6 +12,9 @@ namespace lithos {
 inline namespace sdk {
 namespace detail {
 
+template <class P>
+consteval std::uint32_t kind_of();  // policy_table.hpp, which may be the header that this one is read from
+
 template <std::size_t Size>
 constexpr void copy_text(char (&to)[Size], std::string_view from) {
   if (from.size() >= Size)
