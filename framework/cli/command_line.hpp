@@ -66,8 +66,9 @@ struct ParserOutput {
   int exit_code = 0;
 };
 
-using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, ConfigKeysArguments, BenchPoliciesArguments, PolicyNewArguments,
-                                 PolicyDescribeArguments, PolicyCheckArguments, PolicySimArguments, DaemonArguments>;
+using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, ConfigKeysArguments,
+                                 BenchPoliciesArguments, PolicyNewArguments, PolicyDescribeArguments,
+                                 PolicyCheckArguments, PolicySimArguments, DaemonArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

@@ -127,7 +127,8 @@ const KeyTable<Config>& root_keys() {
        own_key<Config>("set", "tables", "", "one for each set of policies, `[[set]]` ([below](#set))",
                        [](R& reader, Config& into) { read_sets(reader, into.sets); }),
        // These two are taken by variations.cpp: known here, for suggestions.
-       own_key<Config>("case", "tables", "none", "one for each variant of the rest, `[[case]]` ([below](#case-and-sweep))",
+       own_key<Config>("case", "tables", "none",
+                       "one for each variant of the rest, `[[case]]` ([below](#case-and-sweep))",
                        [](R& reader, Config&) { reader.any("case"); }),
        own_key<Config>("sweep", "tables", "none", "one for each axis of a grid, `[[sweep]]` ([below](#case-and-sweep))",
                        [](R& reader, Config&) { reader.any("sweep"); })});

@@ -34,8 +34,7 @@ const KeyTable<KernelRule>& rule_keys() {
                                         {"never_touch", KernelNature::never_touch}},
                   "whether its blocks may wait for each other; `never_touch`: not held, limited, cut or right-sized",
                   {.required = true, .example = "independent"}),
-       flag_key("persistent", &K::persistent,
-                "one wave that pulls tiles: fewer TPCs stretch it, cutting buys nothing"),
+       flag_key("persistent", &K::persistent, "one wave that pulls tiles: fewer TPCs stretch it, cutting buys nothing"),
        // A rule that nobody can check is worse than none: an unaudited kernel is treated with care.
        text_key("reason", &K::reason, "how anybody knows",
                 {.required = true, .example = "read in the library's source"})});

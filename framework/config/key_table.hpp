@@ -29,12 +29,12 @@ namespace lithos {
 
 template <class Section>
 struct Key {
-  KeyFacts facts;  // without the default, which initial() knows
-  std::function<bool(TableReader&, Section&)> read;     // false: absent or wrong
-  std::function<std::string(const Section&)> initial;   // how a file would write the value; empty: required
-  std::function<bool(const Section&)> applies = {};     // null: always
-  std::string otherwise = {};                           // why it has no meaning where it does not apply
-  bool decisive = false;                                // without it nothing can be said about the others
+  KeyFacts facts;                                      // without the default, which initial() knows
+  std::function<bool(TableReader&, Section&)> read;    // false: absent or wrong
+  std::function<std::string(const Section&)> initial;  // how a file would write the value; empty: required
+  std::function<bool(const Section&)> applies = {};    // null: always
+  std::string otherwise = {};                          // why it has no meaning where it does not apply
+  bool decisive = false;                               // without it nothing can be said about the others
 
   // The key has a meaning only where `condition` holds; elsewhere the file is told `why`.
   Key when(std::function<bool(const Section&)> condition, std::string why) && {

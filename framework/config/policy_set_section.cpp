@@ -77,10 +77,9 @@ void read_policy(TableReader& set, const std::string& role, const std::string& f
 // `fallback` empty: the role must be given.
 Key<PolicySetConfig> policy_key(const std::string& role, PolicyChoice PolicySetConfig::*place,
                                 const std::string& fallback, const std::string& doc) {
-  return own_key<PolicySetConfig>(role, "policy", fallback.empty() ? "" : written(fallback), doc,
-                                  [=](TableReader& reader, PolicySetConfig& into) {
-                                    read_policy(reader, role, fallback, into.*place);
-                                  });
+  return own_key<PolicySetConfig>(
+      role, "policy", fallback.empty() ? "" : written(fallback), doc,
+      [=](TableReader& reader, PolicySetConfig& into) { read_policy(reader, role, fallback, into.*place); });
 }
 
 // quotas = { hp = 42, be = 24 }: keys are tenants' names, checked against them in check.cpp.
@@ -123,17 +122,17 @@ const KeyTable<PolicySetConfig>& set_keys() {
        number_key("slip", &S::slip, "slowdown that right-sizer and DVFS may cause", 1.0, kMaxSlip),
        duration_key("starvation_limit", &S::starvation_limit, "a launch that waited this long runs anyway",
                     Nanoseconds{1'000}),
-       duration_key("submit_ahead", &S::submit_ahead,
-                    "predicted work that executors keep on the GPU for eager tenants; more hides longer round trips and "
-                    "cannot be taken back"),
+       duration_key(
+           "submit_ahead", &S::submit_ahead,
+           "predicted work that executors keep on the GPU for eager tenants; more hides longer round trips and "
+           "cannot be taken back"),
        own_key<S>("quotas", "table", "the tenants'", "`{ hp = 42, be = 24 }`: TPCs by tenant",
                   [](R& reader, S& into) { read_quotas(reader, into.quotas); }),
        own_key<S>("tolerates", "table", "the tenants'", "`{ hp = \"5ms\" }`: by tenant",
                   [](R& reader, S& into) { read_tolerances(reader, into.tolerates); }),
-       own_key<S>("only", "list of text", "all", "`[\"hp\"]`: tenants that take part",
-                  [](R& reader, S& into) {
-                    for (const auto& [name, where] : reader.texts_at("only", "[\"hp\"]")) into.only.push_back(name);
-                  })});
+       own_key<S>("only", "list of text", "all", "`[\"hp\"]`: tenants that take part", [](R& reader, S& into) {
+         for (const auto& [name, where] : reader.texts_at("only", "[\"hp\"]")) into.only.push_back(name);
+       })});
   return keys;
 }
 

@@ -20,29 +20,28 @@ const KeyTable<ArrivalConfig>& arrival_keys() {
   constexpr const char* kNoPath = "only arrivals of kind \"file\" have a path";
   constexpr const char* kNoBursts = "only arrivals of kind \"bursts\" go on and off";
   static const KeyTable<A> keys(
-      "arrivals",
-      {choice_key("kind", &A::kind,
-                  Choices<ArrivalKind>{{"closed", ArrivalKind::closed_loop},
-                                       {"poisson", ArrivalKind::poisson},
-                                       {"file", ArrivalKind::file},
-                                       {"bursts", ArrivalKind::bursts}},
-                  "decides which of the other keys there are", {.required = true, .example = "poisson"})
-           .decides(),
-       rate_key("rate", &A::rate_per_s, "`poisson`, and `bursts` while they are on: mean rate of requests",
-                {.required = true, .example = "300/s"})
-           .when(is_random, "only arrivals of kind \"poisson\" and \"bursts\" have a rate"),
-       count_key("seed", &A::seed, "`poisson`, `bursts`: for arrivals of their own", {},
-                 {.unset = "from `run.seed` and the tenant's name"})
-           .when(is_random, "only arrivals of kind \"poisson\" and \"bursts\" are random"),
-       file_key("path", &A::path, "`file`: one arrival time in microseconds per line",
-                {.required = true, .example = "arrivals.txt"})
-           .when(is_recorded, kNoPath),
-       duration_key("on", &A::burst_length, "`bursts`: length of one", kShortestArrivalPhase,
-                    {.required = true, .example = "50ms"})
-           .when(has_bursts, kNoBursts),
-       duration_key("off", &A::burst_gap, "`bursts`: time between two", kShortestArrivalPhase,
-                    {.required = true, .example = "200ms"})
-           .when(has_bursts, kNoBursts)});
+      "arrivals", {choice_key("kind", &A::kind,
+                              Choices<ArrivalKind>{{"closed", ArrivalKind::closed_loop},
+                                                   {"poisson", ArrivalKind::poisson},
+                                                   {"file", ArrivalKind::file},
+                                                   {"bursts", ArrivalKind::bursts}},
+                              "decides which of the other keys there are", {.required = true, .example = "poisson"})
+                       .decides(),
+                   rate_key("rate", &A::rate_per_s, "`poisson`, and `bursts` while they are on: mean rate of requests",
+                            {.required = true, .example = "300/s"})
+                       .when(is_random, "only arrivals of kind \"poisson\" and \"bursts\" have a rate"),
+                   count_key("seed", &A::seed, "`poisson`, `bursts`: for arrivals of their own", {},
+                             {.unset = "from `run.seed` and the tenant's name"})
+                       .when(is_random, "only arrivals of kind \"poisson\" and \"bursts\" are random"),
+                   file_key("path", &A::path, "`file`: one arrival time in microseconds per line",
+                            {.required = true, .example = "arrivals.txt"})
+                       .when(is_recorded, kNoPath),
+                   duration_key("on", &A::burst_length, "`bursts`: length of one", kShortestArrivalPhase,
+                                {.required = true, .example = "50ms"})
+                       .when(has_bursts, kNoBursts),
+                   duration_key("off", &A::burst_gap, "`bursts`: time between two", kShortestArrivalPhase,
+                                {.required = true, .example = "200ms"})
+                       .when(has_bursts, kNoBursts)});
   return keys;
 }
 

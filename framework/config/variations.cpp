@@ -112,14 +112,16 @@ void read_values(TableReader& reader, std::vector<TomlValue>& into) {
     into = array->items;
     return;
   }
-  reader.complain(values == nullptr ? reader.table().where : values->value.where,
-                  fmt::format("{}.values: expected a list, for example values = [\"100us\", \"400us\"]", reader.path()));
+  reader.complain(
+      values == nullptr ? reader.table().where : values->value.where,
+      fmt::format("{}.values: expected a list, for example values = [\"100us\", \"400us\"]", reader.path()));
 }
 
 const KeyTable<Axis>& sweep_keys() {
   static const KeyTable<Axis> keys(
       "[[sweep]]",
-      {text_key("key", &Axis::key, "what changes: `set.lithos.scheduler.params.atom`, `tenant.hp.slo`, `run.duration`, …",
+      {text_key("key", &Axis::key,
+                "what changes: `set.lithos.scheduler.params.atom`, `tenant.hp.slo`, `run.duration`, …",
                 {.required = true, .example = "set.lithos.scheduler.params.atom"}),
        text_key("name", &Axis::label, "what tables call it", {.example = "atom", .unset = "the key's last part"}),
        own_key<Axis>("values", "list", "", "`[\"100us\", \"400us\"]`: one after the other",
@@ -169,17 +171,19 @@ void read_case_group(TableReader& reader, const std::string& group, Case& into) 
 const KeyTable<Case>& case_keys() {
   using R = TableReader;
   const auto section = [](const std::string& name, const std::string& doc) {
-    return own_key<Case>(name, "table", "none", doc, [name](R& reader, Case& into) { read_case_section(reader, name, into); });
+    return own_key<Case>(name, "table", "none", doc,
+                         [name](R& reader, Case& into) { read_case_section(reader, name, into); });
   };
   const auto group = [](const std::string& name, const std::string& doc) {
     return own_key<Case>(name, "table of tables", "none", doc,
                          [name](R& reader, Case& into) { read_case_group(reader, name, into); });
   };
   static const KeyTable<Case> keys(
-      "[[case]]", {name_key("case", &Case::name, "what tables call it", "bert"),
-                   section("run", "keys of `[run]` that differ"), section("transport", "keys of `[transport]` that differ"),
-                   group("tenant", "`tenant.hp = { slo = \"30ms\" }`: keys of tenants that differ"),
-                   group("set", "likewise, of sets")});
+      "[[case]]",
+      {name_key("case", &Case::name, "what tables call it", "bert"), section("run", "keys of `[run]` that differ"),
+       section("transport", "keys of `[transport]` that differ"),
+       group("tenant", "`tenant.hp = { slo = \"30ms\" }`: keys of tenants that differ"),
+       group("set", "likewise, of sets")});
   return keys;
 }
 
@@ -191,8 +195,9 @@ void read_case(TomlTable& root, const TomlTable& table, std::size_t index, std::
   for (const CaseMember& member : one.members) {
     const std::vector<std::string> names = names_in(root, member.group);
     if (std::find(names.begin(), names.end(), member.name) == names.end())
-      diagnostics.push_back({member.where, fmt::format("{}: there is no {} \"{}\"{}", reader.path(), member.group, member.name,
-                                                       suggestion(member.name, names, member.group + "s"))});
+      diagnostics.push_back(
+          {member.where, fmt::format("{}: there is no {} \"{}\"{}", reader.path(), member.group, member.name,
+                                     suggestion(member.name, names, member.group + "s"))});
   }
   for (const Case& other : cases)
     if (!one.name.empty() && other.name == one.name)

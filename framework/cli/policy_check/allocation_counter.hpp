@@ -19,6 +19,7 @@ struct AllocationCounter {
 
   static std::uint64_t allocations();  // since start()
   static std::int64_t outstanding();   // allocations minus releases since start()
+  static std::int64_t outstanding_bytes();  // likewise, in bytes
   static bool failed_any();
 };
 
