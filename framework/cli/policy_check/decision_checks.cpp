@@ -132,7 +132,8 @@ Verdict forgets_who_left(const CheckInput& input) {
       if (i + 1 == kScripts / 2) kept_half_way = kept;
     }
     if (kept - kept_half_way <= kGrowthMaxBytes) return passed();
-    return failed(fmt::format("{} bytes are kept after all tenants have left, {} after as many again", kept_half_way, kept));
+    return failed(
+        fmt::format("{} bytes are kept after all tenants have left, {} after as many again", kept_half_way, kept));
   });
 }
 

@@ -41,9 +41,11 @@ Verdict everybody_may_run(const CheckInput& input) {
     for (unsigned step = 0; step < 200; ++step) {  // ten seconds in which the owner does nothing
       machine.at(1'000'000'000 + std::uint64_t{step} * 50'000'000);
       testing::Answer answer(machine);
-      if (bench.instance.ops<lithos_scheduler_ops>().decide(bench.instance.self(), machine.c(), answer.c()) < 0) continue;
+      if (bench.instance.ops<lithos_scheduler_ops>().decide(bench.instance.self(), machine.c(), answer.c()) < 0)
+        continue;
       const lithos_lease& lease = answer.lease("batch");
-      if (!TpcSet(lease.usable[LITHOS_PRESSURE_IDLE]).empty() && (lease.flags & LITHOS_LEASE_HOLD) == 0) return passed();
+      if (!TpcSet(lease.usable[LITHOS_PRESSURE_IDLE]).empty() && (lease.flags & LITHOS_LEASE_HOLD) == 0)
+        return passed();
     }
     return warned("for ten seconds a tenant without quota got nothing though all owners were idle");
   });
@@ -55,7 +57,8 @@ Verdict own_tpcs_stay(const CheckInput& input) {
     machine.latency_critical("service", 40).pressed(1).waits(1'000'000);
     machine.best_effort("batch", 20).pressed(1).waits(1'000'000);
     testing::Answer answer(machine);
-    if (bench.instance.ops<lithos_scheduler_ops>().decide(bench.instance.self(), machine.c(), answer.c()) < 0) return passed();
+    if (bench.instance.ops<lithos_scheduler_ops>().decide(bench.instance.self(), machine.c(), answer.c()) < 0)
+      return passed();
     const bool taken =
         answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED].words[0] != 0 &&
         (TpcSet(answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED]) & machine.tenant(0).view().own).count() > 0;
@@ -137,7 +140,8 @@ Verdict sizes_within_slip(const CheckInput& input) {
       lithos_size size{};
       for (unsigned round = 0; round < kRounds; ++round) {
         if (ops.choose(bench.instance.self(), &query, &size) < 0) return failed(bench.instance.host().failure());
-        if (size.tpcs < 1 || size.tpcs > kTpcs) return failed(fmt::format("{} TPCs chosen of 1 … {}", size.tpcs, kTpcs));
+        if (size.tpcs < 1 || size.tpcs > kTpcs)
+          return failed(fmt::format("{} TPCs chosen of 1 … {}", size.tpcs, kTpcs));
         const lithos_observation seen = kernel.observation(size.tpcs);
         if (ops.observe != nullptr && seen.duration_ns > 0) ops.observe(bench.instance.self(), &seen);
       }
@@ -173,7 +177,9 @@ Verdict clocks_of_the_table(const CheckInput& input) {
       lithos_clock_request out{sizeof out, 0, 0};
       if (bench.instance.ops<lithos_dvfs_ops>().plan(bench.instance.self(), &sample, &out) < 0) continue;
       const std::uint32_t clock = out.clock_mhz == 0 ? bench.gpu.clocks_mhz().front() : out.clock_mhz;
-      if (std::find(bench.gpu.clocks_mhz().begin(), bench.gpu.clocks_mhz().end(), clock) == bench.gpu.clocks_mhz().end()) unknown = clock;
+      if (std::find(bench.gpu.clocks_mhz().begin(), bench.gpu.clocks_mhz().end(), clock) ==
+          bench.gpu.clocks_mhz().end())
+        unknown = clock;
       lowest = std::min(lowest, clock);
       highest = std::max(highest, clock);
     }

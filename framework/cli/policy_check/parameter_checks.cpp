@@ -47,9 +47,11 @@ Verdict documented(const CheckInput& input) {
     const lithos_policy& policy = subject.policy();
     if (policy.summary[0] == '\0') return failed("the policy has no summary");
     for (std::uint32_t i = 0; i < policy.n_params; ++i)
-      if (policy.params[i]->doc[0] == '\0') return failed(fmt::format("parameter {} has no doc", policy.params[i]->key));
+      if (policy.params[i]->doc[0] == '\0')
+        return failed(fmt::format("parameter {} has no doc", policy.params[i]->key));
     for (std::uint32_t i = 0; i < policy.n_metrics; ++i)
-      if (policy.metrics[i]->doc[0] == '\0') return failed(fmt::format("metric {} has no doc", policy.metrics[i]->name));
+      if (policy.metrics[i]->doc[0] == '\0')
+        return failed(fmt::format("metric {} has no doc", policy.metrics[i]->name));
     return passed(fmt::format("{} parameters, {} metrics", policy.n_params, policy.n_metrics));
   });
 }
