@@ -9,6 +9,8 @@
 #include <iterator>
 #include <set>
 
+#include "test_paths.hpp"
+
 namespace lithos {
 namespace {
 
