@@ -25,8 +25,12 @@ function file_name(  parts, n) {  # with its folder: names come twice
 
 FNR == 1 && /^\/\/ SPDX/ { header = 1; next }                              # one line less, for \endverbatim
 FNR == 1 && /^\/\* SPDX/ { header = 2; print "/** \\file " file_name() " \\verbatim"; next }
-header == 1 && /^\/\// { print started++ ? "///" substr($0, 3) : "/// \\file " file_name() " \\verbatim" substr($0, 3); next }
-header == 1 { header = 0; print started ? "/// \\endverbatim" : "" }        # and goes on with this line
+header == 1 && /^\/\// {  # as one block: doxygen would show the slashes of each line
+  gsub(/\*\//, "* /")
+  print (started++ ? "" : "/** \\file " file_name() " \\verbatim") substr($0, 3)
+  next
+}
+header == 1 { header = 0; print started ? "\\endverbatim */" : "" }         # and goes on with this line
 header == 2 { if (sub(/\*\//, "\\endverbatim */")) header = 0; print; next }
 
 /^ *(\/\/|\/\*) ?----/ { print ""; next }

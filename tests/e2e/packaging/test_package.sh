@@ -56,3 +56,10 @@ completes lithos sim --config
 completes lithosd --state-dir
 completes lithos-tenant --kernels
 cmp "$usr/share/bash-completion/completions/lithos" "$usr/share/bash-completion/completions/lithosd"
+
+# The same of zsh, where there is one: its own functions are stood in for, so that what is offered can be seen.
+if command -v zsh >/dev/null; then
+  offered=$(zsh -fc '_describe() { print -l -- "${(@P)4}" }; words=(lithos policy check ""); CURRENT=4; source "$1"' \
+    - "$usr/share/zsh/vendor-completions/_lithos")
+  grep -qx -- --level <<<"$offered" || fail "completion for zsh lacks --level: $offered"
+fi
