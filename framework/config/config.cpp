@@ -60,7 +60,9 @@ void read_transport(const TomlTable& table, TransportConfig& transport, std::vec
 
 // What a set inherits (`like`) and is wrong has been reported where it stands.
 void drop_inherited(std::vector<Diagnostic>& diagnostics, std::size_t before) {
-  const auto same_place = [](const SourcePosition& a, const SourcePosition& b) { return a.line == b.line && a.column == b.column; };
+  const auto same_place = [](const SourcePosition& a, const SourcePosition& b) {
+    return a.line == b.line && a.column == b.column;
+  };
   for (std::size_t i = diagnostics.size(); i-- > before;)
     for (std::size_t j = 0; j < before; ++j)
       if (same_place(diagnostics[i].where, diagnostics[j].where)) {
@@ -149,7 +151,8 @@ Config read_config(const TomlTable& root, const std::string& file_name, std::vec
   const std::size_t before = diagnostics.size();
   check_references(config, root, diagnostics);
   for (std::size_t i = diagnostics.size(); i-- > before + 1;)
-    if (diagnostics[i].where.line == diagnostics[i - 1].where.line && diagnostics[i].where.column == diagnostics[i - 1].where.column)
+    if (diagnostics[i].where.line == diagnostics[i - 1].where.line &&
+        diagnostics[i].where.column == diagnostics[i - 1].where.column)
       diagnostics.erase(diagnostics.begin() + static_cast<std::ptrdiff_t>(i));
   return config;
 }
@@ -183,7 +186,8 @@ ParsedConfig parse_config_text(const std::string& text, const std::string& file_
   for (Variation& variation : variations) {
     // What is wrong in the file itself is wrong at every point: said once.
     if (!parsed.diagnostics.empty()) break;
-    parsed.points.push_back({variation.case_name, std::move(variation.settings), read_config(variation.root, file_name, parsed.diagnostics)});
+    parsed.points.push_back({variation.case_name, std::move(variation.settings),
+                             read_config(variation.root, file_name, parsed.diagnostics)});
   }
   sort_by_position(parsed.diagnostics);
   if (!parsed.diagnostics.empty()) {

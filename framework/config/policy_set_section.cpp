@@ -115,9 +115,10 @@ const KeyTable<PolicySetConfig>& set_keys() {
        choice_key("sharing", &S::sharing,
                   Choices<Sharing>{{"mps", Sharing::mps}, {"time_slicing", Sharing::time_slicing}},
                   "what the hardware does when nobody masks"),
-       flag_key("masks", &S::masks,
-                "`false`: no launch is confined and nobody owns TPCs, the hardware places blocks as it does without us; "
-                "`quotas` do not count. For `shared`, and for other schedulers' hold, rates and priorities without masks"),
+       flag_key(
+           "masks", &S::masks,
+           "`false`: no launch is confined and nobody owns TPCs, the hardware places blocks as it does without us; "
+           "`quotas` do not count. For `shared`, and for other schedulers' hold, rates and priorities without masks"),
        policy_key("scheduler", &S::scheduler, "", "who may use which TPCs ([below](#a-policy))"),
        policy_key("predictor", &S::predictor, "operator_median", "how long operators will take"),
        policy_key("right_sizer", &S::right_sizer, "none", "how many TPCs operators need"),
@@ -150,7 +151,8 @@ PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::
   set.where = table.where;
   if (set_keys().read(reader, set)) reader.finish();
   if (!set.masks && !set.quotas.empty())
-    reader.complain(set.where, fmt::format("{}: quotas do not count where masks = false; leave one of them out", reader.path()));
+    reader.complain(set.where,
+                    fmt::format("{}: quotas do not count where masks = false; leave one of them out", reader.path()));
   return set;
 }
 

@@ -17,8 +17,8 @@ namespace {
 using Path = std::vector<std::string>;
 
 struct Axis {
-  std::string key;   // as written
-  std::string label; // what tables show
+  std::string key;    // as written
+  std::string label;  // what tables show
   Path path;
   SourcePosition key_where;
   std::vector<TomlValue> values;
@@ -77,7 +77,8 @@ Path split(TomlTable& root, const std::string& key, std::string& wrong) {
   static const std::vector<std::string> kGroups{"tenant", "set", "run", "transport", "gpu", "kernel_rules"};
   const std::string group = key.substr(0, key.find('.'));
   if (std::find(kGroups.begin(), kGroups.end(), group) == kGroups.end()) {
-    wrong = fmt::format("a key begins with one of {}{}", "tenant, set, run, transport, gpu", suggestion(group, kGroups, "known"));
+    wrong = fmt::format("a key begins with one of {}{}", "tenant, set, run, transport, gpu",
+                        suggestion(group, kGroups, "known"));
     return {};
   }
   Path path{group};
@@ -94,8 +95,9 @@ Path split(TomlTable& root, const std::string& key, std::string& wrong) {
     }
     path.push_back(best);
     rest = rest.size() > best.size() ? rest.substr(best.size() + 1) : "";
-    if (rest.empty()) wrong = fmt::format("names a whole {}; add a key of it, for example {}.{}.{}", group, group, best,
-                                          group == "set" ? "slip" : "slo");
+    if (rest.empty())
+      wrong = fmt::format("names a whole {}; add a key of it, for example {}.{}.{}", group, group, best,
+                          group == "set" ? "slip" : "slo");
   }
   while (!rest.empty()) {
     path.push_back(rest.substr(0, rest.find('.')));
@@ -138,7 +140,8 @@ void read_sweep(TomlTable& root, const TomlTable& table, std::size_t index, std:
   axis.key_where = table.find("key")->value.where;
   std::string wrong;
   axis.path = split(root, axis.key, wrong);
-  if (!wrong.empty()) diagnostics.push_back({axis.key_where, fmt::format("{}.key = \"{}\": {}", reader.path(), axis.key, wrong)});
+  if (!wrong.empty())
+    diagnostics.push_back({axis.key_where, fmt::format("{}.key = \"{}\": {}", reader.path(), axis.key, wrong)});
   if (axis.label.empty()) axis.label = axis.key.substr(axis.key.rfind('.') + 1);
   if (axis.path.size() > 1 && axis.path[0] == "set") axis.sets = sets_like(root, axis.path[1]);
   if (!axis.path.empty() && !axis.values.empty()) axes.push_back(std::move(axis));
@@ -201,7 +204,8 @@ void read_case(TomlTable& root, const TomlTable& table, std::size_t index, std::
   }
   for (const Case& other : cases)
     if (!one.name.empty() && other.name == one.name)
-      diagnostics.push_back({table.where, fmt::format("case \"{}\" is declared twice; give each its own name", one.name)});
+      diagnostics.push_back(
+          {table.where, fmt::format("case \"{}\" is declared twice; give each its own name", one.name)});
   cases.push_back(std::move(one));
 }
 
@@ -223,7 +227,8 @@ void drop_repeated_sets(TomlTable& root, const std::vector<Axis>& axes, const st
       const auto* set = std::get_if<TomlTable>(&item.data);
       const std::string name = set == nullptr ? "" : text_of(*set, "name");
       for (std::size_t a = 0; a < axes.size(); ++a) {
-        const bool concerned = axes[a].sets.empty() || std::find(axes[a].sets.begin(), axes[a].sets.end(), name) != axes[a].sets.end();
+        const bool concerned =
+            axes[a].sets.empty() || std::find(axes[a].sets.begin(), axes[a].sets.end(), name) != axes[a].sets.end();
         if (!concerned && at[a] > 0) return true;
       }
       return false;
@@ -240,8 +245,8 @@ std::string shown(const TomlValue& value) {
   return text;
 }
 
-Variation make_variation(const TomlTable& root, const Case* one, const std::vector<Axis>& axes, const std::vector<std::size_t>& at,
-                         std::vector<Diagnostic>& diagnostics) {
+Variation make_variation(const TomlTable& root, const Case* one, const std::vector<Axis>& axes,
+                         const std::vector<std::size_t>& at, std::vector<Diagnostic>& diagnostics) {
   Variation variation;
   variation.root = root;
   if (one != nullptr) {

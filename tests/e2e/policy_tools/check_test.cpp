@@ -121,7 +121,8 @@ TEST_F(PolicyCheck, NoSwapFixturePassesUnnoticed) {
   for (const auto& entry : std::filesystem::directory_iterator(SWAP_FIXTURES)) {
     if (entry.path().extension() != ".so" || listed.count(entry.path().stem().string()) > 0) continue;
     const ProgramResult result = lithos("policy check --timeout 1s " + entry.path().string());
-    EXPECT_TRUE(result.exit_code == 1 || result.out.find("WARN ") != std::string::npos) << entry.path() << "\n" << result.out;
+    EXPECT_TRUE(result.exit_code == 1 || result.out.find("WARN ") != std::string::npos) << entry.path() << "\n"
+                                                                                        << result.out;
   }
 }
 
