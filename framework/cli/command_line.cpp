@@ -164,6 +164,9 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   config_app.require_subcommand(1);
   CLI::App& check_app = *config_app.add_subcommand("check", "Report every mistake in a file; run nothing");
   add_config_check(check_app, check);
+  ConfigKeysArguments keys;
+  CLI::App& keys_app = *config_app.add_subcommand("keys", "Every key of a configuration: type, default, meaning");
+  keys_app.add_option("section", keys.section, "Only this one: run, tenant, arrivals, set, …")->type_name("SECTION");
   BenchPoliciesArguments bench;
   CLI::App& bench_app = *app.add_subcommand("bench", "Measure and compare");
   bench_app.require_subcommand(1);
@@ -185,6 +188,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   if (policies_app.parsed()) return bench;
   if (std::optional<CommandLine> parsed = policy.parsed()) return *std::move(parsed);
   if (check_app.parsed()) return check;
+  if (keys_app.parsed()) return keys;
   return daemon;
 }
 

@@ -33,6 +33,11 @@ struct ConfigCheckArguments {
   std::vector<std::string> policy_path;
 };
 
+// lithos config keys
+struct ConfigKeysArguments {
+  std::string section;  // "tenant", "[run]", …; empty: all
+};
+
 // lithos bench policies
 struct BenchPoliciesArguments {
   std::vector<std::string> files;       // empty: the paper's experiments
@@ -61,8 +66,9 @@ struct ParserOutput {
   int exit_code = 0;
 };
 
-using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, BenchPoliciesArguments, PolicyNewArguments,
-                                 PolicyDescribeArguments, PolicyCheckArguments, PolicySimArguments, DaemonArguments>;
+using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, ConfigKeysArguments,
+                                 BenchPoliciesArguments, PolicyNewArguments, PolicyDescribeArguments,
+                                 PolicyCheckArguments, PolicySimArguments, DaemonArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

@@ -12,6 +12,7 @@ ExitCode run_sim(const SimArguments& arguments, Console& console);
 ExitCode run_bench_policies(const BenchPoliciesArguments& arguments, Console& console);
 ExitCode run_daemon_request(const DaemonArguments& arguments, Console& console);
 ExitCode run_config_check(const ConfigCheckArguments& arguments, Console& console);
+ExitCode run_config_keys(const ConfigKeysArguments& arguments, Console& console);
 ExitCode run_policy_new(const PolicyNewArguments& arguments, Console& console);
 ExitCode run_policy_describe(const PolicyDescribeArguments& arguments, Console& console);
 ExitCode run_policy_check(const PolicyCheckArguments& arguments, Console& console);

@@ -23,6 +23,9 @@ struct Dispatch {
   int operator()(const lithos::ConfigCheckArguments& arguments) const {
     return static_cast<int>(lithos::run_config_check(arguments, console));
   }
+  int operator()(const lithos::ConfigKeysArguments& arguments) const {
+    return static_cast<int>(lithos::run_config_keys(arguments, console));
+  }
   int operator()(const lithos::PolicyNewArguments& arguments) const {
     return static_cast<int>(lithos::run_policy_new(arguments, console));
   }
