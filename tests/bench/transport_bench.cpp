@@ -17,6 +17,7 @@
 #include "daemon/daemon_config.hpp"
 #include "daemon/engine_thread.hpp"
 #include "ipc/tenant_link.hpp"
+#include "test_paths.hpp"
 #include "unit/policy_host/test_policies.hpp"
 
 namespace lithos {
