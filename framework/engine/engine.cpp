@@ -13,7 +13,7 @@ constexpr Nanoseconds kAgeLeast{1'000'000'000};  // … after so long
 constexpr Nanoseconds kAgeMost{3'000'000'000};   // … or longer if so predicted, but predictions may be wild
 constexpr int kAgePredictions = 20;              // times the predicted time
 // Operators asked about between two decisions after an exchange of predictor or right-sizer: some microseconds.
-constexpr unsigned kAskedPerTimer = 8;
+constexpr unsigned kAskedPerTimer = 4;
 
 std::uint32_t highest_clock(const GpuShape& gpu) { return gpu.clocks_mhz.empty() ? 0 : gpu.clocks_mhz.front(); }
 

@@ -18,7 +18,8 @@
 namespace lithos::testing {
 
 // p50 … max of some figures; the unit belongs into the name of the member that it becomes.
-inline Json percentiles(std::vector<double> values) {
+// `limit`, if given: how many lie above it.
+inline Json percentiles(std::vector<double> values, double limit = 0) {
   Json json = Json::object();
   json.set("count", static_cast<std::uint64_t>(values.size()));
   if (values.empty()) return json;
@@ -26,7 +27,25 @@ inline Json percentiles(std::vector<double> values) {
   const auto at = [&](double share) {
     return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
   };
-  return json.set("p50", at(0.5)).set("p90", at(0.9)).set("p99", at(0.99)).set("max", values.back());
+  json.set("p50", at(0.5)).set("p90", at(0.9)).set("p99", at(0.99)).set("max", values.back());
+  if (limit <= 0) return json;
+  const auto above = std::count_if(values.begin(), values.end(), [&](double value) { return value > limit; });
+  return json.set("limit", limit).set("above_limit", static_cast<std::int64_t>(above));
+}
+
+// What the machine itself takes from a thread that never waits: interruptions longer than `longer_than`, per second. A
+// percentile of short times says nothing below this.
+inline double interruptions_per_s(std::chrono::microseconds longer_than) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::seconds kLength{1};
+  int count = 0;
+  const Clock::time_point end = Clock::now() + kLength;
+  for (Clock::time_point before = Clock::now(); before < end;) {
+    const Clock::time_point now = Clock::now();
+    count += now - before > longer_than;
+    before = now;
+  }
+  return count;
 }
 
 inline void write_results(const std::string& name, const std::string& command, Json measured) {

@@ -10,6 +10,8 @@
 namespace lithos::testing {
 namespace {
 
+constexpr double kPauseLimit_us = 50;  // issue 5, of the 99th percentile
+
 int swaps_wanted() {
   const char* text = std::getenv("LITHOS_SWAPS");
   return text != nullptr ? std::max(1, std::atoi(text)) : 100;
@@ -57,9 +59,11 @@ TEST_F(Soak, ManySwapsLoseAndLeakNothing) {
   Json steps = Json::object();
   for (const auto& [step, us] : steps_us) steps.set(step, percentiles(us));
   Json measured = Json::object();
-  measured.set("swaps", wanted).set("exchange_us", percentiles(pauses_us));
-  measured.set("longest_refresh_between_decisions_us", percentiles(refreshes_us));
+  measured.set("swaps", wanted).set("exchange_us", percentiles(pauses_us, kPauseLimit_us));
+  measured.set("longest_refresh_between_decisions_us", percentiles(refreshes_us, kPauseLimit_us));
   measured.set("prepare_us", percentiles(prepares_us)).set("steps_us", steps);
+  if (std::getenv("LITHOS_RESULTS") != nullptr)
+    measured.set("interruptions_over_20_us_per_s", interruptions_per_s(std::chrono::microseconds(20)));
   std::printf("%s\n", measured.dump().c_str());
   write_results("swaps", "LITHOS_SWAPS=" + std::to_string(wanted) + " swap_test --gtest_filter='Soak.Many*'", measured);
   const Result<Json> status = admin->ask("status");

@@ -8,7 +8,7 @@ namespace lithos::test {
 namespace {
 
 constexpr unsigned kOperators = 100;   // of each of two tenants
-constexpr unsigned kPerTimerMost = 8;  // engine.cpp, kAskedPerTimer
+constexpr unsigned kPerTimerMost = 4;  // engine.cpp, kAskedPerTimer
 
 class Exchange : public ::testing::Test {
  protected:
