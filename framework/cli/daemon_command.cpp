@@ -90,7 +90,10 @@ ExitCode run_daemon_request(const DaemonArguments& arguments, Console& console) 
     console.err << "lithos: " << client.status().message() << "\n";
     return ExitCode::unreachable;
   }
-  const Result<Json> answer = client.value().ask(arguments.request, request.value());
+  const auto progress = [&](const std::string& step) { console.err << step << "\n" << std::flush; };
+  const bool long_one = !arguments.json && (arguments.request == "policy.swap" || arguments.request == "config.apply");
+  const Result<Json> answer = long_one ? client.value().ask(arguments.request, request.value(), progress)
+                                       : client.value().ask(arguments.request, request.value());
   if (!answer.ok()) {
     console.err << "lithos: " << answer.status().message() << "\n";
     return ExitCode::refused;

@@ -24,6 +24,11 @@ constexpr const char* kUsage =
     "  --policy-path DIR     search here for policies first (repeatable)\n"
     "  --probation TIME      how long the old policies stay warm after a change (default 10s)\n"
     "  --strikes N           faults within 10s that end a policy (default 10)\n"
+    "  --quality-window TIME how long predictions are compared before a verdict (default 2s)\n"
+    "  --quality-least N     comparisons without which there is no verdict (default 100)\n"
+    "  --quality-tolerated PERCENT  mean error that is nobody's business (default 10)\n"
+    "  --quality-worse TIMES the built-in predictor's error: more is a bad verdict (default 1.5)\n"
+    "  --quality-windows N   bad verdicts in a row that end a predictor; 0: never (default 3)\n"
     "  --hang-limit TIME     a policy that takes longer ends the daemon (default 1s)\n"
     "  --supervise           restart at once after a crash (machines without systemd)\n"
     "  --help, --version     this text; the version\n"
@@ -48,6 +53,14 @@ bool parse_time(const char* text, lithos::Nanoseconds& out) {
   return time.ok() && out.count() > 0;
 }
 
+bool parse_number(const char* text, double least, double& out) {
+  char* end = nullptr;
+  out = std::strtod(text, &end);
+  if (end != text && *end == '\0' && out >= least && out < 1e9) return true;
+  std::fprintf(stderr, "lithosd: %s: expected a number from %g on\n", text, least);
+  return false;
+}
+
 bool parse(int argc, char** argv, Arguments& arguments) {
   const option known[] = {{"config", required_argument, nullptr, 'c'},
                           {"device", required_argument, nullptr, 'd'},
@@ -57,6 +70,11 @@ bool parse(int argc, char** argv, Arguments& arguments) {
                           {"policy-path", required_argument, nullptr, 'p'},
                           {"probation", required_argument, nullptr, 'b'},
                           {"strikes", required_argument, nullptr, 'k'},
+                          {"quality-window", required_argument, nullptr, 'q'},
+                          {"quality-least", required_argument, nullptr, 'l'},
+                          {"quality-tolerated", required_argument, nullptr, 'o'},
+                          {"quality-worse", required_argument, nullptr, 'w'},
+                          {"quality-windows", required_argument, nullptr, 'n'},
                           {"hang-limit", required_argument, nullptr, 'h'},
                           {"supervise", no_argument, nullptr, 'S'},
                           {"help", no_argument, nullptr, 'H'},
@@ -80,6 +98,18 @@ bool parse(int argc, char** argv, Arguments& arguments) {
         if (!parse_time(optarg, options.policies.probation)) return false;
         break;
       case 'k': options.policies.strikes = std::max(1ull, std::strtoull(optarg, nullptr, 10)); break;
+      case 'q':
+        if (!parse_time(optarg, options.policies.quality.window)) return false;
+        break;
+      case 'l': options.policies.quality.least = std::max(1ull, std::strtoull(optarg, nullptr, 10)); break;
+      case 'o':
+        if (!parse_number(optarg, 0, options.policies.quality.tolerated)) return false;
+        options.policies.quality.tolerated /= 100;
+        break;
+      case 'w':
+        if (!parse_number(optarg, 1, options.policies.quality.worse)) return false;
+        break;
+      case 'n': options.policies.quality.windows = static_cast<unsigned>(std::strtoul(optarg, nullptr, 10)); break;
       case 'h':
         if (!parse_time(optarg, options.hang_limit)) return false;
         break;

@@ -155,7 +155,8 @@ Status EngineRoom::admit(Session& session, const std::string& name, Nanoseconds 
   session.peer = std::make_unique<ipc::TenantPeer>(std::move(memory).value(), slot.value(), incarnation);
   last_sequence_[value_of(slot.value())] = 0;
   port_.add(*session.peer);
-  return ipc::send_welcome(session.channel, session.peer->memory(), slot.value(), incarnation, config_.gpu);
+  return ipc::send_welcome(session.channel, session.peer->memory(), slot.value(), incarnation, config_.gpu,
+                           config_.set.submit_ahead);
 }
 
 // Every tenant reads every other's pressure word. A tenant that does not read its socket misses a page and takes the

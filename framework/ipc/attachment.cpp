@@ -11,6 +11,8 @@
 namespace lithos::ipc {
 namespace {
 
+constexpr std::uint64_t kSubmitAheadMost_ns = 10'000'000'000;
+
 void copy_text(char* to, std::size_t size, const std::string& from) {
   std::memset(to, 0, size);
   std::memcpy(to, from.data(), std::min(from.size(), size - 1));
@@ -98,6 +100,7 @@ Status Attachment::map(const Welcome& welcome, std::vector<Fd>& fds) {
   gpu = std::move(shape).value();
   slot = TenantId{welcome.slot};
   incarnation = welcome.incarnation;
+  submit_ahead = from_u64(std::min(welcome.submit_ahead_ns, kSubmitAheadMost_ns));
   area_map = Mapping(fds[0].get(), sizeof(Area), true);
   pressure_map = Mapping(fds[1].get(), kPage, true);
   if (!area_map || !pressure_map)

@@ -37,6 +37,7 @@ class Attachment {
 
   Channel channel{Fd{}};
   GpuShape gpu;
+  Nanoseconds submit_ahead{0};  // as the daemon's set of policies has it
   TenantId slot{};
   std::uint32_t incarnation = 0;
   Mapping area_map, pressure_map;

@@ -105,6 +105,7 @@ struct Welcome {  // descriptors: area, pressure, event of the daemon, event of 
   MessageHead head;
   std::uint32_t slot, incarnation;
   std::uint32_t major, minor;
+  std::uint64_t submit_ahead_ns;  // for the executor: predicted work to keep on the device on the queued path
   WireGpu gpu;
 };
 inline constexpr unsigned kWelcomeFds = 4;

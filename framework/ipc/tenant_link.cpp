@@ -193,6 +193,7 @@ TenantLink::~TenantLink() {
 }
 
 const GpuShape& TenantLink::gpu() const { return impl_->link->gpu; }
+Nanoseconds TenantLink::submit_ahead() const { return impl_->link->submit_ahead; }
 TenantId TenantLink::slot() const { return impl_->link->slot; }
 bool TenantLink::attached() const { return impl_->attached; }
 const LinkCounters& TenantLink::counters() const {

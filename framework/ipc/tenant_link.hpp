@@ -55,7 +55,8 @@ class TenantLink final : public TenantPort, public Device {
   ~TenantLink() override;
 
   const GpuShape& gpu() const;
-  TenantId slot() const;  // may be another one after the daemon has come back
+  Nanoseconds submit_ahead() const;  // for ExecutorConfig: what the daemon's set of policies said when we attached
+  TenantId slot() const;             // may be another one after the daemon has come back
   bool attached() const;
   const LinkCounters& counters() const;
 
