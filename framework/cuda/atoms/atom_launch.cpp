@@ -21,4 +21,19 @@ NoAtom plan_atom(const AtomRequest& request, const LoadedPreludes& preludes, Ato
   return NoAtom::planned;
 }
 
+NoAtom apply_atom(const AtomPlan& plan, std::uint64_t slot_address, Descriptor& descriptor) {
+  const Dims whole = descriptor.grid(), part{plan.grid.x, plan.grid.y, plan.grid.z};
+  for (std::size_t axis = 0; axis < part.size(); ++axis)
+    if (part[axis] == 0 || part[axis] > whole[axis]) return NoAtom::other_launch;
+  if (plan.redirected) {
+    if (descriptor.program() != plan.slot.entry) return NoAtom::other_launch;
+    if (descriptor.bank_state(plan.constant_bank) != 0) return NoAtom::bank_taken;
+    descriptor.set_bank(plan.constant_bank, kBankValidInvalidate, slot_address, sizeof(AtomSlot));
+    if (descriptor.registers() < plan.registers) descriptor.set_registers(plan.registers);
+    descriptor.set_program(plan.program);
+  }
+  for (unsigned axis = 0; axis < part.size(); ++axis) descriptor.set_grid(axis, part[axis]);
+  return NoAtom::planned;
+}
+
 }  // namespace lithos::cuda

@@ -8,6 +8,7 @@
 
 #include "cuda/atoms/atom_slot.hpp"
 #include "cuda/atoms/preludes.hpp"
+#include "cuda/descriptor.hpp"
 #include "executor/block_range.hpp"
 
 namespace lithos::cuda {
@@ -32,6 +33,8 @@ enum class NoAtom : std::uint8_t {
   not_a_range,      // box_of() has no answer
   no_prelude,       // none built or enabled for this architecture
   address_unknown,  // the kernel's or the prelude's entry has not been seen twice
+  bank_taken,       // the launch uses the constant bank that the prelude needs
+  other_launch,     // the descriptor is not of the kernel that the plan is for
 };
 
 // `kernel_entry`: from EntryAddress::trusted(). `range` is a part of the launch, or all of it with `force`, which goes through the prelude
@@ -43,5 +46,9 @@ struct AtomRequest {
   bool force = false;
 };
 NoAtom plan_atom(const AtomRequest& request, const LoadedPreludes& preludes, AtomPlan& plan);
+
+// Writes the plan into the descriptor of a launch of the whole kernel; `slot_address` is the device's address of the slot that holds
+// plan.slot, a multiple of 64. Anything but `planned` leaves the descriptor as it was. In the descriptor callback: no allocation, no calls.
+NoAtom apply_atom(const AtomPlan& plan, std::uint64_t slot_address, Descriptor& descriptor);
 
 }  // namespace lithos::cuda
