@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "cli/gpu_arguments.hpp"
 #include "cli/policy_arguments.hpp"
 
 namespace lithos {
@@ -62,7 +63,8 @@ struct ParserOutput {
 };
 
 using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, BenchPoliciesArguments, PolicyNewArguments,
-                                 PolicyDescribeArguments, PolicyCheckArguments, PolicySimArguments, DaemonArguments>;
+                                 PolicyDescribeArguments, PolicyCheckArguments, PolicySimArguments, DaemonArguments, RunArguments,
+                                 DoctorArguments, CalibrateArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

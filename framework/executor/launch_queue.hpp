@@ -51,8 +51,8 @@ struct InFlight {
 struct LaunchQueue {
   static constexpr std::size_t kInFlightLimit = 65536;  // of inline queues, which do not wait; queued ones stop earlier
 
-  LaunchQueue(QueueId queue, LaunchPath launch_path, std::uint32_t capacity, std::size_t in_flight = kInFlightLimit)
-      : id(queue), path(launch_path), waiting(capacity), inflight(in_flight) {}
+  LaunchQueue(QueueId queue, LaunchPath launch_path, std::uint32_t capacity)
+      : id(queue), path(launch_path), waiting(capacity), inflight(kInFlightLimit) {}
 
   // Predicted time until the queue would run dry: what is in flight, less what the running atom has had already.
   Nanoseconds ahead(Nanoseconds now) const {

@@ -59,12 +59,12 @@ void say_descriptors() {
   cuStandInDescriptors(all.data(), static_cast<unsigned>(all.size()));
   say("descriptors", static_cast<long long>(all.size()));
   for (const CUstandInDescriptor& one : all)
-    std::printf("descriptor %u %u %08x %08x %08x %08x %u %u\n", one.grid[0], one.mask_valid, one.off[0], one.off[1], one.off[2],
-                one.off[3], one.timed, one.internal);
+    std::printf("descriptor %u %u %08x %08x %08x %08x %u %u\n", one.grid[0], one.mask_valid, one.off[0], one.off[1],
+                one.off[2], one.off[3], one.timed, one.internal);
 }
 
 void many(CUfunction f, unsigned launches, CUstream stream) {
-  for (unsigned i = 0; i < launches; ++i) launch(f, 1000 + i % 3, stream);
+  for (unsigned i = 0; i < launches; ++i) launch(f, 5000 + i % 3, stream);
 }
 
 void from_threads(unsigned threads, unsigned launches) {
@@ -174,7 +174,7 @@ void fork_and_launch(bool before_init) {
 void all_launches() {
   const CUfunction f = kernel("ways");
   CUlaunchConfig config{};
-  config.gridDimX = 2000, config.gridDimY = config.gridDimZ = 1;
+  config.gridDimX = 20000, config.gridDimY = config.gridDimZ = 1;
   config.blockDimX = 128, config.blockDimY = config.blockDimZ = 1;
   say("ex", cuLaunchKernelEx(&config, f, nullptr, nullptr));
   say("cooperative", cuLaunchCooperativeKernel(f, 40, 1, 1, 256, 1, 1, 0, nullptr, nullptr));
@@ -187,7 +187,7 @@ void all_launches() {
 // Launches until killed, or until its lease has changed to what is asked: what a test steers through the daemon.
 void steady() {
   const CUfunction f = kernel("steady");
-  for (std::string line; ;) {
+  for (std::string line;;) {
     char buffer[64];
     if (std::fgets(buffer, sizeof buffer, stdin) == nullptr) return;
     cuStandInForget();
@@ -201,7 +201,7 @@ void steady() {
 
 void hang() {
   cuStandInHold(1);
-  launch(kernel("hanging_kernel"), 1000);
+  launch(kernel("hanging_kernel"), 5000);
   ::sleep(3);
   cuStandInHold(0);
   ::usleep(200'000);
@@ -221,7 +221,7 @@ int run(const std::string& mode, unsigned n) {
   if (mode == "hang") hang();
   if (mode == "speed") {
     const CUfunction f = kernel("speed");
-    for (unsigned i = 0; i < n; ++i) launch(f, 1000);
+    for (unsigned i = 0; i < n; ++i) launch(f, 5000);
   }
   ::usleep(20'000);  // completions
   say_report();
@@ -257,10 +257,11 @@ int run(const std::string& mode, unsigned n) {
   CUmodule module = nullptr;
   CUfunction f = nullptr;
   reinterpret_cast<CUresult (*)(CUmodule*, const void*)>(find("cuModuleLoadData", 13000))(&module, "");
-  reinterpret_cast<CUresult (*)(CUfunction*, CUmodule, const char*)>(find("cuModuleGetFunction", 13000))(&f, module, "alone");
+  reinterpret_cast<CUresult (*)(CUfunction*, CUmodule, const char*)>(find("cuModuleGetFunction", 13000))(&f, module,
+                                                                                                         "alone");
   using Launch = decltype(&cuLaunchKernel);
   const auto launch = reinterpret_cast<Launch>(find("cuLaunchKernel", 13000));
-  for (unsigned i = 0; i < n; ++i) launch(f, 1000, 1, 1, 256, 1, 1, 0, nullptr, nullptr, nullptr);
+  for (unsigned i = 0; i < n; ++i) launch(f, 5000, 1, 1, 256, 1, 1, 0, nullptr, nullptr, nullptr);
   const auto calls = reinterpret_cast<unsigned (*)(const char*)>(by_name("cuStandInCalls"));
   say("calls", calls("cuLaunchKernel"));
   say("per_thread_calls", calls("cuLaunchKernel_ptsz"));

@@ -177,6 +177,26 @@ void count(const char* function) {
   ++state().calls[function];
 }
 
+// "lithos_mark_sm" counts, for each SM whose TPC is on, that a block ran there: TPC n of the H200's map has SMs 2n, 2n+1.
+void mark_sms(void** parameters) {
+  static const std::vector<unsigned> kBits = [] {
+    std::vector<unsigned> bits;
+    const std::pair<unsigned, unsigned> ranges[] = {{0, 3},   {9, 16},  {18, 25}, {27, 34},
+                                                    {36, 43}, {45, 52}, {54, 62}, {63, 71}};
+    for (const auto& [first, last] : ranges)
+      for (unsigned bit = first; bit <= last; ++bit) bits.push_back(bit);
+    for (const unsigned bit : {75u, 78u, 81u, 83u}) bits.push_back(bit);
+    return bits;
+  }();
+  const std::lock_guard lock(state().mutex);
+  const CUstandInDescriptor& last = state().log.back();
+  auto* const counts = reinterpret_cast<unsigned*>(*static_cast<CUdeviceptr*>(parameters[0]));
+  for (unsigned tpc = 0; tpc < kBits.size(); ++tpc) {
+    const bool off = last.mask_valid != 0 && (last.off[kBits[tpc] / 32] >> (kBits[tpc] % 32) & 1u) != 0;
+    if (!off) ++counts[2 * tpc], ++counts[2 * tpc + 1];
+  }
+}
+
 CUresult launch(CUfunction f, const Dims& grid, const Dims& block, unsigned shared, CUstream stream, unsigned type) {
   if (!state().ready) return CUDA_ERROR_NOT_INITIALIZED;
   if (current_context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
@@ -262,6 +282,10 @@ CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice
   }
   return CUDA_SUCCESS;
 }
+CUresult cuDeviceGetUuid_v2(CUuuid* id, CUdevice) {
+  for (unsigned i = 0; i < sizeof id->bytes; ++i) id->bytes[i] = static_cast<char>(i);
+  return CUDA_SUCCESS;
+}
 CUresult cuDeviceTotalMem_v2(size_t* bytes, CUdevice) { return *bytes = kMemory, CUDA_SUCCESS; }
 CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice) { return *context = &state().primary, CUDA_SUCCESS; }
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice) { return CUDA_SUCCESS; }
@@ -312,9 +336,11 @@ CUresult cuOccupancyMaxActiveClusters(int* clusters, CUfunction, const CUlaunchC
 
 // ---- launches --------------------------------------------------------------------------------------------
 CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-                        unsigned shared, CUstream stream, void**, void**) {
+                        unsigned shared, CUstream stream, void** parameters, void**) {
   count("cuLaunchKernel");
-  return launch(f, {gx, gy, gz}, {bx, by, bz}, shared, stream, 2);
+  const CUresult result = launch(f, {gx, gy, gz}, {bx, by, bz}, shared, stream, 2);
+  if (result == CUDA_SUCCESS && f->name == "lithos_mark_sm") mark_sms(parameters);
+  return result;
 }
 CUresult cuLaunchKernel_ptsz(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                              unsigned shared, CUstream stream, void**, void**) {
@@ -471,6 +497,7 @@ CUresult cuArray3DCreate_v2(CUarray* array, const CUDA_ARRAY3D_DESCRIPTOR* d) {
   return result;
 }
 CUresult cuArrayDestroy(CUarray array) { return cuMemFree_v2(reinterpret_cast<CUdeviceptr>(array)); }
+CUresult cuMemHostAlloc(void** out, size_t bytes, unsigned) { return *out = std::calloc(1, bytes), CUDA_SUCCESS; }
 CUresult cuMemHostRegister_v2(void*, size_t, unsigned) {
   // Forbidden during a capture in global mode, as many calls are.
   return capturing_stream != nullptr && capture_mode == CU_STREAM_CAPTURE_MODE_GLOBAL

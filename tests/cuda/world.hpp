@@ -32,7 +32,7 @@ struct Outcome {
   std::multimap<std::string, std::string> lines;
   std::vector<SeenDescriptor> descriptors;
 
-  long long value(const std::string& key) const;  // of the first line with this key; -1: none
+  long long value(const std::string& key) const;      // of the first line with this key; -1: none
   long long count(const std::string& counter) const;  // of the shim's report; -1: none
   bool reports(const std::string& text) const;        // the report holds this text
 };
@@ -48,7 +48,8 @@ class World {
   const std::string& folder() const { return folder_; }
   // `program`: client or client_alone. The environment is a tenant's with the H200's map and nothing else, and what is
   // given here ("" removes).
-  Outcome run(const std::string& program, const std::vector<std::string>& arguments, const Environment& extra = {}) const;
+  Outcome run(const std::string& program, const std::vector<std::string>& arguments,
+              const Environment& extra = {}) const;
   Environment tenant(const Environment& extra = {}) const;
   std::string path(const std::string& program) const;
 
@@ -59,7 +60,8 @@ class World {
 // A program that is talked to while it runs.
 class Talk {
  public:
-  Talk(const World& world, const std::string& program, const std::vector<std::string>& arguments, const Environment& extra);
+  Talk(const World& world, const std::string& program, const std::vector<std::string>& arguments,
+       const Environment& extra);
   ~Talk();
   // Sends a line, reads up to "done 1".
   Outcome ask(const std::string& line);

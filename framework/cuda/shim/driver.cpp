@@ -31,6 +31,8 @@ void find_own_calls(void* library) {
   find(library, "cuGetExportTable", table.cuGetExportTable);
   find(library, "cuDriverGetVersion", table.cuDriverGetVersion);
   find(library, "cuDeviceGetCount", table.cuDeviceGetCount);
+  find(library, "cuDevicePrimaryCtxGetState", table.cuDevicePrimaryCtxGetState);
+  find(library, "cuDeviceGetUuid_v2", table.cuDeviceGetUuid_v2);
   find(library, "cuCtxGetCurrent", table.cuCtxGetCurrent);
   find(library, "cuCtxGetDevice", table.cuCtxGetDevice);
   find(library, "cuFuncGetName", table.cuFuncGetName);

@@ -27,6 +27,8 @@ struct DriverTable {
   CUresult(CUDAAPI* cuGetExportTable)(const void**, const CUuuid*) = nullptr;
   CUresult(CUDAAPI* cuDriverGetVersion)(int*) = nullptr;
   CUresult(CUDAAPI* cuDeviceGetCount)(int*) = nullptr;
+  CUresult(CUDAAPI* cuDevicePrimaryCtxGetState)(CUdevice, unsigned*, int*) = nullptr;
+  CUresult(CUDAAPI* cuDeviceGetUuid_v2)(CUuuid*, CUdevice) = nullptr;
   CUresult(CUDAAPI* cuCtxGetCurrent)(CUcontext*) = nullptr;
   CUresult(CUDAAPI* cuCtxGetDevice)(CUdevice*) = nullptr;
   CUresult(CUDAAPI* cuFuncGetName)(const char**, CUfunction) = nullptr;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cuda/shim/graphs.hpp"
 
-#include <dlfcn.h>
-
 #include <algorithm>
+#include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/quiet.hpp"
@@ -167,7 +167,6 @@ void report(ThreadState& thread, GraphExec& exec, CUstream stream, Nanoseconds n
   told.submitted_ns = to_u64(now);
   told.coverage = static_cast<std::uint64_t>(exec.baked.empty() ? Coverage::unmasked : Coverage::graph);
   told.tpcs = ipc::to_wire(exec.baked.empty() ? tenancy.gpu().all() : exec.baked);
-  exec.users.fetch_add(1, std::memory_order_relaxed);
   tenancy.report(thread, told);
 }
 
@@ -181,8 +180,10 @@ CUresult launch_graph(CUgraphExec handle, CUstream stream, Call&& call) {
   Tenancy& tenancy = *Process::instance().tenancy();
   tenancy.raise_pressure(now);
   const CUresult result = with_nodes(*thread, exec, call);
-  if (result == CUDA_SUCCESS && exec != nullptr && exec->slots != 0 && thread->reports.has_room())
-    report(*thread, *exec, stream, now);
+  const bool flies = result == CUDA_SUCCESS && exec != nullptr && exec->slots != 0 && !is_capturing(stream);
+  // A launch that nobody is told of may write into the slots at any time: they are never free again.
+  if (flies) exec->users.fetch_add(1, std::memory_order_relaxed);
+  if (flies && thread->reports.has_room()) report(*thread, *exec, stream, now);
   else tenancy.never_flew();
   return result;
 }
@@ -219,12 +220,16 @@ GraphExec::Node* match(GraphExec& exec, const Descriptor& descriptor) {
   return again;
 }
 
-// Nobody described it, so it may be one whose blocks wait for each other: if its grid could be on the device at once,
-// it needs room for all of it (DESIGN.md §5.1), taking one block for each SM.
+// Nobody described it, so its blocks may wait for each other: if its grid could be on the device at once, it needs room
+// for all of it (DESIGN.md §5.1). How many blocks an SM holds is not known either: by threads at most so many, at least one.
 void be_careful(const Descriptor& descriptor, PatchWish& wish, const GpuShape& gpu) {
   const std::uint64_t blocks = volume(descriptor.grid()) * volume(descriptor.cluster());
+  const std::uint64_t threads = std::max<std::uint64_t>(volume(descriptor.block()), 1);
+  const std::uint64_t most_per_sm = std::clamp<std::uint64_t>(gpu.threads_per_sm / threads, 1, gpu.blocks_per_sm);
+  const std::uint64_t sms = std::uint64_t{gpu.tpcs} * gpu.sms_per_tpc;
+  if (blocks > sms * most_per_sm) return;
   const std::uint64_t tpcs = (blocks + gpu.sms_per_tpc - 1) / gpu.sms_per_tpc;
-  if (tpcs <= gpu.tpcs) wish.min_tpcs = static_cast<std::uint32_t>(std::max<std::uint64_t>(tpcs, 1));
+  wish.min_tpcs = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(tpcs, 1, gpu.tpcs));
 }
 
 }  // namespace

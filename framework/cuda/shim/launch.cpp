@@ -4,6 +4,7 @@
 #include <cuda.h>
 
 #include "cuda/shim/process.hpp"
+#include "cuda/shim/quiet.hpp"
 #include "cuda/shim/tenancy.hpp"
 #include "cuda/shim/thread_state.hpp"
 
@@ -11,10 +12,9 @@ namespace lithos::cuda::shim {
 namespace {
 
 // The stream as a queue's name: stream 0 is another one in each thread (per-thread) and in each context.
-std::uint64_t stream_key(CUstream stream, bool per_thread, const ThreadState& thread) {
+std::uint64_t stream_key(CUstream stream, const ThreadState& thread) {
   const auto handle = reinterpret_cast<std::uint64_t>(stream);
-  const bool own = stream == CU_STREAM_PER_THREAD || (stream == nullptr && per_thread);
-  if (own) return reinterpret_cast<std::uint64_t>(&thread) | 1;
+  if (stream == CU_STREAM_PER_THREAD) return reinterpret_cast<std::uint64_t>(&thread) | 1;
   if (stream == nullptr || stream == CU_STREAM_LEGACY) return thread.context | 2;
   return handle;
 }
@@ -48,12 +48,6 @@ std::uint64_t queue_of(ThreadState& thread, std::uint64_t key) {
   return made - 1;
 }
 
-bool is_capturing(CUstream stream) {
-  CUstreamCaptureStatus status = CU_STREAM_CAPTURE_STATUS_NONE;
-  return driver().cuStreamIsCapturing != nullptr && driver().cuStreamIsCapturing(stream, &status) == CUDA_SUCCESS &&
-         status != CU_STREAM_CAPTURE_STATUS_NONE;
-}
-
 CompletionWish take_slot(ThreadState& thread, std::uint64_t& slot) {
   slot = kNoSlot;
   // Without room for the report nobody would give the slot back.
@@ -81,7 +75,14 @@ void arm(ThreadState& thread, const Operator& op, Prepared& prepared, Nanosecond
   wish.mask = prepared.decision.confine;
   wish.min_tpcs = op.info.min_tpcs;
   wish.blocks_per_tpc = op.info.blocks_per_tpc;
-  if (wish.mask) wish.enabled = process.geometry().bits_of(prepared.decision.verdict.tpcs);
+  if (wish.mask) {
+    const TpcSet& tpcs = prepared.decision.verdict.tpcs;
+    if (!(tpcs == thread.masked_tpcs)) {
+      thread.masked_tpcs = tpcs;
+      thread.masked_bits = process.geometry().bits_of(tpcs);
+    }
+    wish.enabled = thread.masked_bits;
+  }
   LaunchReport& report = prepared.report;
   wish.completion = take_slot(thread, report.slot);
   report.kernel = reinterpret_cast<std::uint64_t>(&op.info);
@@ -90,6 +91,7 @@ void arm(ThreadState& thread, const Operator& op, Prepared& prepared, Nanosecond
   report.submitted_ns = to_u64(now);
   report.predicted_ns = to_u64(prepared.decision.verdict.predicted);
   report.coverage = static_cast<std::uint64_t>(prepared.decision.verdict.coverage);
+  report.borrowed = prepared.decision.verdict.on_borrowed ? 1u | (prepared.decision.verdict.long_whole ? 2u : 0u) : 0u;
   report.tpcs = ipc::to_wire(prepared.decision.verdict.tpcs);
 }
 
@@ -134,8 +136,8 @@ LaunchReport waiting_report(const Operator& op, std::uint64_t queue) {
 template <class Call>
 CUresult launch(ThreadState& thread, const LaunchKey& key, CUstream stream, bool per_thread, Call&& call) {
   const Inside inside(thread);
-  Process& process = Process::instance();
-  Tenancy& tenancy = *process.tenancy();
+  Tenancy& tenancy = *Process::instance().tenancy();
+  if (per_thread && stream == nullptr) stream = CU_STREAM_PER_THREAD;
   thread.counters.add(Count::launches);
   follow_context(thread);
   const Operator* const op = thread.other_device ? nullptr : find_operator(thread, key);
@@ -145,7 +147,7 @@ CUresult launch(ThreadState& thread, const LaunchKey& key, CUstream stream, bool
   }
   Prepared prepared;
   const Nanoseconds now = host_now();
-  prepared.report.queue = queue_of(thread, stream_key(stream, per_thread, thread));
+  prepared.report.queue = queue_of(thread, stream_key(stream, thread));
   thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
   prepared.decision = thread.decider->decide(op->info, now, [&] {
     if (is_capturing(stream)) return false;

@@ -18,14 +18,17 @@ CUresult unload(Call&& call) {
   return call();
 }
 
-template <class Call>
-CUresult end_context(Call&& call) {
-  Process& process = Process::instance();
-  if (!process.active()) return call();
-  const CUresult result = call();
-  process.tenancy()->completions().forget_contexts();
+void contexts_ended() {
+  Process::instance().tenancy()->completions().forget_contexts();
   forget_functions();
-  return result;
+}
+
+// Libraries hold on to the primary context and let go of it all the time; it ends with the last of them.
+bool is_primary_alive(CUdevice device) {
+  unsigned flags = 0;
+  int alive = 0;
+  return driver().cuDevicePrimaryCtxGetState != nullptr &&
+         driver().cuDevicePrimaryCtxGetState(device, &flags, &alive) == CUDA_SUCCESS && alive != 0;
 }
 
 void waited_for(std::uint64_t queue) {
@@ -60,13 +63,19 @@ CUresult CUDAAPI cuLibraryUnload(CUlibrary library) {
   return unload([&] { return driver().cuLibraryUnload(library); });
 }
 CUresult CUDAAPI cuCtxDestroy_v2(CUcontext context) {
-  return end_context([&] { return driver().cuCtxDestroy_v2(context); });
+  const CUresult result = driver().cuCtxDestroy_v2(context);
+  if (Process::instance().active()) contexts_ended();
+  return result;
 }
 CUresult CUDAAPI cuDevicePrimaryCtxReset_v2(CUdevice device) {
-  return end_context([&] { return driver().cuDevicePrimaryCtxReset_v2(device); });
+  const CUresult result = driver().cuDevicePrimaryCtxReset_v2(device);
+  if (Process::instance().active()) contexts_ended();
+  return result;
 }
 CUresult CUDAAPI cuDevicePrimaryCtxRelease_v2(CUdevice device) {
-  return end_context([&] { return driver().cuDevicePrimaryCtxRelease_v2(device); });
+  const CUresult result = driver().cuDevicePrimaryCtxRelease_v2(device);
+  if (Process::instance().active() && !is_primary_alive(device)) contexts_ended();
+  return result;
 }
 CUresult CUDAAPI cuStreamSynchronize(CUstream stream) {
   const CUresult result = driver().cuStreamSynchronize(stream);

@@ -7,6 +7,7 @@
 #include <cuda.h>
 
 #include <algorithm>
+#include <type_traits>
 
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/thread_state.hpp"

@@ -2,6 +2,7 @@
 #include "cuda/shim/operators.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <deque>
 #include <mutex>
 

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <mutex>
 
+#include "cuda/gpu_uuid.hpp"
 #include "cuda/shim/tenancy.hpp"
 #include "cuda/shim/thread_state.hpp"
 
@@ -18,6 +19,13 @@ namespace lithos::cuda::shim {
 namespace {
 
 std::mutex start_mutex;
+constexpr const char* kAfterFork = "after fork";
+
+// For JSON: names are words; whatever would need an escape is left out.
+std::string plain(std::string text) {
+  std::erase_if(text, [](char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' '; });
+  return text;
+}
 
 // Tools that come before us say so in the environment; a library that is merely loaded (PyTorch loads CUPTI always)
 // says nothing.
@@ -25,6 +33,16 @@ const char* profiler_in_environment() {
   for (const char* variable : {"CUDA_INJECTION64_PATH", "NV_NSIGHT_INJECTION_TRANSPORT_TYPE", "NV_TPS_LAUNCH_TOKEN"})
     if (const char* value = std::getenv(variable); value != nullptr && *value != '\0') return variable;
   return nullptr;
+}
+
+// A folder (it ends with a slash) has one map for each GPU, under its uuid.
+std::string map_path(const std::string& given) {
+  if (given.empty() || given.back() != '/' || driver().cuDeviceGetUuid_v2 == nullptr) return given;
+  CUuuid id{};
+  if (driver().cuDeviceGetUuid_v2(&id, 0) != CUDA_SUCCESS) return given;
+  unsigned char bytes[sizeof id.bytes];
+  std::memcpy(bytes, id.bytes, sizeof bytes);
+  return given + uuid_text(bytes) + ".txt";
 }
 
 }  // namespace
@@ -110,7 +128,7 @@ const char* Process::prepare() {
     else say("%s", attached.status().message().c_str());
   }
   if (tenancy_ == nullptr && (settings_.fixed_tpcs || settings_.socket.empty())) {
-    const std::optional<GpuShape> map = read_map(settings_.map_file);
+    const std::optional<GpuShape> map = read_map(map_path(settings_.map_file));
     if (!map) return "there is neither a daemon nor a map of the GPU's TPCs (lithos calibrate makes one)";
     tenancy_ = Tenancy::fixed(*map, settings_);
   }
@@ -131,11 +149,8 @@ CUresult Process::start() {
     stand_aside(reason);
     return CUDA_SUCCESS;
   }
-  static std::once_flag once;
-  std::call_once(once, [] {
-    ::pthread_atfork(nullptr, nullptr, &Process::on_fork);
-    std::atexit([] { Process::instance().write_stats(); });
-  });
+  ::pthread_atfork(nullptr, nullptr, &Process::on_fork);
+  std::atexit([] { Process::instance().write_stats(); });
   if (reason == nullptr) {
     standing_.store(Standing::active, std::memory_order_release);
     tenancy_->start_service();
@@ -151,7 +166,7 @@ void Process::on_fork() { instance().after_fork_in_child(); }
 
 // One store: everything else in this memory belongs to the parent.
 void Process::after_fork_in_child() {
-  reason_.store("after fork", std::memory_order_relaxed);
+  reason_.store(kAfterFork, std::memory_order_relaxed);
   standing_.store(Standing::aside, std::memory_order_release);
 }
 
@@ -161,7 +176,7 @@ std::string Process::report() const {
     for (unsigned i = 0; i < kCounts; ++i) sums[i] += thread->counters.get(static_cast<Count>(i));
   static constexpr const char* kStandings[] = {"idle", "active", "aside"};
   const char* const reason = reason_.load(std::memory_order_acquire);
-  std::string text = "{\"tenant\": \"" + settings_.tenant + "\", \"standing\": \"" +
+  std::string text = "{\"tenant\": \"" + plain(settings_.tenant) + "\", \"standing\": \"" +
                      kStandings[static_cast<unsigned>(standing())] + "\", \"reason\": \"" +
                      (reason == nullptr ? "" : reason) +
                      "\", \"daemon\": " + (tenancy_ != nullptr && tenancy_->has_daemon() ? "true" : "false") +
@@ -174,7 +189,7 @@ std::string Process::report() const {
 }
 
 void Process::write_stats() const {
-  if (settings_.stats_file.empty() || reason_.load() == std::string_view("after fork")) return;
+  if (settings_.stats_file.empty() || reason_.load() == kAfterFork) return;
   std::FILE* const file = std::fopen(settings_.stats_file.c_str(), "we");
   if (file == nullptr) return;
   std::fprintf(file, "%s\n", report().c_str());

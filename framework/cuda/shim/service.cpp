@@ -56,6 +56,10 @@ void Service::start(Tenancy& tenancy) {
 void Service::run() {
   ::prctl(PR_SET_NAME, "lithos");
   ::prctl(PR_SET_TIMERSLACK, 1'000);
+  if (const std::string& path = Process::instance().settings().times_file; !path.empty()) {
+    times_ = std::fopen(path.c_str(), "we");
+    if (times_ != nullptr) std::setvbuf(times_, nullptr, _IOLBF, 0);
+  }
   while (Process::instance().active()) {
     const Nanoseconds now = host_now();
     if (step(now)) continue;
@@ -116,7 +120,7 @@ void Service::take(ThreadState& thread, const LaunchReport& report, Nanoseconds 
   switch (report.kind) {
     case LaunchReport::submitted:
     case LaunchReport::graph_submitted: submitted(thread, report, now); break;
-    case LaunchReport::synchronised: synchronised(report.queue, now); break;
+    case LaunchReport::synchronised: synchronised(thread, report.queue, now); break;
     case LaunchReport::waiting: {
       WaitingLaunch head;
       head.kernel = reinterpret_cast<const KernelInfo*>(report.kernel);
@@ -154,6 +158,7 @@ void Service::submitted(ThreadState& thread, const LaunchReport& report, Nanosec
   atom.predicted = from_u64(report.predicted_ns);
   atom.submitted_at = from_u64(report.submitted_ns);
   atom.ordinal = queue.ordinal++;
+  flying.borrowed = report.borrowed;
   if (atom.may_spin) reporter_.spinning() |= atom.tpcs;
   reporter_.launching(LaunchPath::inline_path, in_flight_ != 0, atom.submitted_at);
   idle_said_ = false;
@@ -163,14 +168,17 @@ void Service::submitted(ThreadState& thread, const LaunchReport& report, Nanosec
     reporter_.submitted(QueueId{static_cast<std::uint32_t>(report.queue)}, queue.flying.back().atom, atom.submitted_at);
 }
 
-// The program has waited for the queue: whatever we could not see complete has.
-void Service::synchronised(std::uint64_t index, Nanoseconds now) {
+// The program has waited: what its thread launched before is over, also what we could not see complete. What has a slot
+// is never taken for over before the slot says so: the GPU would write into it later.
+void Service::synchronised(ThreadState& thread, std::uint64_t index, Nanoseconds now) {
   watch_completions(now);
   const auto one = [&](std::uint64_t which) {
     Queue& queue = queue_at(which);
-    while (!queue.flying.empty()) finish(queue, QueueId{static_cast<std::uint32_t>(which)}, now, now);
+    const auto id = QueueId{static_cast<std::uint32_t>(which)};
+    while (!queue.flying.empty() && queue.flying.front().slot == kNoSlot && queue.flying.front().thread == &thread)
+      finish(queue, id, now, now);
     queue.ordinal = 0;
-    if (which < kQueuesTold) reporter_.synchronised(QueueId{static_cast<std::uint32_t>(which)}, now);
+    if (which < kQueuesTold) reporter_.synchronised(id, now);
   };
   if (index != kNoSlot) return one(index);
   for (std::uint64_t which = 0; which < queues_.size(); ++which) one(which);
@@ -193,15 +201,19 @@ bool Service::watch_completions(Nanoseconds now) {
   bool any = false;
   for (std::size_t index = 0; index < queues_.size(); ++index) {
     Queue& queue = queues_[index];
-    // A launch without a slot is over when one after it is: streams keep their order.
+    // A launch without a slot, or a graph of which two replays ended at once, is over when one after it is: streams keep
+    // their order.
     for (std::size_t ahead = 0; ahead < queue.flying.size(); ++ahead) {
       const Flying& flying = queue.flying[ahead];
       Nanoseconds at_gpu{0};
       if (!has_completed(flying, at_gpu)) {
-        if (flying.slot == kNoSlot && flying.graph == nullptr) continue;
+        if (flying.slot == kNoSlot) continue;
         break;
       }
       if (flying.graph == nullptr) clock_.observe(flying.atom.submitted_at, at_gpu, now);
+      if (times_ != nullptr)
+        std::fprintf(times_, "%llu %lld\n", static_cast<unsigned long long>(value_of(flying.atom.id)),
+                     static_cast<long long>(at_gpu.count()));
       const Nanoseconds at = clock_.known() ? std::min(clock_.to_host(at_gpu), now) : now;
       if (flying.graph != nullptr)
         for (Flying& later : queue.flying)  // the next replay must show a newer time than this one
@@ -233,6 +245,7 @@ void Service::finish(Queue& queue, QueueId id, Nanoseconds completed, Nanosecond
       for (const Flying& still : other.flying)
         if (still.atom.may_spin) reporter_.spinning() |= still.atom.tpcs;
   }
+  tenancy_.add_borrowed(flying.borrowed, flying.atom.predicted.count(), -1);
   tenancy_.finished_.fetch_add(1, std::memory_order_release);
   tenancy_.last_finished_ns_.store(now.count(), std::memory_order_relaxed);
   reporter_.completion_seen(now);
@@ -285,7 +298,7 @@ void Service::settle(Nanoseconds now) {
 }
 
 void Service::sleep(Nanoseconds now) {
-  auto* const flag = reinterpret_cast<std::uint32_t*>(&tenancy_.service_asleep_);
+  std::uint32_t* const flag = &tenancy_.service_asleep_;
   ipc::raise_flag(flag);
   if (tenancy_.unfinished() == 0 && !take_reports(now)) {
     pollfd fds[2] = {{tenancy_.wake_event_, POLLIN, 0}, {-1, POLLIN, 0}};

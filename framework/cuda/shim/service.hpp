@@ -6,8 +6,8 @@
 // only the launch that finds it asleep pays a system call). It blocks all signals and never calls the CUDA driver.
 #pragma once
 
+#include <cstdio>
 #include <deque>
-#include <functional>
 #include <vector>
 
 #include "cuda/shim/clock_offset.hpp"
@@ -30,6 +30,7 @@ class Service final : private TenantPort {
     GraphExec* graph = nullptr;
     std::uint64_t graph_before_ns = 0;  // the leaves' newest time when it was launched
     ThreadState* thread = nullptr;
+    std::uint64_t borrowed = 0;
     bool named = false;  // said to hang
   };
   struct Queue {
@@ -44,7 +45,7 @@ class Service final : private TenantPort {
   bool take_reports(Nanoseconds now);
   void take(ThreadState& thread, const LaunchReport& report, Nanoseconds now);
   void submitted(ThreadState& thread, const LaunchReport& report, Nanoseconds now);
-  void synchronised(std::uint64_t queue, Nanoseconds now);
+  void synchronised(ThreadState& thread, std::uint64_t queue, Nanoseconds now);
   bool watch_completions(Nanoseconds now);
   bool has_completed(const Flying& flying, Nanoseconds& at_gpu) const;
   void finish(Queue& queue, QueueId id, Nanoseconds completed, Nanoseconds now);
@@ -66,9 +67,9 @@ class Service final : private TenantPort {
   ClockOffset clock_;
   std::vector<Queue> queues_;
   std::size_t in_flight_ = 0;
-  std::uint64_t seen_attachment_ = 0;
   Nanoseconds next_hang_look_{0}, next_link_look_{0};
   bool idle_said_ = true;
+  std::FILE* times_ = nullptr;  // of settings().times_file; never closed, its lines are written whole
 };
 
 }  // namespace lithos::cuda::shim

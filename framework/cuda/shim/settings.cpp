@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 namespace lithos::cuda::shim {
@@ -16,19 +17,16 @@ std::string text_of(const char* variable) {
   return value == nullptr ? "" : value;
 }
 
-// Leaves `out` as it was, and complains, if the variable is no number.
-template <class T>
-void number_of(const char* variable, T& out, std::string& wrong) {
-  const char* text = std::getenv(variable);
-  if (text == nullptr || *text == '\0') return;
+// `otherwise`, and a complaint, if the variable is no number up to `most`.
+std::uint64_t number_of(const char* variable, std::uint64_t otherwise, std::uint64_t most, std::string& wrong) {
+  const std::string text = text_of(variable);
+  if (text.empty()) return otherwise;
   char* end = nullptr;
   errno = 0;
-  const unsigned long long value = std::strtoull(text, &end, 10);
-  if (errno != 0 || *end != '\0' || value > static_cast<T>(~T{0})) {
-    wrong += std::string(" ") + variable + "=" + text + ": expected a number;";
-    return;
-  }
-  out = static_cast<T>(value);
+  const std::uint64_t value = std::strtoull(text.c_str(), &end, 10);
+  if (errno == 0 && *end == '\0' && text[0] != '-' && value <= most) return value;
+  wrong += std::string(" ") + variable + "=" + text + ": expected a number;";
+  return otherwise;
 }
 
 using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
@@ -110,14 +108,17 @@ Settings read_settings() {
   settings.map_file = text_of("LITHOS_TPC_MAP");
   settings.rules_file = text_of("LITHOS_KERNEL_RULES");
   settings.stats_file = text_of("LITHOS_STATS");
+  settings.times_file = text_of("LITHOS_TIMES");
   settings.hook = text_of("LITHOS_HOOK") != "0";
   if (const std::string tpcs = text_of("LITHOS_TPCS"); !tpcs.empty()) {
     settings.fixed_tpcs = parse_tpcs(tpcs);
     if (!settings.fixed_tpcs) settings.wrong += " LITHOS_TPCS=" + tpcs + ": expected TPCs, for example 0-15,40;";
   }
-  number_of("LITHOS_ADVERTISED_TPCS", settings.advertised_tpcs, settings.wrong);
-  number_of("LITHOS_MEMORY_LIMIT", settings.memory_limit_bytes, settings.wrong);
-  number_of("LITHOS_HANG_LIMIT_S", settings.hang_limit_s, settings.wrong);
+  std::string& wrong = settings.wrong;
+  settings.advertised_tpcs = static_cast<unsigned>(number_of("LITHOS_ADVERTISED_TPCS", 0, TpcSet::kMaxTpcs, wrong));
+  settings.memory_limit_bytes = number_of("LITHOS_MEMORY_LIMIT", 0, std::numeric_limits<std::uint64_t>::max(), wrong);
+  settings.hang_limit_s =
+      static_cast<unsigned>(number_of("LITHOS_HANG_LIMIT_S", settings.hang_limit_s, 1'000'000, wrong));
   const std::string unmanaged = text_of("LITHOS_UNMANAGED");
   if (unmanaged == "limit") settings.unmanaged = Unmanaged::limit;
   else if (unmanaged == "refuse") settings.unmanaged = Unmanaged::refuse;

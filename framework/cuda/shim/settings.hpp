@@ -15,11 +15,12 @@ namespace lithos::cuda::shim {
 enum class Unmanaged : std::uint8_t { run, limit, refuse };
 
 struct Settings {
-  std::string tenant;                    // LITHOS_TENANT; empty: nobody asked for us, everything is passed on
-  std::string socket;                    // LITHOS_SOCKET: lithosd's; empty: no daemon
-  std::string map_file;                  // LITHOS_TPC_MAP: what `lithos calibrate` wrote
-  std::string rules_file;                // LITHOS_KERNEL_RULES: lines "nature persistent pattern"
-  std::string stats_file;                // LITHOS_STATS: counters as JSON when the program ends
+  std::string tenant;    // LITHOS_TENANT; empty: nobody asked for us, everything is passed on
+  std::string socket;    // LITHOS_SOCKET: lithosd's; empty: no daemon
+  std::string map_file;  // LITHOS_TPC_MAP: what `lithos calibrate` wrote; a folder, by uuid, where it ends with a slash
+  std::string rules_file;  // LITHOS_KERNEL_RULES: lines "nature persistent pattern"
+  std::string stats_file;  // LITHOS_STATS: counters as JSON when the program ends
+  std::string times_file;  // LITHOS_TIMES: a line "launch completed-by-the-GPU's-clock" for each launch that was timed
   std::optional<TpcSet> fixed_tpcs;      // LITHOS_TPCS: "0-15,40"; confine to these, whoever else there is
   unsigned advertised_tpcs = 0;          // LITHOS_ADVERTISED_TPCS; 0: all
   std::uint64_t memory_limit_bytes = 0;  // LITHOS_MEMORY_LIMIT; 0: as the daemon says, else none

@@ -105,23 +105,33 @@ void Tenancy::raise_pressure(Nanoseconds now) {
 }
 
 void Tenancy::report(ThreadState& thread, const LaunchReport& report) {
+  add_borrowed(report.borrowed, static_cast<std::int64_t>(report.predicted_ns), 1);
   if (!thread.reports.push(report)) {
     thread.counters.add(Count::reports_dropped);
+    add_borrowed(report.borrowed, static_cast<std::int64_t>(report.predicted_ns), -1);
     never_flew();  // nobody will see it finish
     return;
   }
-  ipc::wake_if_asleep(reinterpret_cast<std::uint32_t*>(&service_asleep_), wake_event_);
+  ipc::wake_if_asleep(&service_asleep_, wake_event_);
 }
 
 void Tenancy::report_only(ThreadState& thread, const LaunchReport& report) {
   if (!thread.reports.push(report)) return thread.counters.add(Count::reports_dropped);
-  ipc::wake_if_asleep(reinterpret_cast<std::uint32_t*>(&service_asleep_), wake_event_);
+  ipc::wake_if_asleep(&service_asleep_, wake_event_);
+}
+
+void Tenancy::add_borrowed(std::uint64_t borrowed, std::int64_t predicted_ns, int sign) {
+  if (borrowed == 0) return;
+  borrowed_predicted_ns_.fetch_add(sign * predicted_ns, std::memory_order_relaxed);
+  borrowed_pieces_.fetch_add(static_cast<std::uint32_t>(sign), std::memory_order_relaxed);
+  if ((borrowed & 2) != 0) borrowed_long_.fetch_add(static_cast<std::uint32_t>(sign), std::memory_order_relaxed);
 }
 
 Outstanding Tenancy::outstanding() const {
   Outstanding now;
   now.predicted = Nanoseconds{borrowed_predicted_ns_.load(std::memory_order_relaxed)};
   now.pieces = borrowed_pieces_.load(std::memory_order_relaxed);
+  now.long_wholes = borrowed_long_.load(std::memory_order_relaxed);
   return now;
 }
 
@@ -147,7 +157,7 @@ std::uint32_t Tenancy::queue_of(std::uint64_t stream) {
 InlineDecider::InlineDecider(Tenancy& tenancy)
     : tenancy_(tenancy),
       admission_(tenancy.map(), tenancy.executor_config(), *this),
-      queue_(QueueId{0}, LaunchPath::inline_path, 1, 1),
+      queue_(QueueId{0}, LaunchPath::inline_path, 1),
       lease_(tenancy.fixed_lease()) {}
 
 void InlineDecider::rebind(const ipc::Area* area) {

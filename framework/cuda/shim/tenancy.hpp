@@ -21,6 +21,8 @@
 #include "engine/tpc_map.hpp"
 #include "executor/admission.hpp"
 #include "executor/executor.hpp"
+#include "ipc/lease_buffer.hpp"
+#include "ipc/operator_table.hpp"
 #include "ipc/tenant_link.hpp"
 
 namespace lithos::ipc {
@@ -68,6 +70,8 @@ class Tenancy {
   void never_flew() { finished_.fetch_add(1, std::memory_order_release); }  // after raise_pressure(), no launch
   void report(ThreadState& thread, const LaunchReport& report);
   void report_only(ThreadState& thread, const LaunchReport& report);  // of something that is no launch
+  // `borrowed`: as in LaunchReport; 0 does nothing.
+  void add_borrowed(std::uint64_t borrowed, std::int64_t predicted_ns, int sign);
   Outstanding outstanding() const;
   std::uint64_t unfinished() const {
     return launched_.load(std::memory_order_acquire) - finished_.load(std::memory_order_acquire);
@@ -100,8 +104,8 @@ class Tenancy {
   std::atomic<std::int64_t> last_finished_ns_{0};
   std::atomic<std::uint32_t> level_{0};  // of pressure, as published
   std::atomic<std::int64_t> borrowed_predicted_ns_{0};
-  std::atomic<std::uint32_t> borrowed_pieces_{0};
-  std::atomic<std::uint32_t> service_asleep_{0};
+  std::atomic<std::uint32_t> borrowed_pieces_{0}, borrowed_long_{0};
+  alignas(ipc::kCacheLine) std::uint32_t service_asleep_ = 0;  // wake.hpp
   int wake_event_ = -1;
 
   std::mutex mutex_;  // of what follows

@@ -46,6 +46,7 @@ struct LaunchReport {
   std::uint64_t submitted_ns = 0;
   std::uint64_t predicted_ns = 0;
   std::uint64_t coverage = 0;
+  std::uint64_t borrowed = 0;  // bit 0: on TPCs of others; bit 1: whole and long there (DESIGN.md §5.5)
   ipc::WireTpcs tpcs{};
 };
 inline constexpr std::uint64_t kNoSlot = ~std::uint64_t{0};
@@ -69,6 +70,8 @@ struct ThreadState {
   std::uint64_t seen_epoch = 0;
   std::uint64_t context = 0, slots_base = 0;  // the last context, and where its completion slots are for the GPU
   bool other_device = false;
+  TpcSet masked_tpcs;  // the last set that was translated, and what it came to
+  MaskBits masked_bits;
   std::uint64_t spare_slot = kNoSlot;  // taken for a launch that did not use it
   std::uint64_t next_generation = 0;   // high bits: this thread's number
 
