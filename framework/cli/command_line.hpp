@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "cli/gpu_arguments.hpp"
 #include "cli/policy_arguments.hpp"
 
 namespace lithos {
@@ -68,7 +69,8 @@ struct ParserOutput {
 
 using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, ConfigKeysArguments,
                                  BenchPoliciesArguments, PolicyNewArguments, PolicyDescribeArguments,
-                                 PolicyCheckArguments, PolicySimArguments, DaemonArguments>;
+                                 PolicyCheckArguments, PolicySimArguments, DaemonArguments, RunArguments,
+                                 DoctorArguments, CalibrateArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

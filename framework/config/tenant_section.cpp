@@ -66,7 +66,7 @@ const KeyTable<TenantConfig>& tenant_keys() {
        count_key("quota", &T::quota_tpcs, "TPCs of its own", {.max = TpcSet::kMaxTpcs}),
        duration_key("slo", &T::slo, "latency its requests should keep to", Nanoseconds{1}, {.unset = "none"}),
        duration_key("tolerates", &T::tolerates, "longest uncuttable launch of others that it accepts on its TPCs"),
-       bytes_key("memory_limit", &T::memory_limit_bytes, "memory of the GPU that it may use", {.unset = "none"}),
+       bytes_key("memory_limit", &T::memory_limit_bytes, "of a CUDA program: what all its allocations on the device may come to ([shim](../design/shim.md))", {.unset = "none"}),
        file_key("trace", &T::trace,
                 "CSV of the kernels of one request or iteration ([columns](../../configs/traces/README.md))",
                 {.required = true, .example = "traces/resnet50_infer_b16.csv"}),
