@@ -56,6 +56,7 @@ enum class Sharing { mps, time_slicing };
 struct PolicySetConfig {
   std::string name;
   Sharing sharing = Sharing::mps;
+  bool masks = true;  // false: no launch is confined and nobody owns TPCs, whatever the scheduler wishes; it may hold and limit
   PolicyChoice scheduler, predictor, right_sizer, dvfs;
   double slip = 1.1;                              // slowdown that right-sizer and dvfs may cause
   Nanoseconds starvation_limit{200'000'000};      // a launch that waited this long runs anyway (DESIGN.md §5.1)
@@ -65,6 +66,9 @@ struct PolicySetConfig {
   std::vector<std::string> only;                  // tenants that take part; empty: all (["hp"] runs hp alone)
   SourcePosition where;
 };
+
+// Are launches confined at all? Not where the set has no masks, and `shared` leaves the GPU to the hardware anyway.
+bool confines_tenants(const PolicySetConfig& set);
 
 enum class ArrivalKind { closed_loop, poisson, file, bursts };
 struct ArrivalConfig {

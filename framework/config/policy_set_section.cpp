@@ -87,6 +87,11 @@ void read_tolerances(const TomlTable& table, const std::string& path, std::map<s
 
 }  // namespace
 
+bool confines_tenants(const PolicySetConfig& set) {
+  const std::string& id = set.scheduler.id;
+  return set.masks && id.substr(id.rfind('.') == std::string::npos ? 0 : id.rfind('.') + 1) != "shared";
+}
+
 PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics) {
   TableReader reader(table, fmt::format("set[{}]", index), diagnostics);
   PolicySetConfig set;
@@ -94,6 +99,7 @@ PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::
   reader.any("like");  // taken by inherit.cpp: known, for suggestions
   if (reader.name("name", set.name, {.example = "lithos", .required = true})) reader.rename("set." + set.name);
   reader.choice<Sharing>("sharing", set.sharing, {{"mps", Sharing::mps}, {"time_slicing", Sharing::time_slicing}});
+  reader.flag("masks", set.masks);
   set.scheduler = read_policy(reader, "scheduler", "", diagnostics);
   set.predictor = read_policy(reader, "predictor", "operator_median", diagnostics);
   set.right_sizer = read_policy(reader, "right_sizer", "none", diagnostics);

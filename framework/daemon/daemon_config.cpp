@@ -76,11 +76,6 @@ LoadedDaemonConfig parse_daemon_config(const std::string& text, const std::strin
   return loaded;
 }
 
-bool confines_tenants(const PolicySetConfig& set) {
-  const std::string& id = set.scheduler.id;
-  return id.substr(id.rfind('.') == std::string::npos ? 0 : id.rfind('.') + 1) != "shared";
-}
-
 EngineRoomConfig engine_room_config(const DaemonConfig& config) {
   EngineRoomConfig room;
   room.gpu = config.gpu;

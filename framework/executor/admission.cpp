@@ -61,8 +61,9 @@ Verdict Admission::ask(const LaunchQueue& queue, const WaitingLaunch& head, cons
   const Lease& lease = reader_.lease();
   const bool starving = queue.stuck_since != kNever && now - queue.stuck_since >= starvation_limit();
   const Question q{queue, head, outstanding, lease, usable, now, starving};
-  if (lease.generation != 0 && !lease.masked) return unmasked(q);
-  if (head.kernel != nullptr && head.kernel->nature == KernelNature::never_touch) return collective(q);
+  const bool collective_launch = head.kernel != nullptr && head.kernel->nature == KernelNature::never_touch;
+  if (lease.generation != 0 && !lease.masked) return unmasked(q, collective_launch);
+  if (collective_launch) return collective(q);
   if (!starving && !head.urgent) {
     Verdict verdict;
     if (held_back(q, verdict)) return verdict;
@@ -190,8 +191,11 @@ Verdict Admission::collective(const Question& q) {
   return verdict;
 }
 
-Verdict Admission::unmasked(const Question& q) {
+// Nobody owns TPCs, so nothing is borrowed. Whoever goes at low priority is a guest on all of them, and the limits for guests hold.
+Verdict Admission::unmasked(const Question& q, bool never_touch) {
   Verdict verdict;
+  const bool free_to_go = q.starving || q.head.urgent || never_touch;
+  if (!free_to_go && held_back(q, verdict)) return verdict;
   verdict.masked = false;
   verdict.tpcs = map_.all();
   verdict.coverage = Coverage::unmasked;
@@ -201,6 +205,12 @@ Verdict Admission::unmasked(const Question& q) {
     verdict.predicted = predicted(port_.decision(q.head.kernel->id), map_.tpcs());
     if (q.head.next_block > 0) verdict.coverage = Coverage::cut;  // the lease changed in the middle
   }
+  if (!q.lease.low_priority) return verdict;
+  verdict.low_priority = verdict.on_borrowed = true;
+  verdict.outcome = Verdict::Outcome::lease_short;
+  if (q.head.kernel != nullptr) weigh(q, verdict, verdict.predicted);
+  if (!free_to_go && !borrowing_fits(q, verdict)) return verdict;
+  verdict.outcome = Verdict::Outcome::go;
   return verdict;
 }
 

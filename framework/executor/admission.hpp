@@ -75,7 +75,7 @@ class Admission {
   };
   Verdict ask_kernel(const Question& q);
   Verdict ask_graph(const Question& q);
-  Verdict unmasked(const Question& q);
+  Verdict unmasked(const Question& q, bool never_touch);
   Verdict collective(const Question& q);
   Verdict starved(const Question& q);
   // A mask of own, unowned and, if `borrow`, borrowed TPCs, with the limits that hold there.

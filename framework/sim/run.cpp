@@ -27,12 +27,6 @@ std::vector<OperatorReport> operators_since(std::vector<OperatorReport> now, con
 
 }  // namespace
 
-bool confines(const PolicySetConfig& set) {
-  const std::string& id = set.scheduler.id;
-  const std::string last = id.substr(id.rfind('.') == std::string::npos ? 0 : id.rfind('.') + 1);
-  return last != "shared";
-}
-
 struct Run::Tenant {
   const TenantConfig* config = nullptr;
   std::shared_ptr<const TenantProgram> program;
@@ -56,7 +50,7 @@ Run::Run(const Config& config, const PolicySetConfig& set, std::shared_ptr<const
       policies_(policies),
       seed_(seed),
       duration_(duration),
-      masked_(confines(set)),
+      masked_(confines_tenants(set)),
       gpu_(inputs_->gpu, h200_model(), set.sharing, *this),
       transport_(config.transport, seed) {}
 
@@ -113,7 +107,8 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
   executor_config.tenant = tenant->id;
   executor_config.submit_ahead = set_.submit_ahead;
   tenant->executor = std::make_unique<Executor>(inputs_->gpu, executor_config, gpu_, *tenant->channel);
-  const bool straight = !masked_ || config.tenant_class == TenantClass::latency_critical;
+  // Where nobody decides (`shared`), every launch goes straight through.
+  const bool straight = (!masked_ && set_.masks) || config.tenant_class == TenantClass::latency_critical;
   tenant->executor->add_queue(kQueue, straight ? LaunchPath::inline_path : LaunchPath::queued_path);
   engine_->queue_added(tenant->id, kQueue, now_);
 
