@@ -2,7 +2,7 @@
 // A re-creation of TGS's idea (Wu et al., NSDI'23): everybody but the latency-critical (there: production) tenants is limited in launches per
 // second, and the limit is controlled by the critical tenants' own progress: doubled each period until they first slow down, then raised
 // in steps while they keep their pace and cut when they lose it. No kernel is looked at and no TPC assigned: give nobody a quota, then
-nothing is masked either.
+// nothing is masked either.
 //
 // TGS watches training jobs, whose pace is steady. A service's pace is that of its arrivals, so here progress counts per time that the
 // tenant was at work.
