@@ -87,11 +87,6 @@ void read_tolerances(const TomlTable& table, const std::string& path, std::map<s
 
 }  // namespace
 
-bool confines_tenants(const PolicySetConfig& set) {
-  const std::string& id = set.scheduler.id;
-  return set.masks && id.substr(id.rfind('.') == std::string::npos ? 0 : id.rfind('.') + 1) != "shared";
-}
-
 PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics) {
   TableReader reader(table, fmt::format("set[{}]", index), diagnostics);
   PolicySetConfig set;
@@ -109,6 +104,8 @@ PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::
   reader.duration("submit_ahead", set.submit_ahead);
   if (const TomlTable* quotas = reader.table_at("quotas"))
     read_quotas(*quotas, reader.at("quotas"), set.quotas, diagnostics);
+  if (!set.masks && !set.quotas.empty())
+    reader.complain(set.where, fmt::format("{}: quotas do not count where masks = false; leave one of them out", reader.path()));
   if (const TomlTable* tolerates = reader.table_at("tolerates"))
     read_tolerances(*tolerates, reader.at("tolerates"), set.tolerates, diagnostics);
   for (const auto& [name, where] : reader.texts_at("only", "[\"hp\"]")) set.only.push_back(name);

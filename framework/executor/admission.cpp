@@ -61,18 +61,18 @@ Verdict Admission::ask(const LaunchQueue& queue, const WaitingLaunch& head, cons
   const Lease& lease = reader_.lease();
   const bool starving = queue.stuck_since != kNever && now - queue.stuck_since >= starvation_limit();
   const Question q{queue, head, outstanding, lease, usable, now, starving};
-  const bool collective_launch = head.kernel != nullptr && head.kernel->nature == KernelNature::never_touch;
-  if (lease.generation != 0 && !lease.masked) return unmasked(q, collective_launch);
-  if (collective_launch) return collective(q);
+  const bool confined = lease.generation == 0 || lease.masked;
+  if (head.kernel != nullptr && head.kernel->nature == KernelNature::never_touch) return confined ? collective(q) : unmasked(q);
   if (!starving && !head.urgent) {
     Verdict verdict;
     if (held_back(q, verdict)) return verdict;
-    if (queue.path == LaunchPath::queued_path) {
+    if (confined && queue.path == LaunchPath::queued_path) {
       if (queue.inflight.size() >= config_.max_atoms_in_flight) return Verdict::later(kNever);
       const Nanoseconds ahead = queue.ahead(now);
       if (ahead > config_.submit_ahead) return Verdict::later(now + ahead - config_.submit_ahead);
     }
   }
+  if (!confined) return unmasked(q);
   return head.graph != nullptr ? ask_graph(q) : ask_kernel(q);
 }
 
@@ -148,11 +148,14 @@ bool Admission::borrowing_fits(const Question& q, Verdict& verdict) const {
     if (verdict.predicted > tolerated) { verdict = Verdict::lease_short(); return false; }
   }
   const Outstanding& out = q.outstanding;
-  if (out.pieces == 0) return true;
-  const bool within = out.predicted - out.running + verdict.predicted <= q.lease.outstanding_limit;
-  if (within && !(verdict.long_whole && out.long_wholes > 0)) return true;
+  if (out.pieces == 0 || (within_outstanding_limit(q, verdict) && !(verdict.long_whole && out.long_wholes > 0))) return true;
   verdict = Verdict::later(kNever);
   return false;
+}
+
+bool Admission::within_outstanding_limit(const Question& q, const Verdict& verdict) {
+  const Outstanding& out = q.outstanding;
+  return out.pieces == 0 || out.predicted - out.running + verdict.predicted <= q.lease.outstanding_limit;
 }
 
 // At its minimum, wherever the lease might let it at some time; if that is not enough, wherever the device has room. A launch that may
@@ -191,27 +194,23 @@ Verdict Admission::collective(const Question& q) {
   return verdict;
 }
 
-// Nobody owns TPCs, so nothing is borrowed. Whoever goes at low priority is a guest on all of them, and the limits for guests hold.
-Verdict Admission::unmasked(const Question& q, bool never_touch) {
+// Nobody owns TPCs, so nothing is borrowed. Whoever goes at low priority is a guest on all of them, and what a guest may have outstanding
+// is limited.
+Verdict Admission::unmasked(const Question& q) {
   Verdict verdict;
-  const bool free_to_go = q.starving || q.head.urgent || never_touch;
-  if (!free_to_go && held_back(q, verdict)) return verdict;
   verdict.masked = false;
   verdict.tpcs = map_.all();
   verdict.coverage = Coverage::unmasked;
   verdict.outcome = Verdict::Outcome::go;
-  if (q.head.kernel != nullptr) {
-    verdict.blocks = q.head.kernel->blocks - q.head.next_block;
-    verdict.predicted = predicted(port_.decision(q.head.kernel->id), map_.tpcs());
-    if (q.head.next_block > 0) verdict.coverage = Coverage::cut;  // the lease changed in the middle
-  }
-  if (!q.lease.low_priority) return verdict;
+  const KernelInfo* kernel = q.head.kernel;
+  if (kernel == nullptr) return verdict;
+  verdict.blocks = kernel->blocks - q.head.next_block;
+  verdict.predicted = predicted(port_.decision(kernel->id), map_.tpcs());
+  if (q.head.next_block > 0) verdict.coverage = Coverage::cut;  // the lease changed in the middle
+  if (!q.lease.low_priority || kernel->nature == KernelNature::never_touch) return verdict;
   verdict.low_priority = verdict.on_borrowed = true;
-  verdict.outcome = Verdict::Outcome::lease_short;
-  if (q.head.kernel != nullptr) weigh(q, verdict, verdict.predicted);
-  if (!free_to_go && !borrowing_fits(q, verdict)) return verdict;
-  verdict.outcome = Verdict::Outcome::go;
-  return verdict;
+  if (q.starving || q.head.urgent || within_outstanding_limit(q, verdict)) return verdict;
+  return Verdict::later(kNever);
 }
 
 Verdict Admission::ask_graph(const Question& q) {

@@ -75,13 +75,14 @@ class Admission {
   };
   Verdict ask_kernel(const Question& q);
   Verdict ask_graph(const Question& q);
-  Verdict unmasked(const Question& q, bool never_touch);
+  Verdict unmasked(const Question& q);
   Verdict collective(const Question& q);
   Verdict starved(const Question& q);
   // A mask of own, unowned and, if `borrow`, borrowed TPCs, with the limits that hold there.
   Verdict on_lease(const Question& q, bool borrow);
   void weigh(const Question& q, Verdict& verdict, Nanoseconds whole) const;
   bool borrowing_fits(const Question& q, Verdict& verdict) const;
+  static bool within_outstanding_limit(const Question& q, const Verdict& verdict);
   bool held_back(const Question& q, Verdict& verdict) const;
 
   // The last mask chosen for a kernel under the same lease, pressures and wish: programs repeat themselves.

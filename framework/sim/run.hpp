@@ -58,7 +58,6 @@ class Run final : private CompletionSink {
   PolicySet& policies_;
   const std::uint64_t seed_;
   const Nanoseconds duration_;
-  const bool masked_;
 
   VirtualGpu gpu_;
   Transport transport_;

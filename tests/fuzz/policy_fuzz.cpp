@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "test_paths.hpp"
 #include "unit/policies/shipped.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -336,21 +336,27 @@ TEST(Unmasked, SubmitsWholeAndAtOnce) {
   EXPECT_THAT(t.coverage(), testing::Each(Coverage::unmasked));
 }
 
-TEST(Unmasked, IsHeldAndLimitedAsOtherLaunches) {
+TEST(Unmasked, IsHeldAllTheSame) {
   ExecutorUnderTest t;
   t.port.current.masked = false;
   t.port.current.hold = true;
   const KernelInfo k = t.kernel("free", 5'000);
-  t.predict(k, Nanoseconds{200'000});
-  for (int i = 0; i < 10; ++i) t.launch(k);
-  EXPECT_TRUE(t.device.atoms.empty());
-
+  t.launch(k);
+  EXPECT_EQ(t.device.atoms.size(), 0u);
   t.port.current.hold = false;
+  t.executor->poke(t.now);
+  ASSERT_EQ(t.device.atoms.size(), 1u);
+  EXPECT_FALSE(t.device.atoms[0].masked);
+}
+
+TEST(Unmasked, AtLowPriorityOutstandingWorkIsBounded) {
+  ExecutorUnderTest t;
+  t.port.current.masked = false;
   t.port.current.low_priority = true;
   t.port.current.outstanding_limit = Nanoseconds{300'000};  // one beyond the one that runs
-  t.port.current.uncuttable_limit = Nanoseconds{1'000'000};
-  ++t.port.current.generation;
-  t.executor->poke(t.now);
+  const KernelInfo k = t.kernel("free", 5'000);
+  t.predict(k, Nanoseconds{200'000});
+  for (int i = 0; i < 10; ++i) t.launch(k);
   ASSERT_EQ(t.device.atoms.size(), 2u);
   EXPECT_TRUE(t.device.atoms[0].low_priority);
   EXPECT_FALSE(t.device.atoms[0].masked);
