@@ -63,6 +63,9 @@ TEST_F(Experiment, EveryShippedPolicyWorksUncorrected) {
   for (const char* policy : {"last_value", "ewma"}) add("predictor", policy, "");
   for (const char* policy : {"fixed_fraction", "amdahl"}) add("right_sizer", policy, "");
   for (const char* policy : {"race_to_idle", "sensitivity"}) add("dvfs", policy, "");
+  for (const std::string policy : {"priority", "orion", "reef"})
+    sets += "[[set]]\nname = \"" + policy + ".published\"\nmasks = false\nscheduler = { policy = \"" + policy +
+            "\", params = { mechanisms = \"published\" } }\n";
   write("x.toml", small_config() + sets);
   const ProgramResult result = lithos("sim --config x.toml --duration 400ms");
   ASSERT_EQ(result.exit_code, 0) << result.err;

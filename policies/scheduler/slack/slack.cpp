@@ -3,16 +3,17 @@
 // idle. TPC borrowing (beside this folder) lends nothing of a working owner, which keeps its tail that of an empty GPU; most SLOs leave
 // room for several service times.
 //
-// Two facts make it safe and worth while. A scheduler cannot see the requests that a server queues by itself, but no request of a busy
-// period arrived before it began: while the busy period is younger than a share of the SLO, nobody in it has waited longer. And kernels
-// use TPCs better the fewer they have (docs/design/GPU.md §10): an owner that works on half of its TPCs is far from half as fast.
-//   1. Idle owner: nearly all of its TPCs are lent. Borrowers see its pressure before each atom.
-//   2. Young busy period: the owner works on as few of its TPCs as its service time allows, and the others are lent. How few is measured:
-//      so many that a request's service takes a set share of the SLO, whatever the neighbours do.
-//   3. Old busy period, or an owner without SLO: it works on all of them and nothing is lent.
-// Borrowers get a share each, in slices of neighbours: so their kernels too are on fewer TPCs, and out of each other's way.
+// The rule rests on what a scheduler can know of a server that queues its requests by itself: only the request that runs. But no request of
+// a busy period arrived before it began. So while the busy period is younger than a share of the SLO, nobody in it can have waited longer,
+// and others may run beside; after that the owner has its TPCs to itself until its queue is empty.
+//   1. Idle owner: all TPCs are lent. Borrowers see its pressure before each atom.
+//   2. Young busy period: short launches may use most TPCs, at low priority, so that the owner gets every TPC that a block frees; long
+//      ones a part, so that the owner's small kernels find the others free.
+//   3. Old busy period, or an owner without SLO: nothing is lent while it works.
+// Borrowers share what is lent: the hardware packs their blocks better than a border between them would. Not where one of them launches
+// long kernels that cannot be cut: whoever shares TPCs with those waits for them at every kernel, so then each gets a slice.
+// A borrower whose next launch needs at least so many TPCs (its blocks wait for each other) is lent all of an idle owner's.
 #include <algorithm>
-#include <cmath>
 #include <unordered_map>
 
 #include <lithos/policy.hpp>
@@ -23,49 +24,45 @@ class Slack {
  public:
   static constexpr const char* id = "org.lithos.scheduler.slack";
   static constexpr const char* version = "1.1.0";
-  static constexpr const char* summary = "Lends what a working owner's SLO leaves room for while its busy period is young.";
+  static constexpr const char* summary = "Lends a working owner's TPCs while its busy period is young against its SLO.";
   static constexpr const char* license = "Apache-2.0";
 
   struct Params {
-    double slack, lend_idle, service, least;
-    std::chrono::nanoseconds idle_grace, outstanding, atom, adjust;
+    double slack, lend_idle, lend_short, lend_long;
+    std::chrono::nanoseconds short_launch, idle_grace, outstanding, atom;
   };
   static constexpr std::tuple params{
-      lithos::param<&Params::slack>(1, "slack", 0.5).range(0.0, 1.0).live()
+      lithos::param<&Params::slack>(1, "slack", 0.75).range(0.0, 1.0).live()
           .doc("Share of an owner's SLO for which others may run beside it in a busy period."),
-      lithos::param<&Params::lend_idle>(2, "lend_idle", 0.92).range(0.0, 1.0).live()
+      lithos::param<&Params::lend_idle>(2, "lend_idle", 1.0).range(0.0, 1.0).live()
           .doc("Share of an owner's TPCs that others may use while it has no work."),
+      lithos::param<&Params::lend_short>(3, "lend_short", 0.85).range(0.0, 1.0).live()
+          .doc("Share of them that short launches may use while it works and has slack."),
+      lithos::param<&Params::lend_long>(4, "lend_long", 0.5).range(0.0, 1.0).live()
+          .doc("The same for long launches."),
+      lithos::param<&Params::short_launch>(5, "short_launch", 300us).range(0us, 100ms).live()
+          .doc("Launches predicted to take no longer are short."),
       lithos::param<&Params::idle_grace>(6, "idle_grace", 20us).range(0us, 10ms).live()
           .doc("An owner counts as idle only after this long without work."),
       lithos::param<&Params::outstanding>(7, "outstanding_limit", 150us).range(0us, 20ms).live()
           .doc("Predicted work a borrower may have submitted beyond the launch that runs."),
       lithos::param<&Params::atom>(8, "atom", 400us).range(0us, 20ms).live()
-          .doc("Length of the atoms that launches on borrowed TPCs are cut into; 0 never cuts."),
-      lithos::param<&Params::service>(9, "service", 0.25).range(0.0, 1.0).live()
-          .doc("Share of its SLO that the service of one request may take on the TPCs an owner works on while it has slack."),
-      lithos::param<&Params::least>(10, "least", 0.3).range(0.0, 1.0).live().doc("Least share of its TPCs that an owner works on."),
-      lithos::param<&Params::adjust>(11, "adjust_every", 40ms).range(1ms, 10s).live()
-          .doc("Time between changes of how many TPCs an owner works on.")};
+          .doc("Length of the atoms that launches on borrowed TPCs are cut into; 0 never cuts.")};
 
-  explicit Slack(const Params& values) : params_(values) { owners_.reserve(256); }
+  explicit Slack(const Params& values) : params_(values) { busy_since_.reserve(256), long_seen_.reserve(256); }
   void set_params(const Params& values) { params_ = values; }
-  void tenant_left(std::uint64_t tenant) { owners_.erase(tenant); }
+  void tenant_left(std::uint64_t tenant) { busy_since_.erase(tenant), long_seen_.erase(tenant); }
 
   void decide(const lithos::SchedView& view, lithos::SchedAnswer& answer) {
-    std::uint32_t borrowers = 0, rank = 0;
-    for (const lithos::Tenant tenant : view.tenants()) {
-      follow(tenant, view.now_ns());
-      borrowers += borrows(tenant) ? 1 : 0;
-    }
+    Share share = shares(view);
     for (const lithos::Tenant tenant : view.tenants()) {
       lithos_lease& lease = answer.lease(tenant);
       set_bounds(lease);
-      if (tenant.latency_critical() && has_slack(tenant, view.now_ns())) lease.max_tpcs = owners_[tenant.id()].works_on;
       if (!borrows(tenant)) continue;
       lease.usable[LITHOS_PRESSURE_IDLE] |= view.unowned();
       for (const lithos::Tenant owner : view.tenants())
-        if (owner.id() != tenant.id() && owner->quota_tpcs > 0) lend(view, owner, tenant, {rank, borrowers}, lease);
-      ++rank;
+        if (owner.id() != tenant.id() && owner->quota_tpcs > 0) lend(view, owner, tenant, share, lease);
+      if (share.of > 1) ++share.rank;
     }
     wake_when_slack_ends(view, answer);
   }
@@ -73,47 +70,37 @@ class Slack {
  private:
   // Requests that follow each other this closely are one busy period: the server sees a completion and launches the next.
   static constexpr std::uint64_t kSameBusyPeriodNs = 30'000;
-  static constexpr std::uint64_t kRequestsToJudge = 4;
-  static constexpr std::uint32_t kStepTpcs = 2;
-  static constexpr std::uint64_t kForgetNs = 2'000'000'000;
+  static constexpr std::uint64_t kForgetLongNs = 50'000'000;
 
-  struct Owner {
-    std::uint64_t busy_since_ns = 0;   // 0: idle
-    std::uint32_t works_on = 0;        // TPCs, while it has slack
-    std::uint32_t too_few = 0;         // on so many its service took too long, until `forget_ns`
-    std::uint64_t forget_ns = 0, adjust_ns = 0, requests = 0;
-  };
-  struct Share { std::uint32_t rank, of; };
+  struct Share { std::uint32_t rank, of; };  // the rank-th of so many slices
 
-  void follow(const lithos::Tenant& tenant, std::uint64_t now) {
-    Owner& owner = owners_[tenant.id()];
-    if (owner.works_on == 0 || owner.works_on > tenant->quota_tpcs) owner.works_on = tenant->quota_tpcs;
-    if (tenant.idle()) {
-      if (now >= tenant->idle_since_ns + kSameBusyPeriodNs) owner.busy_since_ns = 0;
-    } else if (owner.busy_since_ns == 0 || !tenant.pressed()) {
-      owner.busy_since_ns = tenant->active_since_ns != 0 ? tenant->active_since_ns : now;
+  // Brings what is remembered up to date; one slice for all, or one for each borrower if long launches were seen of late.
+  Share shares(const lithos::SchedView& view) {
+    std::uint32_t borrowers = 0;
+    bool any_long = false;
+    for (const lithos::Tenant tenant : view.tenants()) {
+      follow(tenant, view.now_ns());
+      if (!borrows(tenant)) continue;
+      ++borrowers;
+      std::uint64_t& seen = long_seen_[tenant.id()];
+      if (is_long(tenant.head()) || is_long(tenant.running())) seen = view.now_ns();
+      any_long |= seen != 0 && view.now_ns() - seen < kForgetLongNs;
     }
-    if (tenant.latency_critical() && tenant->slo_ns != 0 && tenant.running() != nullptr) adjust(tenant, owner, now);
+    return {0, any_long ? borrowers : 1};
   }
 
-  // On n' TPCs a service takes at most n / n' times what it takes on n: so this never goes too low at once, and comes close in a few steps.
-  void adjust(const lithos::Tenant& tenant, Owner& owner, std::uint64_t now) const {
-    if (now < owner.adjust_ns || tenant->requests_completed - owner.requests < kRequestsToJudge) return;
-    owner.adjust_ns = now + lithos::ns(params_.adjust);
-    owner.requests = tenant->requests_completed;
-    if (now >= owner.forget_ns) owner.too_few = 0;
-    const double allowed_ns = std::max(1.0, params_.service * static_cast<double>(tenant->slo_ns));
-    const double ratio = static_cast<double>(tenant.running()->predicted_ns) / allowed_ns;
-    if (ratio > 1) {
-      owner.too_few = owner.works_on;
-      owner.forget_ns = now + kForgetNs;
+  bool is_long(const lithos_launch* launch) const {
+    return launch != nullptr && launch->predicted_ns > lithos::ns(params_.short_launch) &&
+           !(params_.atom > 0ns && lithos::has_flag(launch->op, LITHOS_OP_CUTTABLE));
+  }
+
+  void follow(const lithos::Tenant& tenant, std::uint64_t now) {
+    std::uint64_t& since = busy_since_[tenant.id()];
+    if (tenant.idle()) {
+      if (now >= tenant->idle_since_ns + kSameBusyPeriodNs) since = 0;
+    } else if (since == 0 || !tenant.pressed()) {
+      since = tenant->active_since_ns != 0 ? tenant->active_since_ns : now;
     }
-    const double quota = tenant->quota_tpcs;
-    const double least = std::max(params_.least * quota, static_cast<double>(owner.too_few + (owner.too_few > 0 ? kStepTpcs : 0)));
-    const double wanted = std::max(least, std::ceil(static_cast<double>(owner.works_on) * ratio));
-    const auto tpcs = static_cast<std::uint32_t>(std::min(wanted, quota));
-    // Each change means new masks for the owner's graphs.
-    if (tpcs + kStepTpcs <= owner.works_on || tpcs > owner.works_on) owner.works_on = tpcs;
   }
 
   static bool borrows(const lithos::Tenant& tenant) {
@@ -122,26 +109,25 @@ class Slack {
   }
 
   // Until when others may run beside the owner.
-  std::uint64_t slack_ends_ns(const lithos::Tenant& tenant) const {
-    return owners_.at(tenant.id()).busy_since_ns + static_cast<std::uint64_t>(params_.slack * static_cast<double>(std::min(tenant->slo_ns, lithos::ns(1h))));
-  }
-  bool has_slack(const lithos::Tenant& tenant, std::uint64_t now) const {
-    return tenant->slo_ns != 0 && (owners_.at(tenant.id()).busy_since_ns == 0 || now < slack_ends_ns(tenant));
+  std::uint64_t slack_ends_ns(const lithos::Tenant& owner) const {
+    const std::uint64_t since = busy_since_.at(owner.id());
+    return since + static_cast<std::uint64_t>(params_.slack * static_cast<double>(std::min(owner->slo_ns, lithos::ns(1h))));
   }
 
-  void lend(const lithos::SchedView& view, const lithos::Tenant& tenant, const lithos::Tenant& borrower, Share share,
+  void lend(const lithos::SchedView& view, const lithos::Tenant& owner, const lithos::Tenant& borrower, Share share,
             lithos_lease& lease) const {
     const lithos_launch* head = borrower.head();
-    const unsigned needs = head == nullptr ? 0 : std::min(head->op.min_tpcs, tenant->quota_tpcs);
-    const unsigned idle = static_cast<unsigned>(static_cast<double>(tenant->quota_tpcs) * params_.lend_idle + 0.5);
-    lease.usable[LITHOS_PRESSURE_IDLE] |= slice(tenant.own().highest(std::max(idle, needs)), share, needs);
-    if (!tenant.latency_critical() || !has_slack(tenant, view.now_ns())) return;
-    const lithos::TpcSet beside = slice(tenant.own().highest(tenant->quota_tpcs - owners_.at(tenant.id()).works_on), share, needs);
-    lease.usable[LITHOS_PRESSURE_ACTIVE] |= beside;
-    lease.usable[LITHOS_PRESSURE_PRESSED] |= beside;
+    const unsigned needs = head == nullptr ? 0 : head->op.min_tpcs;
+    const unsigned idle = std::max(portion(owner, params_.lend_idle), std::min(needs, owner->quota_tpcs));
+    lease.usable[LITHOS_PRESSURE_IDLE] |= slice(owner.own().highest(idle), share, needs);
+    if (!owner.latency_critical() || view.now_ns() >= slack_ends_ns(owner)) return;
+    const unsigned beside = portion(owner, is_long(head) ? params_.lend_long : params_.lend_short);
+    const lithos::TpcSet set = slice(owner.own().highest(beside), share, needs);
+    lease.usable[LITHOS_PRESSURE_ACTIVE] |= set;
+    lease.usable[LITHOS_PRESSURE_PRESSED] |= set;
   }
 
-  // Its part of neighbours; all of the pool where a part would be too small.
+  // Neighbours, so that clusters find room; all of the pool where a slice would be too small.
   static lithos::TpcSet slice(const lithos::TpcSet& pool, Share share, unsigned needs) {
     const unsigned count = pool.count();
     if (count / share.of < needs) return pool;
@@ -149,9 +135,9 @@ class Slack {
   }
 
   void wake_when_slack_ends(const lithos::SchedView& view, lithos::SchedAnswer& answer) const {
-    for (const lithos::Tenant tenant : view.tenants()) {
-      if (!tenant.latency_critical() || tenant.idle() || tenant->slo_ns == 0) continue;
-      if (const std::uint64_t at = slack_ends_ns(tenant); at > view.now_ns()) answer.wake_by(at);
+    for (const lithos::Tenant owner : view.tenants()) {
+      if (!owner.latency_critical() || owner.idle() || owner->slo_ns == 0) continue;
+      if (const std::uint64_t at = slack_ends_ns(owner); at > view.now_ns()) answer.wake_by(at);
     }
   }
 
@@ -163,7 +149,10 @@ class Slack {
     lease.flags = LITHOS_LEASE_LOW_PRIORITY;
   }
 
+  static unsigned portion(const lithos::Tenant& owner, double share) {
+    return static_cast<unsigned>(static_cast<double>(owner->quota_tpcs) * share + 0.5);
+  }
   Params params_;
-  std::unordered_map<std::uint64_t, Owner> owners_;
+  std::unordered_map<std::uint64_t, std::uint64_t> busy_since_, long_seen_;  // by tenant; 0: idle, never
 };
 LITHOS_EXPORT_SCHEDULER(Slack)
