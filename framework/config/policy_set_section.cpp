@@ -118,7 +118,7 @@ const KeyTable<PolicySetConfig>& set_keys() {
        flag_key(
            "masks", &S::masks,
            "`false`: no launch is confined and nobody owns TPCs, the hardware places blocks as it does without us; "
-           "`quotas` do not count. For `shared`, and for other schedulers' hold, rates and priorities without masks"),
+           "`quotas` do not count. For `shared`, and for other schedulers' hold, rates, limits and priorities without masks"),
        policy_key("scheduler", &S::scheduler, "", "who may use which TPCs ([below](#a-policy))"),
        policy_key("predictor", &S::predictor, "operator_median", "how long operators will take"),
        policy_key("right_sizer", &S::right_sizer, "none", "how many TPCs operators need"),

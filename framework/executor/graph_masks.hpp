@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The masks of captured graphs. They are fixed ("baked") at a graph's first launch, because the driver builds the launch descriptors
 // only then (GPU.md §7), so they come from what cannot be taken back: own and unowned TPCs, each node right-sized. A graph is baked
-// again only if it must be: its TPCs are no longer the tenant's, or the tenant has others now.
+// again only if it must be: its TPCs are no longer the tenant's, or the tenant has others now. For each limit of the lease (max_tpcs) it has
+// masks of its own, so that a policy may go back and forth between a few without a graph being built again.
 // Masks stay in place until the last launch that uses them has completed. Not for more than one thread.
 #pragma once
 
@@ -53,7 +54,7 @@ class GraphMasks {
 
   const TpcMap& map_;
   WantedTpcs wanted_;
-  FlatMap current_;               // graph id → index in baked_
+  FlatMap current_;               // graph id and limit → index in baked_
   std::deque<BakedGraph> baked_;  // addresses are stable
   std::vector<std::uint32_t> free_;
   std::deque<std::vector<TpcSet>> whole_device_;  // longer and longer ones; none goes before its launches have
