@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
+#include "engine/observation_file.hpp"
 #include "unit/engine/support.hpp"
 
 namespace lithos::test {
@@ -334,6 +337,68 @@ TEST(Policies, AreReplacedAtADecisionBoundary) {
   EXPECT_EQ(t.policies->calls(PolicyKind::scheduler), before);
   EXPECT_GE(other->calls(PolicyKind::scheduler), 5u);
   EXPECT_GE(other->calls(PolicyKind::predictor), 4u);
+}
+
+// Facts are the host's: whoever takes a predictor's or right-sizer's place is told them again, and nobody else is.
+TEST(Policies, ThoseThatComeNewAreToldWhatWasObserved) {
+  EngineUnderTest t;
+  const KernelInfo k = t.kernel("free", 5000), other_k = t.kernel("free too", 7000);
+  const TenantId a = t.join(spec("a", TenantClass::throughput, 20));
+  for (const KernelInfo* kernel : {&k, &other_k}) t.engine->register_kernel(a, *kernel, t.now);
+  for (std::uint64_t launch = 1; launch <= 40; ++launch) {
+    t.submitted(a, launch % 2 == 0 ? k : other_k, launch);
+    t.run_until(t.now + kMs);
+    t.completed(a, launch % 2 == 0 ? k : other_k, launch);
+  }
+  PolicyTables only_predictor;
+  only_predictor.predictor = all_tables().predictor;
+  auto next = std::move(PolicySet::from_tables(only_predictor, info_of(t.gpu))).value();
+  std::map<std::uint64_t, std::uint64_t> told;  // by operator
+  script.observe = [&](const lithos_observation* seen) {
+    told[seen->op.op_id] = seen->duration_ns;
+    EXPECT_EQ(seen->neighbour_tpcs, 0u);
+    EXPECT_EQ(seen->block_count, seen->op.blocks);
+  };
+  t.engine->set_policies(*next, t.now);
+  EXPECT_THAT(told, testing::UnorderedElementsAre(testing::Pair(value_of(k.id), 100'000u), testing::Pair(value_of(other_k.id), 100'000u)));
+  told.clear();
+  t.engine->set_policies(*next, t.now);
+  EXPECT_TRUE(told.empty()) << "the same instance knows already";
+}
+
+TEST(Observations, SurviveARestartInAFile) {
+  EngineUnderTest before;
+  const KernelInfo k = before.kernel("free", 5000);
+  const TenantId a = before.join(spec("a", TenantClass::throughput, 20));
+  before.engine->register_kernel(a, k, before.now);
+  for (std::uint64_t launch = 1; launch <= 10; ++launch) {
+    before.submitted(a, k, launch);
+    before.run_until(before.now + kMs);
+    before.completed(a, k, launch);
+  }
+  const std::string path = testing::TempDir() + "/observations";
+  ASSERT_TRUE(write_observations(path, before.engine->observed()).ok());
+  std::ofstream(path, std::ios::app) << "1\t2\tnonsense\n9\t0\t0\t5\t1\t1\t1\t1\t999\t1980\t5\n";  // 999 TPCs
+
+  EngineUnderTest after;
+  std::vector<lithos_observation> told;
+  script.observe = [&](const lithos_observation* seen) { told.push_back(*seen); };
+  const auto kept = read_observations(path);
+  ASSERT_TRUE(kept.ok()) << kept.status().message();
+  after.engine->recall(kept.value());
+  ASSERT_EQ(told.size(), 2u) << "one operator, told to predictor and right-sizer";
+  EXPECT_EQ(told[0].op.op_id, value_of(k.id));
+  EXPECT_EQ(told[0].op.blocks, 5000u);
+  EXPECT_EQ(told[0].tpcs, 10u);
+  EXPECT_EQ(told[0].duration_ns, 100'000u);
+  EXPECT_EQ(after.engine->observed().size(), 1u);
+}
+
+TEST(Observations, AFileOfAnotherKindIsNotRead) {
+  const std::string path = testing::TempDir() + "/not_observations";
+  std::ofstream(path) << "lithos-observations-2\n";
+  EXPECT_EQ(read_observations(path).status().code(), StatusCode::incompatible);
+  EXPECT_EQ(read_observations(path + ".nowhere").status().code(), StatusCode::not_found);
 }
 
 }  // namespace
