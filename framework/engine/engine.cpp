@@ -214,26 +214,13 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   const bool same_operators =
       policies.shares(PolicyKind::predictor, *e.policies) && policies.shares(PolicyKind::right_sizer, *e.policies);
   // A new predictor or right-sizer learns at once what the old one had time to learn.
-  if (!same_operators) e.observed.replay([&](const lithos_observation& seen) { policies.recall(seen, *e.policies); });
+  if (!same_operators) e.observed.replay([&](const lithos_observation& seen) { policies.observe(seen); });
   e.policies = &policies;
   for (Tenant& tenant : e.tenants) {
     if (!tenant.present() || same_operators) continue;
     for (std::uint32_t op = 0; op < tenant.operators.size(); ++op) e.decide_operator(tenant, tenant.operators[op]);
   }
   e.decide(LITHOS_WHY_POLICY, now);
-}
-
-std::vector<lithos_observation> Engine::observed() const {
-  std::vector<lithos_observation> out;
-  impl_->observed.replay([&](const lithos_observation& seen) { out.push_back(seen); });
-  return out;
-}
-
-void Engine::recall(const std::vector<lithos_observation>& observations) {
-  for (const lithos_observation& seen : observations) {
-    impl_->policies->observe(seen);
-    impl_->observed.add(seen);
-  }
 }
 
 TpcSet Engine::own_tpcs(TenantId id) const {

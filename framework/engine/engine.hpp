@@ -90,10 +90,6 @@ class Engine {
   // Replaces the set of policies at a decision boundary; the tenants are replayed to the new one by its next view.
   void set_policies(PolicySet& policies, Nanoseconds now);
 
-  // What has been observed of operators, bounded (observation_log.hpp), and its way back in after a restart: as if it had just been observed.
-  std::vector<lithos_observation> observed() const;
-  void recall(const std::vector<lithos_observation>& observations);
-
   TpcSet own_tpcs(TenantId tenant) const;
   const TenantCounters& counters(TenantId tenant) const;
   const EngineCounters& counters() const;

@@ -261,34 +261,18 @@ lithos_prediction PolicySet::predict(const lithos_predict_query& query) {
   return out;
 }
 
-namespace {
-
-void tell_predictor(PolicySetState& state, const lithos_observation& seen) {
+void PolicySet::observe(const lithos_observation& seen) {
+  PolicySetState& state = *state_;
   PolicySetState::Role& predictor = state.role(PolicyKind::predictor);
-  if (!predictor.configured()) return;
-  if (const auto observe = predictor.active->ops<lithos_predictor_ops>().observe; observe != nullptr)
-    tell(state, PolicyKind::predictor, *predictor.active, [&](PolicyInstance& p) { observe(p.self(), &seen); });
-}
-
-void tell_right_sizer(PolicySetState& state, const lithos_observation& seen) {
+  const lithos_predictor_ops& builtin = predictor.fallback->ops<lithos_predictor_ops>();
+  builtin.observe(predictor.fallback->self(), &seen);
+  if (predictor.configured()) {
+    if (const auto observe = predictor.active->ops<lithos_predictor_ops>().observe; observe != nullptr)
+      tell(state, PolicyKind::predictor, *predictor.active, [&](PolicyInstance& p) { observe(p.self(), &seen); });
+  }
   PolicyInstance& sizer = *state.role(PolicyKind::right_sizer).active;
   if (const auto observe = sizer.ops<lithos_right_sizer_ops>().observe; observe != nullptr)
     tell(state, PolicyKind::right_sizer, sizer, [&](PolicyInstance& p) { observe(p.self(), &seen); });
-}
-
-}  // namespace
-
-void PolicySet::observe(const lithos_observation& seen) {
-  PolicySetState& state = *state_;
-  PolicyInstance& builtin = *state.role(PolicyKind::predictor).fallback;
-  builtin.ops<lithos_predictor_ops>().observe(builtin.self(), &seen);
-  tell_predictor(state, seen);
-  tell_right_sizer(state, seen);
-}
-
-void PolicySet::recall(const lithos_observation& seen, const PolicySet& before) {
-  if (!shares(PolicyKind::predictor, before)) tell_predictor(*state_, seen);
-  if (!shares(PolicyKind::right_sizer, before)) tell_right_sizer(*state_, seen);
 }
 
 // ---- right-sizer ---------------------------------------------------------------------------------------------------

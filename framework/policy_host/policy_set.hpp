@@ -136,8 +136,6 @@ class PolicySet {
   // A completed launch or atom: to the predictor and the right-sizer, and to the built-in predictor, which must know
   // what to say when it is needed.
   void observe(const lithos_observation& seen);
-  // An earlier observation, to those that the set `before` does not share: what their predecessors knew when they were replaced.
-  void recall(const lithos_observation& seen, const PolicySet& before);
   void tenant_left(std::uint64_t tenant_id);
 
   // Changes a LIVE parameter at a decision boundary. The message names what was wrong; nothing has changed then.

@@ -174,7 +174,7 @@ typedef struct lithos_op {
   uint32_t blocks_per_tpc; /* how many fit on one TPC at once, from registers, shared memory and threads */
   uint32_t cluster_blocks; /* 1: no cluster */
   uint32_t min_tpcs;       /* below this the launch may never finish: the engine's floor */
-  uint32_t ordinal;        /* a hint: position since the queue's last synchronisation, in a graph its node, from 1; 0: not said */
+  uint32_t ordinal;        /* position since the queue's last synchronisation: a hint */
   uint64_t reserved[2];    /* lithos_op is nested in other structs, so it cannot grow otherwise */
 } lithos_op;
 

@@ -4,9 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
-
-#include "engine/observation_file.hpp"
 #include "unit/engine/support.hpp"
 
 namespace lithos::test {
@@ -364,41 +361,6 @@ TEST(Policies, ThoseThatComeNewAreToldWhatWasObserved) {
   told.clear();
   t.engine->set_policies(*next, t.now);
   EXPECT_TRUE(told.empty()) << "the same instance knows already";
-}
-
-TEST(Observations, SurviveARestartInAFile) {
-  EngineUnderTest before;
-  const KernelInfo k = before.kernel("free", 5000);
-  const TenantId a = before.join(spec("a", TenantClass::throughput, 20));
-  before.engine->register_kernel(a, k, before.now);
-  for (std::uint64_t launch = 1; launch <= 10; ++launch) {
-    before.submitted(a, k, launch);
-    before.run_until(before.now + kMs);
-    before.completed(a, k, launch);
-  }
-  const std::string path = testing::TempDir() + "/observations";
-  ASSERT_TRUE(write_observations(path, before.engine->observed()).ok());
-  std::ofstream(path, std::ios::app) << "1\t2\tnonsense\n9\t0\t0\t5\t1\t1\t1\t1\t999\t1980\t5\n";  // 999 TPCs
-
-  EngineUnderTest after;
-  std::vector<lithos_observation> told;
-  script.observe = [&](const lithos_observation* seen) { told.push_back(*seen); };
-  const auto kept = read_observations(path);
-  ASSERT_TRUE(kept.ok()) << kept.status().message();
-  after.engine->recall(kept.value());
-  ASSERT_EQ(told.size(), 2u) << "one operator, told to predictor and right-sizer";
-  EXPECT_EQ(told[0].op.op_id, value_of(k.id));
-  EXPECT_EQ(told[0].op.blocks, 5000u);
-  EXPECT_EQ(told[0].tpcs, 10u);
-  EXPECT_EQ(told[0].duration_ns, 100'000u);
-  EXPECT_EQ(after.engine->observed().size(), 1u);
-}
-
-TEST(Observations, AFileOfAnotherKindIsNotRead) {
-  const std::string path = testing::TempDir() + "/not_observations";
-  std::ofstream(path) << "lithos-observations-2\n";
-  EXPECT_EQ(read_observations(path).status().code(), StatusCode::incompatible);
-  EXPECT_EQ(read_observations(path + ".nowhere").status().code(), StatusCode::not_found);
 }
 
 }  // namespace
