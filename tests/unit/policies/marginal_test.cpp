@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "test_paths.hpp"
 #include "unit/policies/shipped.hpp"
 
 namespace lithos {

@@ -2,6 +2,7 @@
 // The predictor operator_curve through its ABI.
 #include <gtest/gtest.h>
 
+#include "test_paths.hpp"
 #include "unit/policies/shipped.hpp"
 
 namespace lithos {
