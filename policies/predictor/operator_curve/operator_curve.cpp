@@ -143,7 +143,7 @@ class OperatorCurve {
     if (clean) learn_clock(known, seen.tpcs, seen.clock_mhz, ns);
     const double alone = ns / known.at_clock(seen.clock_mhz) / beside(known, seen.neighbour_tpcs);
     Family& family = family_of(seen.op);
-    const std::optional<double> share = family.members >= 3 ? std::optional(family.share) : std::nullopt;
+    const double share = family.members >= 3 ? family.share : lithos::ScalingCurve::kShareUnknown;
     const auto shape = lithos::ScalingCurve::shape_of(seen.op, sms_per_tpc_, gpu_tpcs_);
     const auto change = known.times.add(shape, seen.tpcs, static_cast<float>(alone), share);
     if (change != lithos::OperatorTimes::Change::fitted || known.times.counts() < 2 || known.counted || !clean) return;

@@ -17,7 +17,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 
 #include "lithos/scaling_curve.hpp"
@@ -113,7 +112,8 @@ class TimesByTpcs {
   }
 
   // A whole launch took so long on so many TPCs. `scaling_share`: see ScalingCurve::fit().
-  Change add(const ScalingCurve::Shape& shape, std::uint32_t tpcs, float ns, std::optional<double> scaling_share = {}) {
+  Change add(const ScalingCurve::Shape& shape, std::uint32_t tpcs, float ns,
+             double scaling_share = ScalingCurve::kShareUnknown) {
     ++observations_;
     auto* recent = const_cast<Durations*>(find(tpcs));
     const bool fresh = recent == nullptr;
@@ -163,7 +163,7 @@ class TimesByTpcs {
     return {points_.data(), used_};
   }
   // The law is chosen again when a count joins and as evidence doubles; in between the curve only follows the times.
-  Change refit(const ScalingCurve::Shape& shape, bool fresh, bool moved, std::optional<double> scaling_share) {
+  Change refit(const ScalingCurve::Shape& shape, bool fresh, bool moved, double scaling_share) {
     if (fresh || (used_ > 2 && std::has_single_bit(observations_)))
       return curve_.fit(shape, points(), scaling_share), Change::fitted;
     if (!moved) return Change::none;

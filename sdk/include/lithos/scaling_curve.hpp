@@ -27,7 +27,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -44,6 +43,7 @@ struct ScalingPoint {
 class ScalingCurve {
  public:
   static constexpr std::size_t kPointsMax = 6;
+  static constexpr double kShareUnknown = -1;
   enum class Load : std::uint8_t { spread, blocks, waves, rounds };
 
   // How the launch's blocks fall on the device's SMs. Zeros count as "not known".
@@ -57,18 +57,18 @@ class ScalingCurve {
   // Takes the first kPointsMax points, each with a TPC count of its own; none: nothing is known. `scaling_share`: where there is
   // one point only, the part of the time on the whole device that scales with 1/t. Without, a single point is taken to need in
   // proportion more time on fewer TPCs and no less on more.
-  void fit(const Shape& shape, std::span<const ScalingPoint> points, std::optional<double> scaling_share = {}) {
+  void fit(const Shape& shape, std::span<const ScalingPoint> points, double scaling_share = kShareUnknown) {
     shape_ = shape;
     Points sorted = order(points);
     count_ = static_cast<std::uint8_t>(sorted.count);
     law_ = sorted.count > 2 ? best_law(sorted) : Law{usual_load(sorted), 1};
-    if (sorted.count == 1 && scaling_share) add_relative(sorted, *scaling_share);
+    if (sorted.count == 1 && scaling_share >= 0) add_relative(sorted, scaling_share);
     take(sorted);
   }
   // New times on the same counts, same law.
-  void update(std::span<const ScalingPoint> points, std::optional<double> scaling_share = {}) {
+  void update(std::span<const ScalingPoint> points, double scaling_share = kShareUnknown) {
     Points sorted = order(points);
-    if (sorted.count == 1 && scaling_share) add_relative(sorted, *scaling_share);
+    if (sorted.count == 1 && scaling_share >= 0) add_relative(sorted, scaling_share);
     take(sorted);
   }
 
