@@ -84,6 +84,34 @@ void add_bench_policies(CLI::App& app, BenchPoliciesArguments& arguments) {
   app.footer("Every case of every file under every set of policies, with every seed; one row per set, means over the cases.");
 }
 
+void add_bench_predict(CLI::App& app, BenchPredictArguments& arguments) {
+  app.add_option("--traces", arguments.traces, "Folder of the traces (default: the shipped ones)")->type_name("DIR");
+  app.add_option("--predictor", arguments.policies, "Predictor by id (repeatable; default: all shipped)")->type_name("ID")->take_all();
+  app.add_option("--seen", arguments.seen, "TPC counts that it is shown, for example 66,40,8 (repeatable)")
+      ->type_name("N,N…")
+      ->take_all();
+  app.add_option("--passes", arguments.passes, "How often each trace is shown, on each count")->type_name("N")->check(CLI::Range(1, 1000));
+  app.add_flag("!--no-ordinals", arguments.ordinals, "Launches do not say their place in the batch");
+  app.add_option("--json", arguments.json, "Also write the results here")->type_name("FILE");
+  add_policy_path(app, arguments.policy_path);
+  app.footer(
+      "Each predictor is shown every launch of a trace on a few TPC counts and asked for every launch on all counts of the trace.\n"
+      "error: time-weighted, of p50, operators of 20us and more. wrong: launches off by more than max(50us, 10 %).");
+}
+
+void add_bench_savings(CLI::App& app, BenchSavingsArguments& arguments) {
+  app.add_option("file", arguments.file, "Experiment (default: the paper's, in configs/paper)")->type_name("FILE");
+  app.add_option("--baseline", arguments.baseline, "Set that the others are compared with (default: the file's first)")->type_name("SET");
+  app.add_option("--subject", arguments.subject, "Set whose cases are shown one by one")->type_name("SET")->capture_default_str();
+  if (!arguments.power) app.add_option("--traces", arguments.traces, "Folder of the traces for the scaling law (default: the shipped ones)")->type_name("DIR");
+  app.add_option("--seeds", arguments.seeds, "In place of the file's run.seeds")->type_name("N")->check(CLI::Range(1, 1000));
+  add_duration(app, arguments.duration);
+  app.add_option("--json", arguments.json, "Also write the results here")->type_name("FILE");
+  app.add_option("-j,--jobs", arguments.jobs, "Runs at once (default: one per processor)")->type_name("N");
+  add_policy_path(app, arguments.policy_path);
+  app.add_flag("-q,--quiet", arguments.quiet, "No progress bar");
+}
+
 // One command that talks to lithosd. Which one was given is known after parsing.
 CLI::App& add_request(CLI::App& parent, const char* name, const char* request, const char* what,
                       DaemonArguments& arguments) {
@@ -173,6 +201,17 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   bench_app.require_subcommand(1);
   CLI::App& policies_app = *bench_app.add_subcommand("policies", "The paper's experiments on the virtual GPU, all schedulers");
   add_bench_policies(policies_app, bench);
+  BenchPredictArguments predict;
+  CLI::App& predict_app = *bench_app.add_subcommand("predict", "Predictors on recorded kernels: errors on TPC counts they have not seen");
+  add_bench_predict(predict_app, predict);
+  BenchSavingsArguments rightsize, dvfs;
+  rightsize.subject = "marginal";
+  dvfs.power = true;
+  dvfs.subject = "sensitivity";
+  CLI::App& rightsize_app = *bench_app.add_subcommand("rightsize", "Right-sizing: capacity saved, and what it costs");
+  add_bench_savings(rightsize_app, rightsize);
+  CLI::App& dvfs_app = *bench_app.add_subcommand("dvfs", "Clock policies: energy saved, and what it costs");
+  add_bench_savings(dvfs_app, dvfs);
   DaemonArguments daemon;
   add_daemon_commands(app, config_app, daemon);
   PolicyCommands policy(app);
@@ -188,6 +227,9 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   }
   if (sim_app.parsed()) return sim;
   if (policies_app.parsed()) return bench;
+  if (predict_app.parsed()) return predict;
+  if (rightsize_app.parsed()) return rightsize;
+  if (dvfs_app.parsed()) return dvfs;
   if (std::optional<CommandLine> parsed = gpu.parsed()) return *std::move(parsed);
   if (std::optional<CommandLine> parsed = policy.parsed()) return *std::move(parsed);
   if (check_app.parsed()) return check;

@@ -20,6 +20,12 @@ struct Dispatch {
   int operator()(const lithos::BenchPoliciesArguments& arguments) const {
     return static_cast<int>(lithos::run_bench_policies(arguments, console));
   }
+  int operator()(const lithos::BenchPredictArguments& arguments) const {
+    return static_cast<int>(lithos::run_bench_predict(arguments, console));
+  }
+  int operator()(const lithos::BenchSavingsArguments& arguments) const {
+    return static_cast<int>(lithos::run_bench_savings(arguments, console));
+  }
   int operator()(const lithos::ConfigCheckArguments& arguments) const {
     return static_cast<int>(lithos::run_config_check(arguments, console));
   }

@@ -233,6 +233,8 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   // What was decided about operators holds as long as the policies that decided it are the same.
   const bool same_operators =
       policies.shares(PolicyKind::predictor, *e.policies) && policies.shares(PolicyKind::right_sizer, *e.policies);
+  // A new predictor or right-sizer learns at once what the old one had time to learn.
+  if (!same_operators) e.observed.replay([&](const lithos_observation& seen) { policies.observe(seen); });
   e.policies = &policies;
   if (!same_operators) {
     ++e.asking_epoch;

@@ -14,6 +14,7 @@
 #include "engine/engine.hpp"
 #include "engine/ledger.hpp"
 #include "engine/lease_builder.hpp"
+#include "engine/observation_log.hpp"
 #include "engine/tenant.hpp"
 #include "engine/tpc_map.hpp"
 #include "engine/view_builder.hpp"
@@ -78,6 +79,7 @@ struct Engine::Impl {
   CoResidency co_residency;
   Activity activity;
   DvfsSampler dvfs;
+  ObservationLog observed;
   ViewBuilder views;
   std::vector<Tenant> tenants;
   std::vector<lithos_lease> answers;

@@ -201,6 +201,7 @@ void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& recor
   OperatorEntry& entry = tenant.operators[op];
   lithos_observation seen{};
   seen.op = entry.op;
+  seen.op.ordinal = record.node;
   seen.tenant_id = tenant.serial;
   seen.tpcs = tpcs;
   seen.clock_mhz = dvfs.clock_mhz();
@@ -212,6 +213,7 @@ void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& recor
   seen.block_count = part ? record.block_count : entry.op.blocks;
   seen.duration_ns = to_u64(duration);
   policies->observe(seen);
+  if (entry.kernel != nullptr) observed.add(seen);
   const bool whole = seen.block_count == entry.op.blocks;
   if (whole && entry.kernel != nullptr && entry.kernel->bound == LITHOS_BOUND_UNKNOWN && seen.neighbour_tpcs == 0) {
     entry.scaling.add(std::min(tpcs, entry.kernel->useful_tpcs), duration, gpu.tpcs);

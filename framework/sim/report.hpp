@@ -16,6 +16,7 @@
 #include "base/time.hpp"
 #include "engine/engine.hpp"
 #include "engine/record.hpp"
+#include "sim/power_model.hpp"
 
 namespace lithos {
 
@@ -86,6 +87,8 @@ struct SetReport {
   double energy_j = 0;
   double mean_power_w = 0;
   double mean_clock_mhz = 0;
+  std::vector<ClockUse> clock_use;  // clocks that were in force (power_model.hpp)
+  double worst_slip_10s = 1;        // by lowered clocks: slowdown of all launches over the worst ten seconds
 
   EngineCounters engine;
   std::vector<PolicyFaultCount> faults;

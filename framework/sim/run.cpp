@@ -214,6 +214,10 @@ void Run::sample_clock(Nanoseconds now) {
   engine_->on_clock(gpu_.clock_mhz(), watts, now);
   engine_called();
   next_sample_ = now + kPowerSampleEvery;
+  if (measuring_ && now >= next_slip_) {
+    next_slip_ = now + SlipWindow::kEvery;
+    slip_.add(gpu_.totals().launch_ns, gpu_.totals().launch_at_highest_ns);
+  }
 }
 
 void Run::start_measuring(Nanoseconds now) {
@@ -223,6 +227,8 @@ void Run::start_measuring(Nanoseconds now) {
   gpu_.advance(now);
   gpu_.reset_totals();
   sampled_energy_j_ = 0;
+  slip_.clear();
+  next_slip_ = now + SlipWindow::kEvery;
   for (const auto& tenant : tenants_) {
     tenant->workload->start_measuring(now);
     tenant->counters_before = engine_->counters(tenant->id);
@@ -245,6 +251,9 @@ SetReport Run::report() {
   report.energy_j = totals.energy_j;
   report.mean_power_w = totals.energy_j / (ns * 1e-9);
   report.mean_clock_mhz = totals.clock_mhz_ns / ns;
+  for (const ClockUse& use : totals.clock_use)
+    if (use.ns > 0) report.clock_use.push_back(use);
+  report.worst_slip_10s = slip_.worst();
   report.engine = engine_->counters();
   report.records_lost = transport_.records_lost();
   report.events = events_;

@@ -18,6 +18,7 @@
 #include "sim/inputs.hpp"
 #include "sim/report.hpp"
 #include "sim/simulation.hpp"
+#include "sim/slip_window.hpp"
 #include "sim/transport.hpp"
 #include "sim/virtual_gpu.hpp"
 #include "sim/workload.hpp"
@@ -71,6 +72,8 @@ class Run final : private CompletionSink {
   std::uint64_t atoms_before_ = 0;  // the device's completions up to the end of warm-up
   Nanoseconds next_sample_{0};
   double sampled_energy_j_ = 0;
+  SlipWindow slip_;
+  Nanoseconds next_slip_{0};
   std::uint64_t events_ = 0;
 };
 

@@ -52,6 +52,7 @@ VirtualGpu::Impl::Impl(const GpuShape& shape_in, const DeviceModel& model_in, Sh
   requested_mhz_ = shape_.clocks_mhz.empty() ? 1 : shape_.clocks_mhz.front();
   set_clock(requested_mhz_);
   update_power();
+  clear_clock_use();
 }
 
 const KernelModel* VirtualGpu::Impl::find_kernel(const KernelInfo* info) const {
@@ -222,6 +223,7 @@ void VirtualGpu::reset_totals() {
   impl_->account(impl_->now_);
   const std::size_t tenants = impl_->totals_.tenant_tpc_ns.size();
   impl_->totals_ = {};
+  impl_->clear_clock_use();
   impl_->totals_.tenant_tpc_ns.resize(tenants);
   impl_->totals_.tenant_borrowed_tpc_ns.resize(tenants);
 }
