@@ -4,13 +4,13 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <map>
 
 #include "cli/commands.hpp"
 #include "cli/comparison.hpp"
 #include "cli/experiment.hpp"
 #include "cli/load.hpp"
+#include "cli/output_file.hpp"
 #include "cli/progress.hpp"
 #include "cli/report_json.hpp"
 #include "cli/summary.hpp"
@@ -183,10 +183,8 @@ ExitCode run_bench_policies(const BenchPoliciesArguments& arguments, Console& co
   console.out << table.render(console.colour) << "\n" << verdicts
               << "Means over the cases of each experiment (p99: geometric) ± 95 % confidence interval over the seeds.\n" << std::flush;
   if (!arguments.json.empty()) {
-    std::ofstream file(arguments.json, std::ios::binary | std::ios::trunc);
-    file << to_json(all) << std::flush;
-    if (!file) {
-      console.err << fmt::format("--json {}: could not be written\n", arguments.json);
+    if (const Status written = write_output(arguments.json, to_json(all), "--json", console); !written.ok()) {
+      console.err << written.message() << "\n";
       return ExitCode::failed;
     }
   }

@@ -17,6 +17,7 @@ namespace lithos {
 struct SimArguments {
   std::string config;
   std::string json;               // file to write; "-": stdout, in place of the table; empty: none
+  std::string report;             // HTML file to write; empty: none
   std::vector<std::string> sets;  // only these; empty: all
   std::vector<std::string> policy_path;
   std::optional<std::uint64_t> seed;
@@ -45,6 +46,20 @@ struct BenchPoliciesArguments {
   bool quiet = false;
 };
 
+// lithos report
+struct ReportArguments {
+  std::string result;  // JSON
+  std::string out;     // "-": stdout
+};
+
+// lithos top
+struct TopArguments {
+  std::string run_folder;
+  Nanoseconds interval{1'000'000'000};
+  std::uint64_t samples = 0;  // 0: until the end
+  bool json = false;          // one sample per line
+};
+
 // Everything that talks to a running lithosd: one request of the admin protocol (docs/operate.md).
 struct DaemonArguments {
   std::string request;              // "status", "policy.swap", …
@@ -61,7 +76,7 @@ struct ParserOutput {
   int exit_code = 0;
 };
 
-using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, BenchPoliciesArguments, PolicyNewArguments,
+using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, BenchPoliciesArguments, ReportArguments, TopArguments, PolicyNewArguments,
                                  PolicyDescribeArguments, PolicyCheckArguments, PolicySimArguments, DaemonArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
