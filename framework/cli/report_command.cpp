@@ -9,10 +9,12 @@
 
 namespace lithos {
 
+constexpr std::size_t kMaxResultBytes = std::size_t{1} << 30;
+
 ExitCode run_report(const ReportArguments& arguments, Console& console) {
-  const Result<std::string> json = read_text_file(arguments.result);
+  const Result<std::string> json = read_text_file(arguments.result, kMaxResultBytes);
   if (!json.ok()) {
-    console.err << "lithos report: " << json.status().message() << "\n";
+    console.err << fmt::format("lithos report: {}: {}\n", arguments.result, json.status().message());
     return ExitCode::bad_input;
   }
   const Result<std::string> page = render_html(json.value());

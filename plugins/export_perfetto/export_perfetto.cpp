@@ -136,7 +136,7 @@ class ExportPerfetto {
     std::unique_ptr<TenantTracks>& slot = tenants_[event.tenant_id];
     if (slot == nullptr)
       slot = std::make_unique<TenantTracks>(out_, event.as.tenant.name, kFirstTenantRank + static_cast<int>(tenants_.size()));
-    slot->instant(event.time_ns, "joined");
+    slot->joined(event);
   }
 
   void take(const lithos_event& event) {
@@ -150,8 +150,7 @@ class ExportPerfetto {
       case LITHOS_EVENT_TENANT_JOINED: return joined(event);
       case LITHOS_EVENT_TENANT_LEFT: return tenant(event.tenant_id).instant(event.time_ns, "left");
       case LITHOS_EVENT_OPERATOR:
-        return tenant(event.tenant_id)
-            .announce(event.as.op.op_id, {event.as.op.name, (event.as.op.flags & LITHOS_OPERATOR_GRAPH) != 0});
+        return tenant(event.tenant_id).announce(event);
       case LITHOS_EVENT_ATOM_ENDED: return atom(event, everything);
       case LITHOS_EVENT_LEASE: return tenant(event.tenant_id).lease(event, every_ns);
       case LITHOS_EVENT_CLOCK: return clock(event, every_ns);

@@ -6,7 +6,7 @@
 namespace lithos_perfetto {
 namespace {
 
-constexpr int kEventsRank = 0, kRequestsRank = 1, kQueueRank = 10, kOwnRank = 100, kUsableRank = 101, kWindowsRank = 200;
+constexpr int kEventsRank = 0, kRequestsRank = 1, kQueueRank = 10, kOwnRank = 100, kUsableRank = 101, kWindowsRank = 200, kOperatorsRank = 300;
 
 const char* name_of_outcome(std::uint32_t outcome) {
   static constexpr const char* kNames[LITHOS_OUTCOMES] = {
@@ -36,6 +36,7 @@ TenantTracks::TenantTracks(TraceWriter& out, std::string name, int rank)
       name_(std::move(name)),
       group_(out.process("tenant " + name_, rank)),
       events_(out.track(group_, "events", kEventsRank)),
+      announced_(out.track(group_, "operators", kOperatorsRank)),
       requests_(group_, "requests", kRequestsRank),
       own_(out.counter(group_, "own TPCs", "TPCs", kOwnRank)),
       usable_(out.counter(group_, "TPCs it may use while their owners are idle", "TPCs", kUsableRank)) {}
@@ -52,9 +53,33 @@ TenantTracks::Queue& TenantTracks::queue(std::uint32_t number) {
 }
 
 const std::string& TenantTracks::operator_name(std::uint64_t op_id) {
-  Operator& op = operators_[op_id];
-  if (op.name.empty()) op.name = "operator " + std::to_string(op_id);
-  return op.name;
+  std::string& name = operators_[op_id];
+  if (name.empty()) name = "operator " + std::to_string(op_id);
+  return name;
+}
+
+void TenantTracks::joined(const lithos_event& event) {
+  const auto& tenant = event.as.tenant;
+  arguments_.assign({{"class", tenant.tenant_class, {}}, {"quota_tpcs", tenant.quota_tpcs, {}}, {"slo_ns", tenant.slo_ns, {}}});
+  out_.instant(events_, event.time_ns, "joined", arguments_);
+}
+
+// With what is needed to run it again (lithos trace convert).
+void TenantTracks::announce(const lithos_event& event) {
+  const auto& op = event.as.op;
+  std::string& name = operators_[op.op_id];
+  if (!name.empty() && name == op.name) return;
+  name = op.name;
+  arguments_.assign({{"operator", op.op_id, {}},
+                     {"blocks", op.blocks, {}},
+                     {"min_tpcs", op.min_tpcs, {}},
+                     {"flags", op.flags, {}},
+                     {"nodes", op.nodes, {}},
+                     {"threads_per_block", op.threads_per_block, {}},
+                     {"registers_per_thread", op.registers_per_thread, {}},
+                     {"shared_bytes", op.shared_bytes, {}},
+                     {"cluster_blocks", op.cluster_blocks, {}}});
+  out_.instant(announced_, event.time_ns, operator_name(op.op_id), arguments_);
 }
 
 void TenantTracks::atom(const lithos_event& event) {

@@ -15,17 +15,13 @@
 
 namespace lithos_perfetto {
 
-struct Operator {
-  std::string name;
-  bool graph = false;
-};
-
 class TenantTracks {
  public:
   TenantTracks(TraceWriter& out, std::string name, int rank);
+  void joined(const lithos_event& event);
 
   const std::string& name() const { return name_; }
-  void announce(std::uint64_t op_id, Operator op) { operators_[op_id] = std::move(op); }
+  void announce(const lithos_event& event);
 
   void atom(const lithos_event& event);
   void request(const lithos_event& event);
@@ -51,12 +47,12 @@ class TenantTracks {
 
   TraceWriter& out_;
   std::string name_;
-  TrackId group_, events_;
+  TrackId group_, events_, announced_;
   Lanes requests_;
   Level own_, usable_;
   TrackId windows_ = 0, window_tpcs_ = 0;
   std::map<std::uint32_t, Queue> queues_;
-  std::unordered_map<std::uint64_t, Operator> operators_;
+  std::unordered_map<std::uint64_t, std::string> operators_;  // names
   Window window_;
   std::uint64_t window_written_ns_ = 0;
   std::vector<Argument> arguments_;  // kept for its capacity
