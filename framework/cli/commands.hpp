@@ -12,8 +12,6 @@ ExitCode run_sim(const SimArguments& arguments, Console& console);
 ExitCode run_bench_policies(const BenchPoliciesArguments& arguments, Console& console);
 ExitCode run_report(const ReportArguments& arguments, Console& console);
 ExitCode run_top(const TopArguments& arguments, Console& console);
-ExitCode run_trace(const TraceArguments& arguments, Console& console);
-ExitCode run_trace_convert(const TraceConvertArguments& arguments, Console& console);
 ExitCode run_daemon_request(const DaemonArguments& arguments, Console& console);
 ExitCode run_config_check(const ConfigCheckArguments& arguments, Console& console);
 ExitCode run_policy_new(const PolicyNewArguments& arguments, Console& console);

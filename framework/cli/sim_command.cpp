@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "cli/commands.hpp"
 #include "cli/comparison.hpp"
@@ -39,28 +38,6 @@ Status check_sets(const std::vector<PolicySetConfig>& sets, const std::vector<st
 bool is_plain(const LoadedConfig& loaded, const SimArguments& arguments) {
   const std::uint64_t seeds = arguments.seeds.value_or(loaded.config.run.seeds);
   return loaded.points.size() == 1 && loaded.points.front().case_name.empty() && loaded.points.front().settings.empty() && seeds <= 1;
-}
-
-// --perfetto: an exporter for each set, and so a file for each.
-std::vector<PluginConfig> exporters_for(const LoadedConfig& loaded, const SimArguments& arguments) {
-  std::vector<PluginConfig> exporters;
-  if (arguments.perfetto.empty()) return exporters;
-  const auto& wanted = arguments.sets;
-  for (const PolicySetConfig& set : loaded.config.sets) {
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), set.name) == wanted.end()) continue;
-    PluginConfig exporter;
-    exporter.set = set.name;
-    exporter.choice.id = "perfetto";
-    exporter.choice.where = {"--perfetto", 1, 1};
-    exporters.push_back(exporter);
-  }
-  const std::filesystem::path path = arguments.perfetto;
-  for (PluginConfig& exporter : exporters) {
-    const std::string name = exporters.size() == 1 ? path.string()
-                                                   : (path.parent_path() / path.stem()).string() + "-" + exporter.set + path.extension().string();
-    exporter.choice.params["path"] = {name, exporter.choice.where};
-  }
-  return exporters;
 }
 
 Experiment run_all(const LoadedConfig& loaded, const SimArguments& arguments, Console& console) {

@@ -42,19 +42,18 @@ TopTenant tenant_of(const Json& now, const Json& before, double seconds) {
   TopTenant tenant;
   tenant.name = now.text_of("name");
   tenant.tenant_class = now.text_of("class");
-  tenant.running = now.text_of("running");
   tenant.quota_tpcs = static_cast<std::uint32_t>(count_of(now, "quota_tpcs"));
   tenant.own = set_of(now, "own");
   tenant.leased = set_of(now, "leased");
   tenant.working = set_of(now, "working");
-  tenant.queued = count_of(now, "queued");
+  tenant.queued = now.integer_of("queued", -1);
   tenant.in_flight = count_of(now, "device_in_flight");
   tenant.requests_per_s = growth(now, before, "requests_completed") / seconds;
   tenant.atoms_per_s = growth(now, before, "atoms_completed") / seconds;
   tenant.p50_ms = number_of(now["latency_ns"], "p50") / 1e6;
   tenant.p99_ms = number_of(now["latency_ns"], "p99") / 1e6;
   tenant.slo_ms = number_of(now, "slo_ns") / 1e6;
-  tenant.slo_attainment = number_of(now, "slo_attainment");
+  tenant.slo_attainment = now["slo_attainment"].is_null() ? -1 : number_of(now, "slo_attainment");
   return tenant;
 }
 
@@ -121,7 +120,7 @@ Json to_json(const TopSample& sample) {
     one.set("name", tenant.name).set("class", tenant.tenant_class).set("quota_tpcs", tenant.quota_tpcs);
     one.set("own", to_ranges(tenant.own)).set("leased", to_ranges(tenant.leased)).set("working", to_ranges(tenant.working));
     one.set("working_tpcs", tenant.working.count()).set("queued", tenant.queued).set("in_flight", tenant.in_flight);
-    one.set("requests_per_s", tenant.requests_per_s).set("atoms_per_s", tenant.atoms_per_s).set("running", tenant.running);
+    one.set("requests_per_s", tenant.requests_per_s).set("atoms_per_s", tenant.atoms_per_s);
     one.set("p50_ms", tenant.p50_ms).set("p99_ms", tenant.p99_ms).set("slo_ms", tenant.slo_ms);
     tenants.add(one.set("slo_attainment", tenant.slo_attainment));
   }

@@ -22,15 +22,15 @@ struct TopKernel {
 };
 
 struct TopTenant {
-  std::string name, tenant_class, running;  // running: the kernel at the head of a queue; may be empty
+  std::string name, tenant_class;
   std::uint32_t quota_tpcs = 0;
   TpcSet own, leased, working;
-  std::uint64_t queued = 0;   // launches that wait
+  std::int64_t queued = -1;   // launches that wait; -1: not known
   std::uint64_t in_flight = 0;
   double requests_per_s = 0, atoms_per_s = 0;
   double p50_ms = 0, p99_ms = 0;  // of recent requests; 0: none
   double slo_ms = 0;              // 0: none
-  double slo_attainment = 1;      // of recent requests
+  double slo_attainment = -1;     // of recent requests; -1: not known
 };
 
 struct TopPolicy {

@@ -151,13 +151,13 @@ class Screen {
     if (sample_.tenants.empty()) line("  no tenant is attached");
     for (const std::size_t i : order_) {
       const TopTenant& t = sample_.tenants[i];
-      const bool late = t.slo_ms > 0 && t.slo_attainment < 0.99;
+      const bool judged = t.slo_ms > 0 && t.slo_attainment >= 0, late = judged && t.slo_attainment < 0.99;
       const auto ms = [](double value) { return value > 0 ? short_number(value) : std::string("–"); };
       line(in_ink(std::string(1, letter_of(i)), i, view_.colour) + " " + left(t.name, name) + " " + left(short_class(t.tenant_class), 8) +
            right(fmt::format("{}", t.quota_tpcs), 6) + right(fmt::format("{}", t.working.count()), 5) +
-           right(fmt::format("{}", t.leased.count()), 6) + right(short_count(t.queued), 6) + right(short_number(t.requests_per_s), 7) +
+           right(fmt::format("{}", t.leased.count()), 6) + right(t.queued < 0 ? "–" : short_count(static_cast<std::uint64_t>(t.queued)), 6) + right(short_number(t.requests_per_s), 7) +
            right(ms(t.p50_ms), 7) + right(ms(t.p99_ms), 7) + right(ms(t.slo_ms), 6) +
-           styled(right(t.slo_ms > 0 ? short_percent(t.slo_attainment) : "–", 7), late ? Tone::bad : Tone::plain, view_.colour));
+           styled(right(judged ? short_percent(t.slo_attainment) : "–", 7), late ? Tone::bad : Tone::plain, view_.colour));
     }
   }
 
