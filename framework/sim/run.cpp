@@ -271,7 +271,7 @@ SetReport Run::report() {
   SetReport report;
   report.name = set_.name;
   report.sharing = set_.sharing == Sharing::mps ? "mps" : "time_slicing";
-  report.confined = masked_;
+  report.confined = set_.masks;
   report.seed = seed_;
   report.simulated_s = to_seconds(now_ - measuring_since_);
   const DeviceTotals& totals = gpu_.totals();

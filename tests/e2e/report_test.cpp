@@ -35,7 +35,7 @@ class Report : public testing::ProgramTest {
 };
 
 constexpr const char* kTwoSets =
-    "scheduler = \"tpc_borrowing\"\nquotas = { hp = 66 }\n[[set]]\nname = \"other\"\nscheduler = \"shared\"";
+    "scheduler = \"tpc_borrowing\"\nquotas = { hp = 66 }\n[[set]]\nname = \"other\"\nscheduler = \"shared\"\nmasks = false";
 
 TEST_F(Report, OneStepAndTwoStepsGiveTheSamePage) {
   write("x.toml", small_config(kTwoSets));
