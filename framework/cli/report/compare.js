@@ -56,7 +56,8 @@ L.measurePanel = function (parent, measure, units, model) {
     if (value.ci95 > 0) plot.g.append('line').attr({ x1: x(Math.max(value.mean - value.ci95, x.domain()[0])), x2: x(value.mean + value.ci95), y1: y, y2: y })
       .attr('class', 'interval').style({ stroke: colour, 'stroke-width': 2 });
     plot.g.append('circle').attr({ class: 'dot', cx: at, cy: y, r: 5 }).style('fill', colour);
-    plot.g.append('text').attr({ class: 'halo', x: at + 9, y: y + 4 }).text(measure.format(value.mean));
+    const end = Math.max(at, x(value.mean + value.ci95));
+    plot.g.append('text').attr({ class: 'halo', x: (value.ci95 > 0 ? end : at) + 9, y: y + 4 }).text(measure.format(value.mean));
   });
 };
 

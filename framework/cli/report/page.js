@@ -5,7 +5,7 @@ L.repaint = [];
 L.head = function (result, model) {
   const first = (model.units.find(u => u.run) || {}).run;
   const parts = [result.config, result.gpu && result.gpu.toUpperCase(), first && `${L.number(first.simulated_s)} s measured`,
-    first && `seed ${first.seed}`, `${model.units.length} sets of policies`].filter(Boolean);
+    first && (model.units[0].seeds > 1 ? `${model.units[0].seeds} seeds from ${first.seed}` : `seed ${first.seed}`), `${model.units.length} sets of policies`].filter(Boolean);
   const title = result.config ? result.config.split('/').pop().replace(/\.toml$/, '') : 'policies';
   document.title = `LithOS report: ${title}`;
   document.getElementById('title').textContent = `LithOS report: ${title}`;
