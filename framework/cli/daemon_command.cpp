@@ -5,8 +5,8 @@
 #include <filesystem>
 
 #include "cli/commands.hpp"
-#include "cli/daemon_address.hpp"
 #include "cli/daemon_report.hpp"
+#include "cli/installation.hpp"
 #include "daemon/admin_client.hpp"
 
 namespace lithos {
@@ -79,12 +79,15 @@ ExitCode run_daemon_request(const DaemonArguments& arguments, Console& console) 
     console.err << "lithos: " << request.status().message() << "\n";
     return ExitCode::usage;
   }
-  Result<AdminClient> client = AdminClient::connect(admin_socket_of(arguments.run_folder));
+  Result<AdminClient> client = AdminClient::connect(run_folder(arguments.run_folder) + "/admin.sock");
   if (!client.ok()) {
     console.err << "lithos: " << client.status().message() << "\n";
     return ExitCode::unreachable;
   }
-  const Result<Json> answer = client.value().ask(arguments.request, request.value());
+  const auto progress = [&](const std::string& step) { console.err << step << "\n" << std::flush; };
+  const bool long_one = !arguments.json && (arguments.request == "policy.swap" || arguments.request == "config.apply");
+  const Result<Json> answer = long_one ? client.value().ask(arguments.request, request.value(), progress)
+                                       : client.value().ask(arguments.request, request.value());
   if (!answer.ok()) {
     console.err << "lithos: " << answer.status().message() << "\n";
     return ExitCode::refused;

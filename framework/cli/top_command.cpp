@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "cli/commands.hpp"
-#include "cli/daemon_address.hpp"
+#include "cli/installation.hpp"
 #include "cli/top/top_sample.hpp"
 #include "cli/top/top_screen.hpp"
 #include "cli/top/top_terminal.hpp"
@@ -96,7 +96,7 @@ Status as_text(Source& source, const TopArguments& arguments, TopView view, Cons
 }  // namespace
 
 ExitCode run_top(const TopArguments& arguments, Console& console) {
-  Result<AdminClient> client = AdminClient::connect(admin_socket_of(arguments.run_folder));
+  Result<AdminClient> client = AdminClient::connect(run_folder(arguments.run_folder) + "/admin.sock");
   if (!client.ok()) {
     console.err << "lithos: " << client.status().message() << "\n";
     return ExitCode::unreachable;
