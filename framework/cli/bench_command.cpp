@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "cli/bench_rows.hpp"
 #include "cli/commands.hpp"
 #include "cli/experiment.hpp"
 #include "cli/load.hpp"
+#include "cli/output_file.hpp"
 #include "cli/progress.hpp"
 #include "cli/report_json.hpp"
 #include "cli/summary.hpp"
@@ -64,10 +64,8 @@ ExitCode run_bench_policies(const BenchPoliciesArguments& arguments, Console& co
   }
   console.out << render_bench(files_done, console.colour) << "\n" << render_verdicts(files_done, arguments.subject, console.colour) << std::flush;
   if (!arguments.json.empty()) {
-    std::ofstream file(arguments.json, std::ios::binary | std::ios::trunc);
-    file << to_json(all) << std::flush;
-    if (!file) {
-      console.err << fmt::format("--json {}: could not be written\n", arguments.json);
+    if (const Status written = write_output(arguments.json, to_json(all), "--json", console); !written.ok()) {
+      console.err << written.message() << "\n";
       return ExitCode::failed;
     }
   }

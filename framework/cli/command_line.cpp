@@ -34,17 +34,23 @@ void add_policy_path(CLI::App& app, std::vector<std::string>& into) {
       ->check(CLI::ExistingDirectory);
 }
 
-void add_duration(CLI::App& app, std::optional<Nanoseconds>& into) {
+// `into`: something that a time can be assigned to.
+template <class Into>
+void add_time(CLI::App& app, const std::string& option, Into& into, const std::string& what) {
   app.add_option_function<std::string>(
-         "--duration",
-         [&into](const std::string& text) {
-           const auto duration = parse_duration(text);
-           if (!duration.ok()) throw CLI::ValidationError("--duration " + text, duration.status().message());
-           if (duration.value().count() <= 0) throw CLI::ValidationError("--duration " + text, "must be above zero");
-           into = duration.value();
+         option,
+         [&into, option](const std::string& text) {
+           const auto time = parse_duration(text);
+           if (!time.ok()) throw CLI::ValidationError(option + " " + text, time.status().message());
+           if (time.value().count() <= 0) throw CLI::ValidationError(option + " " + text, "must be above zero");
+           into = time.value();
          },
-         "In place of the file's run.duration, for example 10s")
+         what)
       ->type_name("TIME");
+}
+
+void add_duration(CLI::App& app, std::optional<Nanoseconds>& into) {
+  add_time(app, "--duration", into, "In place of the file's run.duration, for example 10s");
 }
 
 void add_sim(CLI::App& app, SimArguments& arguments) {
@@ -57,6 +63,7 @@ void add_sim(CLI::App& app, SimArguments& arguments) {
   add_duration(app, arguments.duration);
   app.add_option("--json", arguments.json, "Also write the results here; - writes them to stdout in place of the table")
       ->type_name("FILE");
+  app.add_option("--report", arguments.report, "Also write the results as one HTML file with pictures")->type_name("FILE");
   app.add_option("-j,--jobs", arguments.jobs, "Sets to run at once (default: one per processor)")->type_name("N");
   add_policy_path(app, arguments.policy_path);
   app.add_flag("--operators", arguments.operators, "Also show what ran of each operator, the heaviest first");
@@ -112,13 +119,32 @@ void add_bench_savings(CLI::App& app, BenchSavingsArguments& arguments) {
   app.add_flag("-q,--quiet", arguments.quiet, "No progress bar");
 }
 
+void add_report(CLI::App& app, ReportArguments& arguments) {
+  app.add_option("result", arguments.result, "What lithos sim --json or lithos bench policies --json wrote")
+      ->type_name("RESULT.json")
+      ->required();
+  app.add_option("-o,--out", arguments.out, "File to write; - is stdout")->type_name("FILE.html")->required();
+  app.footer("One self-contained file: it loads nothing from anywhere. lithos sim --report FILE does both in one step.");
+}
+
+void add_run_dir(CLI::App& app, std::string& into) {
+  app.add_option("--run-dir", into, "Where lithosd has its sockets (default: $LITHOS_RUN_DIR, /run/lithos)")->type_name("DIR");
+}
+
+void add_top(CLI::App& app, TopArguments& arguments) {
+  add_run_dir(app, arguments.run_folder);
+  add_time(app, "--interval", arguments.interval, "Between two samples (default: 1s)");
+  app.add_option("--samples", arguments.samples, "End after so many (default: never)")->type_name("N");
+  app.add_flag("--json", arguments.json, "One sample per line, as JSON");
+  app.footer("Keys: q quit, s next sort (n name, t TPCs, u queue, r rate, p p99), k kernels, space pause, ? help.\n"
+             "Into a pipe or a file it writes plain text.");
+}
+
 // One command that talks to lithosd. Which one was given is known after parsing.
 CLI::App& add_request(CLI::App& parent, const char* name, const char* request, const char* what,
                       DaemonArguments& arguments) {
   CLI::App& app = *parent.add_subcommand(name, what);
-  app.add_option("--run-dir", arguments.run_folder,
-                 "Where lithosd has its sockets (default: $LITHOS_RUN_DIR, /run/lithos)")
-      ->type_name("DIR");
+  add_run_dir(app, arguments.run_folder);
   app.add_flag("--json", arguments.json, "The answer as it came");
   app.callback([&arguments, request] { arguments.request = request; });
   return app;
@@ -170,7 +196,8 @@ void add_daemon_commands(CLI::App& app, CLI::App& config_app, DaemonArguments& a
 // "unknown command "simm"; did you mean "sim"?"
 std::string unknown_command_hint(int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return "";
-  const std::string near = closest_word(argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params", "run", "doctor", "calibrate"});
+  const std::string near = closest_word(
+      argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params", "run", "doctor", "calibrate", "report", "top"});
   return near.empty() || near == argv[1] ? "" : "Did you mean \"lithos " + near + "\"?\n";
 }
 
@@ -212,6 +239,12 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   add_bench_savings(rightsize_app, rightsize);
   CLI::App& dvfs_app = *bench_app.add_subcommand("dvfs", "Clock policies: energy saved, and what it costs");
   add_bench_savings(dvfs_app, dvfs);
+  ReportArguments report;
+  CLI::App& report_app = *app.add_subcommand("report", "A result as one HTML file with pictures");
+  add_report(report_app, report);
+  TopArguments top;
+  CLI::App& top_app = *app.add_subcommand("top", "Live: who has which TPCs, queues, latencies, kernels");
+  add_top(top_app, top);
   DaemonArguments daemon;
   add_daemon_commands(app, config_app, daemon);
   PolicyCommands policy(app);
@@ -230,6 +263,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   if (predict_app.parsed()) return predict;
   if (rightsize_app.parsed()) return rightsize;
   if (dvfs_app.parsed()) return dvfs;
+  if (report_app.parsed()) return report;
+  if (top_app.parsed()) return top;
   if (std::optional<CommandLine> parsed = gpu.parsed()) return *std::move(parsed);
   if (std::optional<CommandLine> parsed = policy.parsed()) return *std::move(parsed);
   if (check_app.parsed()) return check;

@@ -18,6 +18,7 @@ namespace lithos {
 struct SimArguments {
   std::string config;
   std::string json;               // file to write; "-": stdout, in place of the table; empty: none
+  std::string report;             // HTML file to write; empty: none
   std::vector<std::string> sets;  // only these; empty: all
   std::vector<std::string> policy_path;
   std::optional<std::uint64_t> seed;
@@ -77,6 +78,20 @@ struct BenchSavingsArguments {
   bool quiet = false;
 };
 
+// lithos report
+struct ReportArguments {
+  std::string result;  // JSON
+  std::string out;     // "-": stdout
+};
+
+// lithos top
+struct TopArguments {
+  std::string run_folder;
+  Nanoseconds interval{1'000'000'000};
+  std::uint64_t samples = 0;  // 0: until the end
+  bool json = false;          // one sample per line
+};
+
 // Everything that talks to a running lithosd: one request of the admin protocol (docs/operate.md).
 struct DaemonArguments {
   std::string request;              // "status", "policy.swap", …
@@ -94,9 +109,9 @@ struct ParserOutput {
 };
 
 using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, ConfigKeysArguments,
-                                 BenchPoliciesArguments, BenchPredictArguments, BenchSavingsArguments,
-                                 PolicyNewArguments, PolicyDescribeArguments, PolicyCheckArguments, PolicySimArguments,
-                                 DaemonArguments, RunArguments, DoctorArguments, CalibrateArguments>;
+                                 BenchPoliciesArguments, BenchPredictArguments, BenchSavingsArguments, ReportArguments,
+                                 TopArguments, PolicyNewArguments, PolicyDescribeArguments, PolicyCheckArguments,
+                                 PolicySimArguments, DaemonArguments, RunArguments, DoctorArguments, CalibrateArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

@@ -99,6 +99,7 @@ Experiment run_experiment(const LoadedConfig& loaded, const ExperimentOptions& o
     run.seed = plan[i].seed;
     run.duration = options.duration;
     run.operators = options.operators;
+    run.timelines = options.timelines;
     run.inputs = loaded.inputs[point];
     if (progress) run.progress = [&progress, i](double fraction) { progress(i, fraction); };
     results[i].emplace(run_set(loaded.points[point].config, *plan[i].set, *loaded.catalog, run));

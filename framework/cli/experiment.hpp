@@ -20,6 +20,7 @@ struct ExperimentOptions {
   std::vector<std::string> sets;            // only these; empty: all
   unsigned jobs = 0;
   bool operators = false;
+  bool timelines = false;
 };
 
 // One set at one point.

@@ -54,7 +54,7 @@ class Daemon {
   Result<Json> handle(const AdminRequest& request);
   Result<Json> read_request(const AdminRequest& request, bool& known);
   Result<Json> change_request(const AdminRequest& request, bool& known);
-  Result<Json> status();
+  Result<Json> status(const Json& arguments);
   Result<Json> tenants();
   Json list_policies();
   Result<DaemonConfig> requested_config(const AdminRequest& request) const;

@@ -14,6 +14,15 @@ constexpr unsigned kSubmissionsPerTurn = 64;
 constexpr Nanoseconds kQuietAfter{100'000'000};  // nothing heard for so long and nothing running: no timers either
 constexpr Nanoseconds kPowerSampleEvery{10'000'000};
 
+// Kernels that ran, the costliest first; a graph's cost is that of its kernels.
+std::vector<OperatorReport> costliest(std::vector<OperatorReport> operators, std::size_t most) {
+  std::erase_if(operators, [](const OperatorReport& op) { return op.graph || op.totals.ns == 0; });
+  std::sort(operators.begin(), operators.end(),
+            [](const auto& a, const auto& b) { return a.totals.tpc_ns > b.totals.tpc_ns; });
+  if (operators.size() > most) operators.resize(most);
+  return operators;
+}
+
 }  // namespace
 
 EngineRoom::EngineRoom(const EngineRoomConfig& config, std::shared_ptr<PolicySet> policies, int wake_event)
@@ -151,7 +160,7 @@ void EngineRoom::set_tenants(std::vector<TenantConfig> tenants, PolicySetConfig 
   config_.set = std::move(set);
 }
 
-std::vector<SessionReport> EngineRoom::sessions() const {
+std::vector<SessionReport> EngineRoom::sessions(std::size_t operators) const {
   std::vector<SessionReport> reports;
   for (const auto& session : sessions_) {
     if (session->peer == nullptr || session->parted) continue;
@@ -166,9 +175,12 @@ std::vector<SessionReport> EngineRoom::sessions() const {
     report.quota_tpcs = session->spec.quota_tpcs;
     report.own = engine_.own_tpcs(peer.slot());
     report.leased = lease.own | lease.unowned | lease.borrowed[0] | lease.borrowed[1] | lease.borrowed[2];
+    report.working = device_.working(peer.slot());
+    report.slo = session->spec.slo;
     report.pressure = peer.pressure().level;
     report.device_in_flight = device_.in_flight(peer.slot());
     report.counters = engine_.counters(peer.slot());
+    if (operators > 0) report.operators = costliest(engine_.operators(peer.slot()), operators);
     report.link = peer.counters();
     report.records_dropped = peer.records_dropped();
     reports.push_back(std::move(report));

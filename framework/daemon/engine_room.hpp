@@ -45,10 +45,12 @@ struct SessionReport {
   std::uint32_t slot = 0, incarnation = 0;
   int pid = 0;
   unsigned quota_tpcs = 0;
-  TpcSet own, leased;
+  TpcSet own, leased, working;  // working: a block of it is resident there, as the device says
+  Nanoseconds slo{0};
   Pressure pressure{};
   std::uint32_t device_in_flight = 0;
   TenantCounters counters;
+  std::vector<OperatorReport> operators;  // those that ran, the costliest first, as many as were asked for
   ipc::PeerCounters link;
   std::uint64_t records_dropped = 0;
 };
@@ -87,7 +89,7 @@ class EngineRoom {
   bool refreshing() const { return engine_.has_stale_operators(); }
 
   // ---- reports -------------------------------------------------------------------------------------------
-  std::vector<SessionReport> sessions() const;
+  std::vector<SessionReport> sessions(std::size_t operators = 0) const;  // with so many of each tenant's
   const EngineCounters& engine_counters() const { return engine_.counters(); }
   std::uint64_t joined() const { return next_incarnation_ - 1; }
   std::uint64_t device_completions() const { return device_.totals().completions; }

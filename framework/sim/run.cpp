@@ -13,6 +13,9 @@ constexpr QueueId kQueue{1};                          // one CUDA stream per ten
 constexpr Nanoseconds kPowerSampleEvery{10'000'000};  // the pace at which a daemon reads the board's power
 constexpr Nanoseconds kPokeAgainAfter{200};           // a polling dispatcher's round; also keeps time moving
 constexpr unsigned kProgressSteps = 200;
+constexpr std::uint32_t kTimelineBins = 240, kSamplesPerBin = 32;
+constexpr std::uint32_t kDetailBins = 500;
+constexpr Nanoseconds kDetailWindow{20'000'000};  // bins of 40 µs: single launches can be told apart
 
 // What was counted before the end of warm-up taken out.
 std::vector<OperatorReport> operators_since(std::vector<OperatorReport> now, const std::vector<OperatorReport>& before) {
@@ -135,6 +138,7 @@ Status Run::run(const std::function<void(double)>& progress) {
   for (;;) {
     const Nanoseconds at = std::max(now_, next_event());
     if (at > duration_) break;
+    if (next_look_ <= at) look_until(at);
     now_ = at;
     ++events_;
     if (!measuring_ && now_ >= config_.run.warmup) start_measuring(now_);
@@ -155,6 +159,7 @@ Status Run::run(const std::function<void(double)>& progress) {
     if (progress) progress(to_seconds(now_) / to_seconds(duration_));
     if (config_.run.max_requests > 0 && enough_requests()) return {};
   }
+  look_until(duration_);
   now_ = duration_;
   gpu_.advance(now_);
   return {};
@@ -229,10 +234,40 @@ void Run::start_measuring(Nanoseconds now) {
   sampled_energy_j_ = 0;
   slip_.clear();
   next_slip_ = now + SlipWindow::kEvery;
+  if (keep_timelines_) start_timelines(now);
   for (const auto& tenant : tenants_) {
     tenant->workload->start_measuring(now);
     tenant->counters_before = engine_->counters(tenant->id);
     if (keep_operators_) tenant->operators_before = engine_->operators(tenant->id);
+  }
+}
+
+// ---- over time
+// ---------------------------------------------------------------------------------------------------------
+
+void Run::start_timelines(Nanoseconds now) {
+  const Nanoseconds window = duration_ - now, detail = std::min(window, kDetailWindow);
+  const Nanoseconds detail_at = now + (window - detail) / 2;
+  const TimelineSpan whole{now, duration_, kTimelineBins, kSamplesPerBin};
+  const TimelineSpan close{detail_at, detail_at + detail, kDetailBins, 1};
+  for (const TimelineSpan& span : {whole, close})
+    samplers_.emplace_back(span, inputs_->gpu.tpcs, tenants_.size(), seed_for(seed_, "timeline"));
+  next_look_ = now;
+}
+
+// Between two events nothing changes hands, so every instant before `at` looks as it does now.
+void Run::look_until(Nanoseconds at) {
+  samples_.clear();
+  for (const auto& tenant : tenants_) {
+    const Lease& lease = tenant->channel->lease();
+    samples_.push_back({gpu_.working(tenant->id), engine_->own_tpcs(tenant->id),
+                        lease.own | lease.unowned | lease.borrowed[0] | lease.borrowed[1] | lease.borrowed[2],
+                        tenant->workload->unfinished()});
+  }
+  next_look_ = kNever;
+  for (TimelineSampler& sampler : samplers_) {
+    while (sampler.next() <= at) sampler.look(samples_, gpu_.clock_mhz(), gpu_.power_w());
+    next_look_ = std::min(next_look_, sampler.next());
   }
 }
 
@@ -243,6 +278,7 @@ SetReport Run::report() {
   SetReport report;
   report.name = set_.name;
   report.sharing = set_.sharing == Sharing::mps ? "mps" : "time_slicing";
+  report.confined = set_.masks;
   report.seed = seed_;
   report.simulated_s = to_seconds(now_ - measuring_since_);
   const DeviceTotals& totals = gpu_.totals();
@@ -270,6 +306,7 @@ SetReport Run::report() {
   }
   for (const MetricReading& metric : policies_.metrics())
     report.metrics.push_back({name_of(metric.kind), metric.name, metric.unit, metric.value});
+  for (const TimelineSampler& sampler : samplers_) report.timelines.push_back(sampler.finish());
   add_warnings(report);
   return report;
 }
@@ -280,6 +317,7 @@ TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
   report.name = tenant.config->name;
   report.tenant_class = tenant.config->tenant_class;
   report.quota_tpcs = tenant.quota_tpcs;
+  report.own = engine_->own_tpcs(tenant.id);
   report.open_loop = workload.open_loop();
   report.arrivals = workload.arrived();
   report.requests = workload.completed();
@@ -292,6 +330,7 @@ TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
   report.latency_p999 = latency.percentile(0.999);
   report.latency_max = latency.max();
   report.latency_mean = latency.mean();
+  report.latency_histogram = latency.histogram();
   report.service_mean = workload.service().mean();
   report.service_p50 = workload.service().percentile(0.5);
   report.slo = tenant.config->slo;

@@ -36,6 +36,8 @@ class Run final : private CompletionSink {
   SetReport report();
   // To be called before start(): the report will tell what ran of each operator.
   void keep_operators() { keep_operators_ = true; }
+  // Likewise: what it looked like over time.
+  void keep_timelines() { keep_timelines_ = true; }
 
  private:
   struct Tenant;
@@ -48,6 +50,8 @@ class Run final : private CompletionSink {
   void engine_called() { engine_next_ = engine_->next_timer(); }
   void sample_clock(Nanoseconds now);
   void start_measuring(Nanoseconds now);
+  void start_timelines(Nanoseconds now);
+  void look_until(Nanoseconds at);
   bool enough_requests() const;
   void on_device_completion(const Completion& completion) override;
   TenantReport tenant_report(Tenant& tenant, double seconds) const;
@@ -68,7 +72,10 @@ class Run final : private CompletionSink {
   Nanoseconds now_{0};
   Nanoseconds measuring_since_{0};
   bool measuring_ = false;
-  bool keep_operators_ = false;
+  bool keep_operators_ = false, keep_timelines_ = false;
+  std::vector<TimelineSampler> samplers_;
+  Nanoseconds next_look_ = kNever;     // of any of them
+  std::vector<TenantSample> samples_;  // kept for its capacity
   std::uint64_t atoms_before_ = 0;  // the device's completions up to the end of warm-up
   Nanoseconds next_sample_{0};
   double sampled_energy_j_ = 0;

@@ -38,16 +38,17 @@ double thread_cpu_s() {
 
 Result<SetReport> run_with(const Config& config, const PolicySetConfig& set, std::shared_ptr<const SimInputs> inputs,
                            const PolicyFactory& policies, std::uint64_t seed, Nanoseconds duration,
-                           const std::function<void(double)>& progress, bool operators = false) {
+                           const SimOptions& options) {
   const auto began = std::chrono::steady_clock::now();
   const double cpu_before_s = thread_cpu_s();
   const GpuInfo gpu(inputs->gpu, seed);
   Result<std::unique_ptr<PolicySet>> created = policies(gpu.info);
   if (!created.ok()) return created.status();
   Run run(config, set, std::move(inputs), *created.value(), seed, duration);
-  if (operators) run.keep_operators();
+  if (options.operators) run.keep_operators();
+  if (options.timelines) run.keep_timelines();
   if (Status status = run.start(); !status.ok()) return status;
-  if (Status status = run.run(progress); !status.ok()) return status;
+  if (Status status = run.run(options.progress); !status.ok()) return status;
   SetReport report = run.report();
   report.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   report.cpu_s = thread_cpu_s() - cpu_before_s;
@@ -141,7 +142,7 @@ Result<SetReport> run_set(const Config& config, const PolicySetConfig& set, cons
   if (!loaded.inputs) return invalid_argument(join_messages(loaded.diagnostics));
   const std::uint64_t seed = options.seed.value_or(config.run.seed);
   const Nanoseconds duration = options.duration.value_or(config.run.duration);
-  Result<SetReport> report = run_with(config, set, loaded.inputs, policies, seed, duration, options.progress, options.operators);
+  Result<SetReport> report = run_with(config, set, loaded.inputs, policies, seed, duration, options);
   if (!report.ok() || !options.solo_rates) return report;
   const Nanoseconds solo_duration = std::min(duration, config.run.warmup + kSoloDurationMax);
   for (TenantReport& tenant : report.value().tenants)

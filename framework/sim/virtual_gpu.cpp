@@ -246,6 +246,15 @@ TpcSet VirtualGpu::held_by(TenantId tenant) const {
   return held;
 }
 
+TpcSet VirtualGpu::working(TenantId tenant) const {
+  TpcSet working;
+  const Group* group = impl_->working_group();
+  if (group == nullptr) return working;
+  for (const unsigned index : group->running)
+    if (impl_->streams_[index].tenant == tenant) working |= impl_->streams_[index].held;
+  return working;
+}
+
 std::string VirtualGpu::check_invariants() const { return impl_->check_invariants(); }
 
 }  // namespace lithos

@@ -86,6 +86,7 @@ class VirtualGpu final : public Device {
   bool idle() const;        // no launch submitted and not completed
   TpcSet occupied() const;  // TPCs with a block resident, of the context that is working
   TpcSet held_by(TenantId tenant) const;
+  TpcSet working(TenantId tenant) const;  // of occupied(), those with a block of this tenant
 
   // For tests: the first broken invariant of the state as it is, or an empty string. Work conservation (no launch waits
   // for TPCs that are free and that nobody ahead of it may use), residency limits, masks, order.
