@@ -79,12 +79,16 @@ Result<std::shared_ptr<Module>> Module::open(const std::string& path, const Modu
     if (error) return invalid_argument(fmt::format("{}: cannot be loaded: {}", path, loader_error(impl.copy.path())));
     const std::string symbol = fmt::format("{}{}", entry.prefix, entry.major);
     if (!impl.library.has(symbol)) return explain_missing_entry(impl.library, path, entry);
-    impl.entry = &impl.library.get<void()>(symbol);
+    impl.entry = &impl.library.get<const void*()>(symbol);
   } catch (const std::exception& error) { return internal_error(fmt::format("{}: {}", path, error.what())); }
   return module;
 }
 
-Module::EntryFunction Module::entry() const { return impl_->entry; }
+Result<const void*> Module::call_entry() const {
+  try {
+    return impl_->entry();
+  } catch (...) { return invalid_argument(impl_->path + ": its entry function threw an exception"); }
+}
 
 const std::string& Module::path() const { return impl_->path; }
 const std::string& Module::copy_path() const { return impl_->copy.path(); }

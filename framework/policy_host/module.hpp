@@ -33,21 +33,15 @@ inline constexpr ModuleEntry kServiceEntry{"lithos_service_library_v", 1, "plugi
 
 class Module {
  public:
-  using EntryFunction = void (*)();  // of the type that the library's ABI says; never called as this one
+  using EntryFunction = const void* (*)();
 
   static Result<std::shared_ptr<Module>> open(const std::string& path, const ModuleEntry& entry);
   ~Module();
   Module(const Module&) = delete;
   Module& operator=(const Module&) = delete;
 
-  // The library's table. `Table` is the entry function's own: calling it as another type is undefined. An exception that it throws
-  // becomes a Status.
-  template <class Table>
-  Result<const Table*> call_entry() const {
-    try {
-      return reinterpret_cast<const Table* (*)()>(entry())();
-    } catch (...) { return invalid_argument(path() + ": its entry function threw an exception"); }
-  }
+  // The library's table, whatever its type is; an exception thrown by the entry function becomes a Status.
+  Result<const void*> call_entry() const;
 
   const std::string& path() const;       // as given to open()
   const std::string& copy_path() const;  // where it was loaded from
@@ -57,8 +51,6 @@ class Module {
   static std::uint64_t leaked();
 
  private:
-  EntryFunction entry() const;
-
   struct Impl;
   explicit Module(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -8,9 +8,9 @@ namespace lithos {
 Result<std::shared_ptr<const PolicyLibrary>> PolicyLibrary::load(const std::string& path) {
   Result<std::shared_ptr<Module>> module = Module::open(path, kPolicyEntry);
   if (!module.ok()) return module.status();
-  const Result<const lithos_policy_library*> entry = module.value()->call_entry<lithos_policy_library>();
+  Result<const void*> entry = module.value()->call_entry();
   if (!entry.ok()) return entry.status();
-  const lithos_policy_library* table = entry.value();
+  const auto* table = static_cast<const lithos_policy_library*>(entry.value());
   if (const Status status = check_policy_library(table); !status.ok())
     return Status(status.code(), path + ": " + status.message());
   return std::shared_ptr<const PolicyLibrary>(new PolicyLibrary(std::move(module).value(), table));

@@ -31,9 +31,9 @@ struct FoundService {
 Result<std::vector<FoundService>> services_in(const std::string& path) {
   Result<std::shared_ptr<Module>> module = Module::open(path, kServiceEntry);
   if (!module.ok()) return module.status();
-  const Result<const lithos_service_library*> entry = module.value()->call_entry<lithos_service_library>();
+  Result<const void*> entry = module.value()->call_entry();
   if (!entry.ok()) return entry.status();
-  const lithos_service_library* table = entry.value();
+  const auto* table = static_cast<const lithos_service_library*>(entry.value());
   if (const Status status = check_service_library(table); !status.ok())
     return Status(status.code(), path + ": " + status.message());
   std::vector<FoundService> found;
