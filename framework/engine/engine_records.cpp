@@ -103,12 +103,14 @@ void Engine::Impl::head_changed(Tenant& tenant, QueueBook& queue, std::uint32_t 
 }
 
 void Engine::Impl::on_queued(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now) {
+  decide_if_stale(tenant, tenant.operators[op]);
   const OperatorEntry& entry = tenant.operators[op];
   queue.add_queued({record.launch, op, now, entry.decision.predicted(std::max(tenant.widest.count(), 1u))});
   if (entry.graph == nullptr && queue.batch_since == kNever) queue.batch_since = now;
 }
 
 void Engine::Impl::on_submitted(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now) {
+  decide_if_stale(tenant, tenant.operators[op]);
   FlyingAtom atom;
   atom.key = {value_of(record.launch), record.first_block};
   atom.op = op;
