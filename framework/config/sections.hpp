@@ -7,12 +7,26 @@
 
 #include <vector>
 
+#include "config/reference.hpp"
 #include "config/table_reader.hpp"
 
 namespace lithos {
 
 TenantConfig read_tenant(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics);
 PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics);
+
+// What each section's table of keys says about them.
+SectionFacts root_facts();
+SectionFacts run_facts();
+SectionFacts transport_facts();
+SectionFacts tenant_facts();
+SectionFacts arrivals_facts();
+SectionFacts set_facts();
+SectionFacts policy_facts();
+SectionFacts case_facts();
+SectionFacts sweep_facts();
+SectionFacts kernel_rule_facts();
+
 void check_references(const Config& config, const TomlTable& root, std::vector<Diagnostic>& diagnostics);
 
 }  // namespace lithos

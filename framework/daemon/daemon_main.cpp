@@ -31,6 +31,7 @@ constexpr const char* kUsage =
     "  --quality-windows N   bad verdicts in a row that end a predictor; 0: never (default 3)\n"
     "  --hang-limit TIME     a policy that takes longer ends the daemon (default 1s)\n"
     "  --supervise           restart at once after a crash (machines without systemd)\n"
+    "  --help, --version     this text; the version\n"
     "SIGHUP applies the configuration again. Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 configuration invalid.\n";
 
 Daemon* running = nullptr;
@@ -41,6 +42,7 @@ void on_reload(int) { running->reload(); }
 struct Arguments {
   DaemonOptions options;
   bool supervise = false;
+  const char* answer = nullptr;  // to --help and --version: nothing starts
 };
 
 // False: the line is wrong.
@@ -75,6 +77,8 @@ bool parse(int argc, char** argv, Arguments& arguments) {
                           {"quality-windows", required_argument, nullptr, 'n'},
                           {"hang-limit", required_argument, nullptr, 'h'},
                           {"supervise", no_argument, nullptr, 'S'},
+                          {"help", no_argument, nullptr, 'H'},
+                          {"version", no_argument, nullptr, 'V'},
                           {nullptr, 0, nullptr, 0}};
   DaemonOptions& options = arguments.options;
   options.run_folder = "/run/lithos";
@@ -110,6 +114,8 @@ bool parse(int argc, char** argv, Arguments& arguments) {
         if (!parse_time(optarg, options.hang_limit)) return false;
         break;
       case 'S': arguments.supervise = true; break;
+      case 'H': arguments.answer = kUsage; return true;
+      case 'V': arguments.answer = "lithosd " LITHOS_VERSION "\n"; return true;
       default: return false;
     }
   }
@@ -151,6 +157,7 @@ int main(int argc, char** argv) {
     std::fputs(kUsage, stderr);
     return 2;
   }
+  if (arguments.answer != nullptr) return std::fputs(arguments.answer, stdout) < 0 ? 1 : 0;
   if (arguments.supervise) return lithos::supervise([&] { return run(arguments.options); });
   return run(arguments.options);
 }

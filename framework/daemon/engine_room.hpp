@@ -100,6 +100,7 @@ class EngineRoom {
   bool obey(Session& session, ipc::Received& message, Nanoseconds now);
   bool register_something(Session& session, ipc::Received& message, Nanoseconds now);
   Status admit(Session& session, const std::string& name, Nanoseconds now);
+  ipc::TenantTerms terms_of(const std::string& name) const;
   TenantSpec spec_of(const std::string& name, bool& known) const;
   void share_pages(Session& fresh);
   void send_page(Session& to, const Session& of);

@@ -128,7 +128,10 @@ void Engine::Impl::on_submitted(Tenant& tenant, QueueBook& queue, std::uint32_t 
   if (flies && queue.flying.front().key != head_before) head_changed(tenant, queue, tpcs_before, now);
   ++tenant.counters.atoms_submitted;
   const auto coverage = static_cast<unsigned>(record.coverage);
-  if (record.last && coverage < kCoverageKinds) ++tenant.counters.launches[coverage];
+  if (record.last && coverage < kCoverageKinds) {
+    ++tenant.counters.launches[coverage];
+    ++tenant.operators[op].totals.went[coverage];
+  }
   if (tenant.operators[op].graph == nullptr && queue.batch_since == kNever) queue.batch_since = now;
   const bool was_gathered_for = record.last && co_residency.gatherer() == slot_of(tenant) && gather_queue == queue.id &&
                                 gather_launch <= record.launch;

@@ -98,9 +98,10 @@ Status Attachment::map(const Welcome& welcome, std::vector<Fd>& fds) {
   Result<GpuShape> shape = from_wire(welcome.gpu);
   if (!shape.ok()) return shape.status();
   gpu = std::move(shape).value();
+  terms = welcome.terms;
+  terms.submit_ahead_ns = std::min(terms.submit_ahead_ns, kSubmitAheadMost_ns);
   slot = TenantId{welcome.slot};
   incarnation = welcome.incarnation;
-  submit_ahead = from_u64(std::min(welcome.submit_ahead_ns, kSubmitAheadMost_ns));
   area_map = Mapping(fds[0].get(), sizeof(Area), true);
   pressure_map = Mapping(fds[1].get(), kPage, true);
   if (!area_map || !pressure_map)
@@ -123,6 +124,7 @@ void Attachment::take_board(const Board& board, Fd page) {
   if (board.slot >= kTenantsMax) return;
   Mapping map(page.get(), kPage, false);
   if (!map) return;  // its owner then counts as pressed
+  if (others[board.slot].map) replaced_pages.push_back(std::move(others[board.slot].map));
   others[board.slot].map = std::move(map);
   others[board.slot].incarnation = board.incarnation;
 }
@@ -141,6 +143,7 @@ void Attachment::detach_after_fork() {
   area_map.detach_after_fork();
   pressure_map.detach_after_fork();
   for (OtherPage& other : others) other.map.detach_after_fork();
+  for (Mapping& page : replaced_pages) page.detach_after_fork();
   channel.close();
   daemon_event.reset();
   tenant_event.reset();

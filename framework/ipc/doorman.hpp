@@ -18,7 +18,7 @@ namespace lithos::ipc {
 Result<std::string> judge_hello(const Received& message);
 
 Status send_welcome(Channel& channel, const SharedMemory& memory, TenantId slot, std::uint32_t incarnation,
-                    const GpuShape& gpu, Nanoseconds submit_ahead);
+                    const GpuShape& gpu, const TenantTerms& terms = {});
 void send_refused(Channel& channel, const Status& why);
 Status send_board(Channel& channel, int page_fd, TenantId slot, std::uint32_t incarnation);
 Status send_reached(Channel& channel, std::uint64_t number, std::uint64_t refused, const std::string& why);
