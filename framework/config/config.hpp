@@ -94,7 +94,7 @@ struct TenantConfig {
   SourcePosition where;
 };
 
-// The in-process transport's imperfections (DESIGN.md §1). Defaults are those of a real one: shared memory between processes.
+// The in-process transport's imperfections (DESIGN.md §1). Defaults are those of the real one, measured: docs/design/virtual-gpu.md, "Transport".
 struct TransportConfig {
   Nanoseconds delay{500};             // a record or lease becomes visible after this
   Nanoseconds jitter{500};            // plus up to this, uniformly

@@ -322,6 +322,22 @@ TEST(Dvfs, PlansOnceAWindowAndRequestsOnChange) {
   EXPECT_THAT(t.out.clocks, testing::ElementsAre(1500u));
 }
 
+// As after the daemon's death: the engine is new, the tenant counts on where it was.
+TEST(Records, TheFirstNumberMayBeAny) {
+  EngineUnderTest t;
+  const KernelInfo k = t.kernel("free", 5000);
+  const TenantId a = t.join(spec("a", TenantClass::throughput, 20));
+  t.engine->register_kernel(a, k, t.now);
+  t.sequence[value_of(a)] = 5'000'000;
+  t.submitted(a, k, 70'000);
+  t.completed(a, k, 70'000);
+  EXPECT_EQ(t.engine->counters().bad_records, 0u);
+  EXPECT_EQ(t.engine->counters(a).atoms_completed, 1u);
+  t.sequence[value_of(a)] += 5'000'000;
+  t.submitted(a, k, 70'001);
+  EXPECT_EQ(t.engine->counters().bad_records, 1u) << "a jump later on is nonsense";
+}
+
 TEST(Policies, AreReplacedAtADecisionBoundary) {
   EngineUnderTest t;
   const KernelInfo k = t.kernel("free", 5000);
