@@ -89,6 +89,8 @@ void read_root(const TomlTable& root, Config& config, std::vector<Diagnostic>& d
     config.sets.push_back(read_policy_set(*set, config.sets.size(), diagnostics));
     drop_inherited(diagnostics, before);
   }
+  for (const TomlTable* plugin : reader.tables_at("plugin"))
+    config.plugins.push_back(read_plugin(*plugin, config.plugins.size(), diagnostics));
   for (const char* taken : {"case", "sweep"}) reader.any(taken);  // by variations.cpp: known, for suggestions
   reader.finish();
   if (!root.find("tenant")) reader.complain(root.where, "no [[tenant]]: at least one is needed");

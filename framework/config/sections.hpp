@@ -13,6 +13,10 @@ namespace lithos {
 
 TenantConfig read_tenant(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics);
 PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics);
+PluginConfig read_plugin(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics);
+// params = { … } of a policy or plugin, as written: their types are theirs to say.
+void read_params(const TomlTable& table, const std::string& path, PolicyChoice& choice,
+                 std::vector<Diagnostic>& diagnostics);
 void check_references(const Config& config, const TomlTable& root, std::vector<Diagnostic>& diagnostics);
 
 }  // namespace lithos

@@ -89,6 +89,7 @@ EngineRoomConfig engine_room_config(const DaemonConfig& config) {
   room.engine.starvation_limit = config.set.starvation_limit;
   room.engine.slip = config.set.slip;
   room.engine.masked = confines_tenants(config.set);
+  room.engine.statistics = true;
   room.tenants = config.config.tenants;
   room.set = config.set;
   return room;

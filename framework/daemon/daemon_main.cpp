@@ -8,6 +8,7 @@
 #include <string>
 
 #include "daemon/daemon.hpp"
+#include "daemon/event_log.hpp"
 #include "daemon/supervisor.hpp"
 
 namespace {
@@ -25,6 +26,8 @@ constexpr const char* kUsage =
     "  --probation TIME      how long the old policies stay warm after a change (default 10s)\n"
     "  --strikes N           faults within 10s that end a policy (default 10)\n"
     "  --hang-limit TIME     a policy that takes longer ends the daemon (default 1s)\n"
+    "  --plugin-path DIR     search here for plugins first (repeatable)\n"
+    "  --log-format FORMAT   text, json or journal (default: journal under systemd, else text)\n"
     "  --supervise           restart at once after a crash (machines without systemd)\n"
     "SIGHUP applies the configuration again. Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 configuration invalid.\n";
 
@@ -35,6 +38,7 @@ void on_reload(int) { running->reload(); }
 
 struct Arguments {
   DaemonOptions options;
+  lithos::LogFormat log_format = lithos::default_log_format();
   bool supervise = false;
 };
 
@@ -44,6 +48,13 @@ bool parse_time(const char* text, lithos::Nanoseconds& out) {
   if (time.ok()) out = time.value();
   else std::fprintf(stderr, "lithosd: %s\n", time.status().message().c_str());
   return time.ok() && out.count() > 0;
+}
+
+bool parse_log_format(const char* text, lithos::LogFormat& out) {
+  const lithos::Result<lithos::LogFormat> format = lithos::log_format_named(text);
+  if (format.ok()) out = format.value();
+  else std::fprintf(stderr, "lithosd: %s\n", format.status().message().c_str());
+  return format.ok();
 }
 
 bool parse(int argc, char** argv, Arguments& arguments) {
@@ -56,6 +67,8 @@ bool parse(int argc, char** argv, Arguments& arguments) {
                           {"probation", required_argument, nullptr, 'b'},
                           {"strikes", required_argument, nullptr, 'k'},
                           {"hang-limit", required_argument, nullptr, 'h'},
+                          {"plugin-path", required_argument, nullptr, 'P'},
+                          {"log-format", required_argument, nullptr, 'L'},
                           {"supervise", no_argument, nullptr, 'S'},
                           {nullptr, 0, nullptr, 0}};
   DaemonOptions& options = arguments.options;
@@ -79,6 +92,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
       case 'h':
         if (!parse_time(optarg, options.hang_limit)) return false;
         break;
+      case 'P': options.plugin_path.emplace_back(optarg); break;
+      case 'L':
+        if (!parse_log_format(optarg, arguments.log_format)) return false;
+        break;
       case 'S': arguments.supervise = true; break;
       default: return false;
     }
@@ -86,15 +103,13 @@ bool parse(int argc, char** argv, Arguments& arguments) {
   return optind == argc && !options.config.empty();
 }
 
-int run(DaemonOptions options) {
+int run(DaemonOptions options, lithos::LogFormat log_format) {
   options.process_wide = true;
-  options.log = [](int level, const std::string& text) {
-    static constexpr const char* kPrefix[] = {"<7>debug", "<6>info", "<4>warning", "<3>error"};  // as journald wants it
-    std::fprintf(stderr, "%s: %s\n", kPrefix[level < 0 || level > 3 ? 3 : level], text.c_str());
-  };
+  lithos::EventLog log({log_format, LITHOS_LOG_INFO, {}, {}});
+  options.log = log.function();
   Daemon daemon(options);
   if (const lithos::Status status = daemon.start(); !status.ok()) {
-    std::fprintf(stderr, "lithosd: %s\n", status.message().c_str());
+    log.write(lithos::LogEvent::start_failed, status.message());
     const bool input =
         status.code() == lithos::StatusCode::invalid_argument || status.code() == lithos::StatusCode::not_found;
     return input ? 3 : 1;
@@ -106,9 +121,10 @@ int run(DaemonOptions options) {
   ::sigaction(SIGINT, &action, nullptr);
   action.sa_handler = &on_reload;
   ::sigaction(SIGHUP, &action, nullptr);
-  std::fprintf(stderr, "lithosd: ready; tenants at %s, administrators at %s\n", daemon.tenant_socket().c_str(),
-               daemon.admin_socket().c_str());
+  log.write(lithos::LogEvent::ready,
+            "tenants at " + daemon.tenant_socket() + ", administrators at " + daemon.admin_socket());
   daemon.run();
+  log.write(lithos::LogEvent::ended, "told to end");
   return 0;
 }
 
@@ -121,6 +137,6 @@ int main(int argc, char** argv) {
     std::fputs(kUsage, stderr);
     return 2;
   }
-  if (arguments.supervise) return lithos::supervise([&] { return run(arguments.options); });
-  return run(arguments.options);
+  if (arguments.supervise) return lithos::supervise([&] { return run(arguments.options, arguments.log_format); });
+  return run(arguments.options, arguments.log_format);
 }

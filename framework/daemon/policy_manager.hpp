@@ -26,6 +26,7 @@
 #include "daemon/black_box.hpp"
 #include "daemon/daemon_config.hpp"
 #include "daemon/engine_thread.hpp"
+#include "daemon/log_events.hpp"
 #include "daemon/policy_resolver.hpp"
 #include "daemon/quarantine.hpp"
 #include "policy_host/module.hpp"
@@ -49,7 +50,7 @@ struct PolicyManagerOptions {
   Nanoseconds soft_limit{50'000}, hard_limit{5'000'000};
   BlackBox* black_box = nullptr;             // may be null
   std::function<Status(ChangeStep)> inject;  // for tests: fails a change at a step
-  std::function<void(int level, const std::string& text)> log;
+  Log log;
 };
 
 // One policy to put in force.
@@ -106,6 +107,7 @@ class PolicyManager {
   // Guard and end of probation; to be called every 100 ms or so.
   void tick(Nanoseconds now);
   PolicyManagerReport report();
+  PolicyManagerReport counts() const;  // the same without what only the engine thread knows; asks nobody
   Quarantine& quarantine() { return quarantine_; }
   const PolicyManagerOptions& options() const { return options_; }
 
@@ -135,7 +137,7 @@ class PolicyManager {
   void note_active(const PolicySet& set);
   Status persist();
   void punish(PolicyKind kind, const std::string& why, Nanoseconds now);
-  void log(int level, const std::string& text) const;
+  void log(LogEvent event, const std::string& text, int level = LITHOS_LOG_INFO) const;
   Status failed(const Status& status);
   std::vector<PolicyKind> differing(const PolicySetConfig& next, std::vector<std::string>& said,
                                     std::vector<std::pair<PolicyKind, std::string>>& live) const;

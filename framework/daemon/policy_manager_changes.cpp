@@ -35,7 +35,7 @@ struct FaultSnapshot {
 
 Status PolicyManager::failed(const Status& status) {
   ++totals_.failed_changes;
-  log(LITHOS_LOG_WARNING, fmt::format("change refused, the old policies stay in force: {}", status.message()));
+  log(LogEvent::policy_change_refused, fmt::format("change refused, the old policies stay in force: {}", status.message()));
   return Status(status.code(), status.message() + "; the old policies stay in force");
 }
 
@@ -59,7 +59,7 @@ Result<ChangeReport> PolicyManager::carry_out(const PolicySetConfig& next, const
         Status(status.code(),
                status.message() + (back.ok() ? "" : " (and the way back failed: " + back.status().message() + ")")));
   }
-  for (const std::string& sentence : report.changes) log(LITHOS_LOG_INFO, sentence);
+  for (const std::string& sentence : report.changes) log(LogEvent::policy_changed, sentence);
   return report;
 }
 
@@ -103,7 +103,7 @@ Result<ChangeReport> PolicyManager::rollback() {
   report.pause_us = pause.value();
   report.changes.push_back("back to the policies before the last change");
   if (!options_.inject) (void)persist();  // best effort: what is in force is right
-  log(LITHOS_LOG_INFO, report.changes.back());
+  log(LogEvent::policy_changed, report.changes.back());
   return report;
 }
 
@@ -231,7 +231,7 @@ void PolicyManager::punish(PolicyKind kind, const std::string& why, Nanoseconds 
                                    !done.ok()     ? done.status().message()
                                    : on_probation ? "rolled back to the policies before it"
                                                   : "the built-in fallback decides");
-  log(LITHOS_LOG_ERROR, totals_.last_event);
+  log(LogEvent::policy_demoted, totals_.last_event);
 }
 
 void PolicyManager::tick(Nanoseconds now) {
@@ -266,11 +266,19 @@ void PolicyManager::tick(Nanoseconds now) {
   strikes_before_ = faults.strikes;
 }
 
-PolicyManagerReport PolicyManager::report() {
+PolicyManagerReport PolicyManager::counts() const {
   PolicyManagerReport report = totals_;
   report.generation = generation_;
   report.in_probation = warm_.set != nullptr;
   report.modules_leaked = Module::leaked();
+  for (const PolicyKind kind : kAllPolicyKinds)
+    report.policies.push_back({current_->description(kind), paths_[index_of(kind)], 0, 0, 0, {}});
+  return report;
+}
+
+PolicyManagerReport PolicyManager::report() {
+  PolicyManagerReport report = counts();
+  report.policies.clear();
   const auto look = [set = current_] {
     std::vector<PolicyInForce> policies;
     for (const PolicyKind kind : kAllPolicyKinds)

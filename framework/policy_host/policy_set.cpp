@@ -225,6 +225,8 @@ std::vector<std::shared_ptr<const void>> PolicySet::libraries() const {
 const PolicyFaults& PolicySet::faults() const { return state_->faults; }
 std::uint64_t PolicySet::calls(PolicyKind kind) const { return state_->role(kind).calls; }
 std::uint64_t PolicySet::fallbacks(PolicyKind kind) const { return state_->role(kind).fallbacks; }
+const LogHistogram& PolicySet::call_times(PolicyKind kind) const { return state_->role(kind).took; }
+Nanoseconds PolicySet::last_call(PolicyKind kind) const { return state_->role(kind).last_took; }
 
 PolicyDescription PolicySet::description(PolicyKind kind) const {
   const PolicyInstance& instance = *state_->role(kind).active;
