@@ -7,7 +7,7 @@
 #   lithos_add_test(NAME engine_ledger_test SOURCES ledger_test.cpp … DEPS engine [LABELS slow] [ARGS --seed=1]
 #                   [TIMEOUT seconds] [WHOLE])
 #       → a GoogleTest program; each TEST is one CTest entry, or with WHOLE the program is. Its labels are the folder
-#         below tests/ (unit, abi, e2e, …) and LABELS. LITHOS_SOURCE_DIR and LITHOS_BINARY_DIR are string macros in it.
+#         below tests/ (unit, abi, e2e, …) and LABELS. "test_paths.hpp" has LITHOS_SOURCE_DIR and LITHOS_BINARY_DIR.
 #   lithos_add_benchmark(NAME sim_bench SOURCES sim_bench.cpp … DEPS sim)
 #       → a Google Benchmark program; CTest runs it for a moment (label bench), people run build/…/tests/bin/<name> for
 #         the figures.
@@ -57,9 +57,7 @@ function(lithos_add_test)
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
   target_link_libraries(${ARG_NAME} PRIVATE ${deps} lithos_warnings GTest::gmock GTest::gtest GTest::gtest_main)
-  target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_definitions(${ARG_NAME} PRIVATE
-    LITHOS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LITHOS_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_BINARY_DIR}/tests/include)
 
   file(RELATIVE_PATH tier ${PROJECT_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
   string(REGEX REPLACE "/.*" "" tier "${tier}")
@@ -83,9 +81,7 @@ function(lithos_add_benchmark)
   add_executable(${ARG_NAME} ${ARG_SOURCES})
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin)
   target_link_libraries(${ARG_NAME} PRIVATE ${deps} lithos_warnings benchmark::benchmark benchmark::benchmark_main)
-  target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_definitions(${ARG_NAME} PRIVATE
-    LITHOS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" LITHOS_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_BINARY_DIR}/tests/include)
   add_test(NAME ${ARG_NAME} COMMAND ${ARG_NAME} --benchmark_min_time=0.01)
   set_tests_properties(${ARG_NAME} PROPERTIES LABELS bench TIMEOUT 300)
 endfunction()

@@ -79,8 +79,8 @@ std::string set_name(const std::string& id, std::vector<std::string>& taken) {
 std::string configuration(const PolicySimArguments& arguments, const Quotas& quotas, const PolicyLibrary& library) {
   std::string text = "# Made by lithos policy sim. Run it with: lithos sim --config FILE\nbaseline = \"alone\"\n\n" +
                      tenants(arguments);
-  text += "\n[[set]]\nname = \"alone\"\nscheduler = \"org.lithos.scheduler.shared\"\nonly = [\"service\"]\n";
-  text += "\n[[set]]\nname = \"mps\"\nsharing = \"mps\"\nscheduler = \"org.lithos.scheduler.shared\"\n";
+  text += "\n[[set]]\nname = \"alone\"\nscheduler = \"org.lithos.scheduler.shared\"\nmasks = false\nonly = [\"service\"]\n";
+  text += "\n[[set]]\nname = \"mps\"\nsharing = \"mps\"\nscheduler = \"org.lithos.scheduler.shared\"\nmasks = false\n";
   std::vector<std::string> taken{"alone", "mps"};
   PolicyCatalog catalog(policy_folders(Config{}, {}));
   std::vector<std::uint32_t> kinds;

@@ -98,6 +98,7 @@ Json set_json(const SetReport& report) {
           {"decisions", report.engine.decisions},
           {"bad_records", report.engine.bad_records},
           {"repaired_leases", report.engine.repaired_leases},
+          {"refused_unmasked", report.engine.refused_unmasked},
           {"records_lost", report.records_lost},
           {"events", report.events},
           {"atoms", report.atoms},

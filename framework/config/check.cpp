@@ -98,6 +98,7 @@ bool takes_part(const PolicySetConfig& set, const TenantConfig& tenant) {
 }
 
 std::uint32_t quota_of(const PolicySetConfig& set, const TenantConfig& tenant) {
+  if (!set.masks) return 0;
   const auto own = set.quotas.find(tenant.name);
   return own == set.quotas.end() ? tenant.quota_tpcs : own->second;
 }

@@ -56,6 +56,7 @@ enum class Sharing { mps, time_slicing };
 struct PolicySetConfig {
   std::string name;
   Sharing sharing = Sharing::mps;
+  bool masks = true;                              // false: no launch is confined and nobody owns TPCs; quotas do not count
   PolicyChoice scheduler, predictor, right_sizer, dvfs;
   double slip = 1.1;                              // slowdown that right-sizer and dvfs may cause
   Nanoseconds starvation_limit{200'000'000};      // a launch that waited this long runs anyway (DESIGN.md §5.1)
@@ -163,7 +164,7 @@ ParsedConfig parse_config_text(const std::string& text, const std::string& file_
 // What only the device can tell: the quotas of each set's tenants must fit on its TPCs.
 std::vector<Diagnostic> check_against_device(const Config& config, unsigned tpcs);
 
-// What holds for a tenant in a set: the set's own entry if it has one, else the tenant's.
+// What holds for a tenant in a set: the set's own entry if it has one, else the tenant's. Without masks every quota is 0.
 bool takes_part(const PolicySetConfig& set, const TenantConfig& tenant);
 std::uint32_t quota_of(const PolicySetConfig& set, const TenantConfig& tenant);
 Nanoseconds tolerates_of(const PolicySetConfig& set, const TenantConfig& tenant);

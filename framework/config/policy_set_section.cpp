@@ -72,6 +72,7 @@ PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::
   reader.any("like");  // taken by inherit.cpp: known, for suggestions
   if (reader.name("name", set.name, {.example = "lithos", .required = true})) reader.rename("set." + set.name);
   reader.choice<Sharing>("sharing", set.sharing, {{"mps", Sharing::mps}, {"time_slicing", Sharing::time_slicing}});
+  reader.flag("masks", set.masks);
   set.scheduler = read_policy(reader, "scheduler", "", diagnostics);
   set.predictor = read_policy(reader, "predictor", "operator_median", diagnostics);
   set.right_sizer = read_policy(reader, "right_sizer", "none", diagnostics);
@@ -81,6 +82,8 @@ PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::
   reader.duration("submit_ahead", set.submit_ahead);
   if (const TomlTable* quotas = reader.table_at("quotas"))
     read_quotas(*quotas, reader.at("quotas"), set.quotas, diagnostics);
+  if (!set.masks && !set.quotas.empty())
+    reader.complain(set.where, fmt::format("{}: quotas do not count where masks = false; leave one of them out", reader.path()));
   if (const TomlTable* tolerates = reader.table_at("tolerates"))
     read_tolerances(*tolerates, reader.at("tolerates"), set.tolerates, diagnostics);
   for (const auto& [name, where] : reader.texts_at("only", "[\"hp\"]")) set.only.push_back(name);

@@ -76,11 +76,6 @@ LoadedDaemonConfig parse_daemon_config(const std::string& text, const std::strin
   return loaded;
 }
 
-bool confines_tenants(const PolicySetConfig& set) {
-  const std::string& id = set.scheduler.id;
-  return id.substr(id.rfind('.') == std::string::npos ? 0 : id.rfind('.') + 1) != "shared";
-}
-
 EngineRoomConfig engine_room_config(const DaemonConfig& config) {
   EngineRoomConfig room;
   room.gpu = config.gpu;
@@ -88,7 +83,7 @@ EngineRoomConfig engine_room_config(const DaemonConfig& config) {
   room.sharing = config.set.sharing;
   room.engine.starvation_limit = config.set.starvation_limit;
   room.engine.slip = config.set.slip;
-  room.engine.masked = confines_tenants(config.set);
+  room.engine.masked = config.set.masks;
   room.engine.statistics = true;
   room.tenants = config.config.tenants;
   room.set = config.set;

@@ -30,8 +30,6 @@ LoadedDaemonConfig load_daemon_config(const std::string& path, const std::string
 LoadedDaemonConfig parse_daemon_config(const std::string& text, const std::string& file_name,
                                        const std::string& set_name);
 
-// Does the set's scheduler confine launches at all? `shared` leaves the GPU to the hardware.
-bool confines_tenants(const PolicySetConfig& set);
 EngineRoomConfig engine_room_config(const DaemonConfig& config);
 
 // The GPU as policies see it. The arrays are those of `gpu`, which must outlive it.

@@ -79,7 +79,7 @@ Result<Json> Daemon::status() {
   json.set("set", policies_->config().set.name).set("config", config_path_);
   json.set("tenants", static_cast<std::uint64_t>(room.sessions.size())).set("tenants_joined", room.joined);
   json.set("decisions", room.engine.decisions).set("bad_records", room.engine.bad_records);
-  json.set("repaired_leases", room.engine.repaired_leases).set("lost_completions", room.engine.lost_completions);
+  json.set("repaired_leases", room.engine.repaired_leases).set("refused_unmasked", room.engine.refused_unmasked).set("lost_completions", room.engine.lost_completions);
   json.set("device_completions", room.device_completions).set("device_refused", room.device_refused);
   json.set("quarantined", static_cast<std::uint64_t>(policies_->quarantine().all().size()));
   const LastEnd& last = black_box_->last_end();

@@ -129,7 +129,7 @@ TenantSpec EngineRoom::spec_of(const std::string& name, bool& known) const {
     if (tenant.name != name) continue;
     known = true;
     spec.tenant_class = tenant.tenant_class;
-    spec.quota_tpcs = config_.engine.masked ? quota_of(config_.set, tenant) : 0;
+    spec.quota_tpcs = quota_of(config_.set, tenant);
     spec.slo = tenant.slo;
     spec.tolerates = tolerates_of(config_.set, tenant);
   }

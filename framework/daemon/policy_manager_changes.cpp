@@ -164,7 +164,7 @@ Result<std::vector<std::string>> PolicyManager::plan(const DaemonConfig& next) {
     if (!resolved.ok()) return resolved.status();
   }
   if (next.config.gpu != config_.config.gpu || next.set.sharing != config_.set.sharing ||
-      confines_tenants(next.set) != confines_tenants(config_.set))
+      next.set.masks != config_.set.masks)
     return invalid_argument("another GPU, another sharing, or masks on or off: restart lithosd for that");
   if (next.set.slip != config_.set.slip || next.set.starvation_limit != config_.set.starvation_limit)
     return invalid_argument("slip and starvation_limit are fixed while lithosd runs: restart it for that");

@@ -50,7 +50,7 @@ struct EngineConfig {
   Nanoseconds decide_at_least_every{10'000'000};  // also without any event
   Nanoseconds decide_at_most_every{20'000};       // pressure changes come in bursts
   double slip = 1.1;
-  bool masked = true;
+  bool masked = true;  // false: no launch is confined; for the engine's life, since rights to spin rest on it
   bool statistics = false;  // keep TenantStatistics
   std::uint32_t gpu_index = 0;  // in events
 };
@@ -72,6 +72,7 @@ struct EngineCounters {
   std::uint64_t decisions = 0;
   std::uint64_t bad_records = 0;      // unknown tenant, operator or launch; doubled
   std::uint64_t repaired_leases = 0;  // a policy's answer broke a safety rule
+  std::uint64_t refused_unmasked = 0; // leases that a policy wished unmasked while masks are on
   std::uint64_t lost_completions = 0; // atoms given up because nobody reported their end
   std::uint64_t gathered_rights = 0;  // times a launch that may spin had to have its TPCs gathered
 };

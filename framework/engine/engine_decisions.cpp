@@ -73,6 +73,7 @@ void Engine::Impl::publish(std::uint32_t slot, Nanoseconds now) {
   if (!tenant.present()) return;
   if (build_lease(tenants, slot, ledger, {config.starvation_limit, config.masked}, tenant.answer, now, lease))
     ++counters.repaired_leases;
+  if (config.masked && (tenant.answer.flags & LITHOS_LEASE_UNMASKED) != 0) ++counters.refused_unmasked;
   lease.co_resident = co_residency.party(slot).right;
   lease.generation = tenant.generation = ++last_generation;
   tenant.epoch = epoch;

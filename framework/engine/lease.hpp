@@ -47,7 +47,7 @@ struct Lease {
   std::uint32_t max_tpcs = 0;        // 0: no limit
   bool hold = false;
   bool low_priority = false;         // borrowed work on a low-priority stream
-  bool masked = true;                // false: the scheduler confines nobody (hardware shares as it does)
+  bool masked = true;                // false: the operator has turned masks off (hardware shares as it does)
 };
 
 }  // namespace lithos

@@ -33,7 +33,7 @@ enum class Coverage : std::uint8_t {
   whole_co_resident, // its blocks may wait for each other
   whole_special,     // cooperative, cluster or launch attribute that forbids cutting
   graph,             // inside a graph: masks fixed at its first launch
-  unmasked,          // scheduler confines nobody
+  unmasked,          // masks are turned off
   starved,           // ran at its minimum after the starvation limit
   bypassed,          // stood aside, with a reason elsewhere
   driver_internal,   // not the tenant's own launch

@@ -61,17 +61,18 @@ Verdict Admission::ask(const LaunchQueue& queue, const WaitingLaunch& head, cons
   const Lease& lease = reader_.lease();
   const bool starving = queue.stuck_since != kNever && now - queue.stuck_since >= starvation_limit();
   const Question q{queue, head, outstanding, lease, usable, now, starving};
-  if (lease.generation != 0 && !lease.masked) return unmasked(q);
-  if (head.kernel != nullptr && head.kernel->nature == KernelNature::never_touch) return collective(q);
+  const bool confined = lease.generation == 0 || lease.masked;
+  if (head.kernel != nullptr && head.kernel->nature == KernelNature::never_touch) return confined ? collective(q) : unmasked(q);
   if (!starving && !head.urgent) {
     Verdict verdict;
     if (held_back(q, verdict)) return verdict;
-    if (queue.path == LaunchPath::queued_path) {
+    if (confined && queue.path == LaunchPath::queued_path) {
       if (queue.inflight.size() >= config_.max_atoms_in_flight) return Verdict::later(kNever);
       const Nanoseconds ahead = queue.ahead(now);
       if (ahead > config_.submit_ahead) return Verdict::later(now + ahead - config_.submit_ahead);
     }
   }
+  if (!confined) return unmasked(q);
   return head.graph != nullptr ? ask_graph(q) : ask_kernel(q);
 }
 

@@ -2,6 +2,24 @@
 #include "executor/reporter.hpp"
 
 namespace lithos {
+namespace {
+
+// What a record says of an atom in flight, whichever way it goes.
+Record about(RecordKind kind, QueueId queue, const InFlight& atom) {
+  Record record;
+  record.kind = kind;
+  record.coverage = atom.coverage;
+  record.queue = queue;
+  record.op = atom.op();
+  record.launch = atom.id;
+  record.first_block = atom.first_block;
+  record.block_count = atom.block_count;
+  record.ordinal = atom.ordinal;
+  record.tpcs = atom.tpcs;
+  return record;
+}
+
+}  // namespace
 
 void Reporter::push(Record& record, Nanoseconds now) {
   record.pressure = level_;
@@ -25,16 +43,7 @@ void Reporter::queued(QueueId queue, const WaitingLaunch& launch, Nanoseconds no
 }
 
 void Reporter::submitted(QueueId queue, const InFlight& atom, Nanoseconds now) {
-  Record record;
-  record.kind = RecordKind::submitted;
-  record.coverage = atom.coverage;
-  record.queue = queue;
-  record.op = atom.op();
-  record.launch = atom.id;
-  record.first_block = atom.first_block;
-  record.block_count = atom.block_count;
-  record.ordinal = atom.ordinal;
-  record.tpcs = atom.tpcs;
+  Record record = about(RecordKind::submitted, queue, atom);
   record.at = now;
   record.predicted = atom.predicted;
   record.last = atom.last;
@@ -42,17 +51,9 @@ void Reporter::submitted(QueueId queue, const InFlight& atom, Nanoseconds now) {
 }
 
 void Reporter::completed(QueueId queue, const InFlight& atom, const Completion& completion, bool last) {
-  Record record;
-  record.kind = RecordKind::completed;
-  record.coverage = atom.coverage;
-  record.queue = queue;
-  record.op = atom.op();
-  record.launch = atom.id;
-  record.first_block = atom.first_block;
-  record.block_count = atom.block_count;
-  record.ordinal = atom.ordinal;
+  Record record = about(RecordKind::completed, queue, atom);
   record.node = completion.node;
-  record.tpcs = completion.node > 0 && atom.node_tpcs != nullptr ? atom.node_tpcs[completion.node - 1] : atom.tpcs;
+  if (completion.node > 0 && atom.node_tpcs != nullptr) record.tpcs = atom.node_tpcs[completion.node - 1];
   record.at = completion.completed;
   record.started = completion.started;
   record.last = last;

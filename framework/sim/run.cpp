@@ -28,12 +28,6 @@ std::vector<OperatorReport> operators_since(std::vector<OperatorReport> now, con
 
 }  // namespace
 
-bool confines(const PolicySetConfig& set) {
-  const std::string& id = set.scheduler.id;
-  const std::string last = id.substr(id.rfind('.') == std::string::npos ? 0 : id.rfind('.') + 1);
-  return last != "shared";
-}
-
 struct Run::Tenant {
   const TenantConfig* config = nullptr;
   std::shared_ptr<const TenantProgram> program;
@@ -57,7 +51,6 @@ Run::Run(const Config& config, const PolicySetConfig& set, std::shared_ptr<const
       policies_(policies),
       seed_(seed),
       duration_(duration),
-      masked_(confines(set)),
       gpu_(inputs_->gpu, h200_model(), set.sharing, *this),
       transport_(config.transport, seed) {}
 
@@ -72,7 +65,7 @@ Status Run::start() {
   EngineConfig engine_config;
   engine_config.starvation_limit = set_.starvation_limit;
   engine_config.slip = set_.slip;
-  engine_config.masked = masked_;
+  engine_config.masked = set_.masks;
   engine_config.statistics = !feeds_.empty();
   engine_ = std::make_unique<Engine>(inputs_->gpu, engine_config, policies_, transport_);
   for (const auto& feed : feeds_) engine_->attach(feed->ring(), now_);
@@ -90,7 +83,7 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
   TenantSpec spec;
   spec.name = config.name;
   spec.tenant_class = config.tenant_class;
-  spec.quota_tpcs = masked_ ? quota_of(set_, config) : 0;
+  spec.quota_tpcs = quota_of(set_, config);
   spec.slo = config.slo;
   spec.tolerates = tolerates_of(set_, config);
   const Result<TenantId> joined = engine_->join(spec, now_);
@@ -116,7 +109,7 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
   executor_config.tenant = tenant->id;
   executor_config.submit_ahead = set_.submit_ahead;
   tenant->executor = std::make_unique<Executor>(inputs_->gpu, executor_config, gpu_, *tenant->channel);
-  const bool straight = !masked_ || config.tenant_class == TenantClass::latency_critical;
+  const bool straight = !set_.masks || config.tenant_class == TenantClass::latency_critical;
   tenant->executor->add_queue(kQueue, straight ? LaunchPath::inline_path : LaunchPath::queued_path);
   engine_->queue_added(tenant->id, kQueue, now_);
 
@@ -338,7 +331,7 @@ TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
   const DeviceTotals& totals = gpu_.totals();
   const std::size_t slot = value_of(tenant.id);
   const double held = totals.tenant_tpc_ns[slot];
-  if (masked_ && held > 0) report.work_on_borrowed_share = totals.tenant_borrowed_tpc_ns[slot] / held;
+  if (set_.masks && held > 0) report.work_on_borrowed_share = totals.tenant_borrowed_tpc_ns[slot] / held;
   report.tpc_share = held / std::max(1.0, static_cast<double>(totals.elapsed.count())) / inputs_->gpu.tpcs;
   return report;
 }
@@ -348,6 +341,9 @@ void Run::add_warnings(SetReport& report) const {
     if (const FeedTotals totals = feed->totals(); totals.failures > 0)
       report.warnings.push_back("exporter " + feed->service().description().id + " failed " +
                                 std::to_string(totals.failures) + " times: what it wrote is not complete");
+  if (report.engine.refused_unmasked > 0)
+    report.warnings.push_back("the scheduler wants launches unmasked, and masks are on: say masks = false in this set, or "
+                              "choose another scheduler");
   for (const TenantReport& tenant : report.tenants) {
     if (tenant.requests == 0) report.warnings.push_back("tenant \"" + tenant.name + "\" completed nothing");
     if (const std::uint64_t starved = tenant.launches[static_cast<std::size_t>(Coverage::starved)]; starved > 0)

@@ -26,10 +26,6 @@
 
 namespace lithos {
 
-// Does the set's scheduler confine launches at all? `shared` leaves the GPU to the hardware: no masks, every launch
-// straight through.
-bool confines(const PolicySetConfig& set);
-
 class Run final : private CompletionSink {
  public:
   Run(const Config& config, const PolicySetConfig& set, std::shared_ptr<const SimInputs> inputs, PolicySet& policies,
@@ -70,7 +66,6 @@ class Run final : private CompletionSink {
   PolicySet& policies_;
   const std::uint64_t seed_;
   const Nanoseconds duration_;
-  const bool masked_;
 
   VirtualGpu gpu_;
   Transport transport_;

@@ -113,7 +113,8 @@ class SoloRates {
     alone.run.max_requests = 0;
     PolicySetConfig set;
     set.name = "solo";
-    set.scheduler.id = "builtin.shared";  // confines nobody; never looked up, because the factory below ignores names
+    set.masks = false;
+    set.scheduler.id = "builtin";  // never looked up, because the factory below ignores names
     set.only = {tenant.name};
     const auto fallbacks = [](const lithos_gpu_info& gpu) { return PolicySet::from_tables({}, gpu); };
     const Result<SetReport> report = run_with(alone, set, inputs, fallbacks, seed, duration, SimOptions{});

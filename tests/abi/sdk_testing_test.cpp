@@ -10,6 +10,7 @@
 #include "lithos/testing/policy_under_test.hpp"
 #include "lithos/testing/trace.hpp"
 #include "lithos/testing/view_builder.hpp"
+#include "test_paths.hpp"
 
 namespace {
 

@@ -11,6 +11,7 @@
 
 #include "policy_host/catalog.hpp"
 #include "sim/simulation.hpp"
+#include "test_paths.hpp"
 #include "unit/executor/support.hpp"
 
 namespace lithos::test {

@@ -18,6 +18,7 @@
 #include "sim/inputs.hpp"
 #include "sim/simulation.hpp"
 #include "sim/virtual_gpu.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bad input: one clear message each, exit code 3, nothing started. `lithos sim` and `lithos config check` say the same.
 #include "e2e/program.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "e2e/program.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

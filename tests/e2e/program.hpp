@@ -11,6 +11,7 @@
 #include <sstream>
 #include <string>
 
+#include "test_paths.hpp"
 #include "unit/config/support.hpp"
 
 namespace lithos::testing {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "e2e/program.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {
@@ -54,6 +55,16 @@ TEST_F(Sim, ASetByItselfIsTheSameAsAmongOthers) {
   const std::string marker = "      \"name\": \"other\",";
   ASSERT_NE(one.find(marker), std::string::npos) << one;
   EXPECT_EQ(all.substr(all.find(marker)), one.substr(one.find(marker)));
+}
+
+TEST_F(Sim, ASchedulerThatWantsNoMasksIsToldHowToGetThem) {
+  write("x.toml", small_config("scheduler = \"shared\"\nquotas = { hp = 40 }"));
+  const ProgramResult confined = lithos("sim --config x.toml --json on.json");
+  ASSERT_EQ(confined.exit_code, 0);
+  EXPECT_NE((confined.out + confined.err).find("masks = false"), std::string::npos) << confined.out << confined.err;
+  write("x.toml", small_config("scheduler = \"shared\"\nmasks = false"));
+  const ProgramResult open = lithos("sim --config x.toml --json off.json");
+  EXPECT_EQ((open.out + open.err).find("masks = false"), std::string::npos) << open.out << open.err;
 }
 
 TEST_F(Sim, JsonHoldsWhatTheTableShows) {

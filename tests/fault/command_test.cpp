@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The commands that talk to lithosd, as a shell runs them.
 #include "fault/support.hpp"
+#include "test_paths.hpp"
 
 namespace lithos::testing {
 namespace {

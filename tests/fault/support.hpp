@@ -3,6 +3,7 @@
 #pragma once
 
 #include "swap/support.hpp"
+#include "test_paths.hpp"
 
 namespace lithos::testing {
 

@@ -3,6 +3,7 @@
 // LITHOS_FUZZ_KIND=1 … 4 keeps to one kind of policy (policy_abi.h, LITHOS_KIND_*).
 #include <cstdlib>
 
+#include "test_paths.hpp"
 #include "unit/policies/shipped.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

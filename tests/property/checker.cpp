@@ -120,6 +120,8 @@ TpcSet Checker::usable_now(const Visible& visible, Nanoseconds now) const {
 }
 
 void Checker::check_place(const Record& record, const Visible& visible, Nanoseconds starvation_limit, Nanoseconds now) {
+  if (visible.lease.hold && !last_.urgent && !last_.collective && now - last_.idle_since < starvation_limit)
+    fail("runs though the lease holds it");
   if (!last_.masked) {
     if (visible.lease.masked) fail("unmasked though the lease confines");
     return;

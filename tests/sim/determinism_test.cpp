@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "sim/simulation.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

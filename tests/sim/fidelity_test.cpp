@@ -9,6 +9,7 @@
 #include <string>
 
 #include "sim/simulation.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

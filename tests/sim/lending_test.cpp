@@ -10,6 +10,7 @@
 
 #include "policy_host/catalog.hpp"
 #include "sim/simulation.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

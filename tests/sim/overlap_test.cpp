@@ -12,6 +12,7 @@
 #include "sim/inputs.hpp"
 #include "sim/statistics.hpp"
 #include "sim/virtual_gpu.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

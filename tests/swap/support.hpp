@@ -23,6 +23,7 @@
 #include "daemon/admin_client.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/daemon.hpp"
+#include "test_paths.hpp"
 
 extern char** environ;
 

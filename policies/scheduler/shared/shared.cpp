@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shared, like MPS without any limit: no launch is confined, the hardware places blocks as it does without us. The floor of every comparison.
-// It needs tenants without quotas; where somebody owns TPCs, those stay the owner's.
+// Its set says masks = false; where masks are on, tenants keep what they own and the rest is everybody's.
 #include <lithos/policy.hpp>
 
 class Shared {

@@ -253,7 +253,7 @@ typedef struct lithos_sched_view {
 
 #define LITHOS_LEASE_HOLD 1u          /* submit nothing (collectives excepted) until the next lease */
 #define LITHOS_LEASE_LOW_PRIORITY 2u  /* what runs on others' TPCs goes to a low-priority stream */
-#define LITHOS_LEASE_UNMASKED 4u      /* leave the hardware's own placement alone; only honoured while nobody owns TPCs */
+#define LITHOS_LEASE_UNMASKED 4u      /* confine nobody: counted as refused unless the operator has turned masks off */
 
 /* What one tenant may use from now on. The host presets every lease to "own TPCs, plus the unowned ones if it has
  * no quota; nothing borrowed", so an untouched entry is a valid answer.

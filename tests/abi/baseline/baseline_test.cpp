@@ -22,6 +22,7 @@
 
 #include "policy_host/catalog.hpp"
 #include "policy_host/policy_set.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

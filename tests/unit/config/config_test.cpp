@@ -155,6 +155,7 @@ TEST_F(ConfigTest, ReadsSets) {
   ASSERT_EQ(config.sets.size(), 2u);
   EXPECT_EQ(config.sets[0].scheduler.id, "shared");
   EXPECT_EQ(config.sets[0].only, std::vector<std::string>{"hp"});
+  EXPECT_TRUE(config.sets[0].masks);
   const PolicySetConfig& set = config.sets[1];
   EXPECT_EQ(set.sharing, Sharing::time_slicing);
   EXPECT_EQ(set.slip, 1.2);
@@ -202,6 +203,13 @@ TEST_F(ConfigTest, ASetsOwnEntryGoesBeforeTheTenants) {
   EXPECT_TRUE(takes_part(config.sets[0], hp));
   EXPECT_FALSE(takes_part(config.sets[0], be));
   EXPECT_TRUE(takes_part(config.sets[1], be));
+}
+
+TEST_F(ConfigTest, WithoutMasksNobodyOwnsTpcs) {
+  const Config config = parse(std::string(kFull) + "[[set]]\nname = \"mps\"\nscheduler = \"shared\"\nmasks = false\n");
+  ASSERT_EQ(config.sets.size(), 3u);
+  EXPECT_FALSE(config.sets[2].masks);
+  EXPECT_EQ(quota_of(config.sets[2], config.tenants[0]), 0u);
 }
 
 TEST_F(ConfigTest, QuotasAreCheckedAgainstTheDevice) {

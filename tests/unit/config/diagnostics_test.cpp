@@ -108,6 +108,11 @@ TEST_F(Diagnostics, WrongTypes) {
   EXPECT_EQ(about_top("[transport]\nloss = 2"), "x.toml:2:8: transport.loss = 2: expected a number from 0 to 1\n");
 }
 
+TEST_F(Diagnostics, QuotasWithoutMasks) {
+  EXPECT_EQ(about_set("masks = false\nquotas = { hp = 3 }"),
+            "x.toml:6:1: set.s: quotas do not count where masks = false; leave one of them out\n");
+}
+
 TEST_F(Diagnostics, ChoicesAreListed) {
   EXPECT_EQ(about_tenant("mode = \"grpah\""),
             "x.toml:5:8: tenant.hp.mode = \"grpah\": expected one of \"graph\", \"eager\"; did you mean \"graph\"?\n");

@@ -8,6 +8,7 @@
 #include <random>
 
 #include "config/config.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

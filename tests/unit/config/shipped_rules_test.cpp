@@ -9,6 +9,7 @@
 #include <set>
 
 #include "config/config.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "test_paths.hpp"
 #include "unit/config/support.hpp"
 
 namespace lithos {

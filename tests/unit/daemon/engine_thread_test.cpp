@@ -9,6 +9,7 @@
 #include "daemon/engine_thread.hpp"
 #include "daemon/replay.hpp"
 #include "ipc/tenant_link.hpp"
+#include "test_paths.hpp"
 #include "unit/daemon/support.hpp"
 
 namespace lithos {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/json.hpp"
+#include "test_paths.hpp"
 #include "unit/daemon/support.hpp"
 
 namespace lithos {

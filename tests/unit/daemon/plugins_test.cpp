@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "swap/support.hpp"
+#include "test_paths.hpp"
 
 namespace lithos::testing {
 namespace {

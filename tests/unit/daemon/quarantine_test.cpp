@@ -3,6 +3,7 @@
 
 #include "daemon/json.hpp"
 #include "daemon/policy_resolver.hpp"
+#include "test_paths.hpp"
 #include "unit/daemon/support.hpp"
 
 namespace lithos {

@@ -321,6 +321,19 @@ TEST(Unmasked, SubmitsWholeAndAtOnce) {
   EXPECT_THAT(t.coverage(), testing::Each(Coverage::unmasked));
 }
 
+TEST(Unmasked, IsHeldAllTheSame) {
+  ExecutorUnderTest t;
+  t.port.current.masked = false;
+  t.port.current.hold = true;
+  const KernelInfo k = t.kernel("free", 5'000);
+  t.launch(k);
+  EXPECT_EQ(t.device.atoms.size(), 0u);
+  t.port.current.hold = false;
+  t.executor->poke(t.now);
+  ASSERT_EQ(t.device.atoms.size(), 1u);
+  EXPECT_FALSE(t.device.atoms[0].masked);
+}
+
 TEST(Device, WithoutRoomIsTriedAgain) {
   ExecutorUnderTest t;
   t.port.current.own = kHome;

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "observe/metric_catalogue.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

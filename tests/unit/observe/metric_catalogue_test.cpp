@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "observe/metric_catalogue.hpp"
+#include "test_paths.hpp"
 
 #include <gtest/gtest.h>
 

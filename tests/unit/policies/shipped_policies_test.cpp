@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What holds for every shipped policy: instances know nothing of each other, nothing in a view makes one crash or break
 // a rule, and each is documented.
+#include "test_paths.hpp"
 #include "unit/policies/shipped.hpp"
 
 #include <gtest/gtest.h>

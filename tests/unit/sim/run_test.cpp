@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "sim/simulation.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "sim/h200.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cuda/patch.hpp"
+
+#include <algorithm>
+
+namespace lithos::cuda {
+namespace {
+
+constexpr std::uint64_t divide_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) / unit; }
+constexpr unsigned kFirstOfferedSlot = 1;  // slot 0 is the driver's own
+constexpr std::uint64_t kSlotAlignment = 16;
+
+bool is_unknown(const Dims& dims) { return dims[0] == 0; }
+
+// For a cluster launch the descriptor counts clusters (GPU.md §2).
+bool same_grid(const Descriptor& descriptor, const LaunchShape& launch) {
+  const Dims grid = descriptor.grid();
+  const Dims cluster = descriptor.cluster();
+  for (unsigned axis = 0; axis < 3; ++axis)
+    if (std::uint64_t{grid[axis]} * std::max(cluster[axis], 1u) != launch.grid[axis]) return false;
+  return true;
+}
+
+// TPCs that one thing of `blocks` blocks fills.
+std::uint64_t tpcs_for(std::uint64_t blocks, const PatchWish& wish) {
+  return divide_up(blocks, std::max(wish.blocks_per_tpc, 1u));
+}
+
+bool holds_cluster(const MaskBits& enabled, const MaskGeometry& geometry, std::uint64_t cluster_tpcs) {
+  for (unsigned gpc = 0; gpc < geometry.gpc_count(); ++gpc)
+    if ((enabled & geometry.gpc(gpc)).count() >= cluster_tpcs) return true;
+  return false;
+}
+
+MaskOutcome judge(const Descriptor& descriptor, const PatchWish& wish, const MaskGeometry& geometry,
+                  const MaskBits& enabled) {
+  if (enabled.count() < std::max(wish.min_tpcs, 1u)) return MaskOutcome::too_few;
+  const std::uint64_t cluster = volume(descriptor.cluster());
+  if (cluster > 1 && !holds_cluster(enabled, geometry, tpcs_for(cluster, wish))) return MaskOutcome::no_cluster;
+  const std::uint64_t together = volume(descriptor.gpu_cluster());
+  if (together > 1 && enabled.count() < tpcs_for(together, wish)) return MaskOutcome::not_resident;
+  return MaskOutcome::masked;
+}
+
+// The first slot after the driver's own that nobody has switched on.
+unsigned free_slot(const Descriptor& descriptor) {
+  for (unsigned slot = kFirstOfferedSlot; slot < kReleaseSlots; ++slot)
+    if ((descriptor.release_control(slot) & 1u) == 0) return slot;
+  return kReleaseSlots;
+}
+
+bool may_change(const Descriptor& descriptor) {
+  return descriptor.layout() != nullptr && descriptor.layout()->may_run && descriptor.is_grid() &&
+         descriptor.type() <= kGridOfClustersTogether;
+}
+
+}  // namespace
+
+const char* name_of(MaskOutcome outcome) {
+  constexpr const char* kNames[kMaskOutcomes] = {"not_wanted", "masked",       "too_few",
+                                                 "no_cluster", "not_resident", "refused"};
+  const auto index = static_cast<unsigned>(outcome);
+  return index < kMaskOutcomes ? kNames[index] : "unknown";
+}
+
+bool matches(const Descriptor& descriptor, const LaunchShape& launch) {
+  if (descriptor.layout() == nullptr || !descriptor.is_grid()) return false;
+  if (!is_unknown(launch.grid) && !same_grid(descriptor, launch)) return false;
+  if (!is_unknown(launch.block) && descriptor.block() != launch.block) return false;
+  if (!is_unknown(launch.cluster) && volume(launch.cluster) > 1 && descriptor.cluster() != launch.cluster) return false;
+  if (launch.any_shared) return true;
+  const std::uint32_t shared = descriptor.shared_bytes();
+  return shared >= launch.shared_bytes && shared - launch.shared_bytes <= kSharedSlackBytes;
+}
+
+MaskOutcome combine_mask(const Descriptor& descriptor, const PatchWish& wish, const MaskGeometry& geometry,
+                         MaskBits& off) {
+  MaskBits enabled = wish.enabled & geometry.valid();
+  const bool driver_masks = descriptor.mask_valid();
+  for (unsigned word = 0; word < descriptor.mask_words(); ++word) {
+    const std::uint32_t driver_off = driver_masks ? descriptor.mask_word(word) : 0;
+    enabled.words[word] &= ~driver_off;
+    off.words[word] = ~enabled.words[word] | driver_off;
+  }
+  for (unsigned word = descriptor.mask_words(); word < kMaskWordsMax; ++word) enabled.words[word] = 0;
+  return judge(descriptor, wish, geometry, enabled);
+}
+
+PatchOutcome apply(Descriptor& descriptor, const PatchWish& wish, const MaskGeometry& geometry) {
+  PatchOutcome outcome;
+  if (!may_change(descriptor)) {
+    outcome.mask = wish.mask ? MaskOutcome::refused : MaskOutcome::not_wanted;
+    return outcome;
+  }
+  MaskBits off;
+  if (wish.mask) outcome.mask = combine_mask(descriptor, wish, geometry, off);
+  const CompletionWish& completion = wish.completion;
+  const bool wants_time = completion.address != 0 && completion.address % kSlotAlignment == 0;
+  const unsigned slot = wants_time ? free_slot(descriptor) : kReleaseSlots;
+
+  // Everything is decided: write.
+  if (outcome.mask == MaskOutcome::masked) {
+    unsigned on = 0;
+    for (unsigned word = 0; word < descriptor.mask_words(); ++word) {
+      descriptor.set_mask_word(word, off.words[word]);
+      on += static_cast<unsigned>(std::popcount(~off.words[word]));
+    }
+    descriptor.set_mask_valid(true);
+    outcome.tpcs = static_cast<std::uint16_t>(on);
+  }
+  if (slot < kReleaseSlots) {
+    descriptor.set_release(slot, completion.control, completion.address, completion.payload);
+    outcome.timed = true;
+    outcome.slot = static_cast<std::uint8_t>(slot);
+  }
+  return outcome;
+}
+
+}  // namespace lithos::cuda
