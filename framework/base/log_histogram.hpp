@@ -75,9 +75,7 @@ class LogHistogram {
     const unsigned quarter = static_cast<unsigned>(v >> (doubling - 2)) & 3;
     return std::min((doubling - 1) * 4 + quarter, kBuckets - 1);
   }
-  static std::uint64_t lower_ns(unsigned i) {
-    return i < 4 ? i : (std::uint64_t{4} + i % 4) << (i / 4 - 1);
-  }
+  static std::uint64_t lower_ns(unsigned i) { return i < 4 ? i : (std::uint64_t{4} + i % 4) << (i / 4 - 1); }
   static std::size_t first_above_pow2(unsigned k) { return k < 2 ? k + 1 : (k - 1) * 4; }
 
   std::array<std::uint64_t, kBuckets> counts_{};

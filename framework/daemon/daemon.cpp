@@ -198,9 +198,9 @@ void Daemon::sample(Nanoseconds now) {
   if (!plugins_->anyone_takes_samples()) return;
   const std::shared_ptr<MetricPage> page = sampler_->tick(now);
   if (page == nullptr) return;
-  put_daemon_metrics({policies_->counts(), policies_->quarantine().all().size(), policies_->config().gpu.name,
-                      plugins_->reports()},
-                     *page);
+  put_daemon_metrics(
+      {policies_->counts(), policies_->quarantine().all().size(), policies_->config().gpu.name, plugins_->reports()},
+      *page);
   page->close(now, 0);
   plugins_->post_sample(page);
 }

@@ -36,7 +36,8 @@ std::string quoted(const std::string& text) {
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\', out += c;
     else if (c == '\n') out += "\\n";
-    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
     else out += c;
   }
   return out + '"';
@@ -44,7 +45,9 @@ std::string quoted(const std::string& text) {
 
 }  // namespace
 
-LogFormat default_log_format() { return std::getenv("JOURNAL_STREAM") != nullptr ? LogFormat::journal : LogFormat::text; }
+LogFormat default_log_format() {
+  return std::getenv("JOURNAL_STREAM") != nullptr ? LogFormat::journal : LogFormat::text;
+}
 
 Result<LogFormat> log_format_named(const std::string& name) {
   if (name == "text") return LogFormat::text;
@@ -59,13 +62,14 @@ std::string log_line(LogFormat format, const std::string& ts, LogEvent event, in
   const auto at = static_cast<std::size_t>(std::clamp(level, 0, 3));
   if (format == LogFormat::json) {
     const std::string more = suppressed > 0 ? fmt::format(",\"suppressed\":{}", suppressed) : "";
-    return fmt::format("{{\"ts\":\"{}\",\"level\":\"{}\",\"id\":\"{}\",\"event\":\"{}\",\"msg\":{}{}}}", ts, kLevels[at],
-                       entry.id, entry.name, quoted(text), more);
+    return fmt::format("{{\"ts\":\"{}\",\"level\":\"{}\",\"id\":\"{}\",\"event\":\"{}\",\"msg\":{}{}}}", ts,
+                       kLevels[at], entry.id, entry.name, quoted(text), more);
   }
   const std::string more = suppressed > 0 ? fmt::format(" suppressed={}", suppressed) : "";
   if (format == LogFormat::journal)
     return fmt::format("<{}>id={} event={} msg={}{}", kPriorities[at], entry.id, entry.name, quoted(text), more);
-  return fmt::format("ts={} level={} id={} event={} msg={}{}", ts, kLevels[at], entry.id, entry.name, quoted(text), more);
+  return fmt::format("ts={} level={} id={} event={} msg={}{}", ts, kLevels[at], entry.id, entry.name, quoted(text),
+                     more);
 }
 
 struct EventLog::State {

@@ -44,7 +44,7 @@ class EventLog {
 
   void write(LogEvent event, const std::string& text, int level = 1);
   std::uint64_t suppressed() const;  // so far
-  Log function();  // calls write(); the log must outlive it
+  Log function();                    // calls write(); the log must outlive it
 
  private:
   struct State;

@@ -36,9 +36,9 @@ inline constexpr std::size_t kLogEvents = static_cast<std::size_t>(LogEvent::plu
 
 struct LogEventEntry {
   LogEvent event;
-  const char* id;       // "L101"
-  const char* name;     // "ready"
-  int level;            // LITHOS_LOG_*; -1: the line says
+  const char* id;    // "L101"
+  const char* name;  // "ready"
+  int level;         // LITHOS_LOG_*; -1: the line says
   const char* meaning;
   const char* what_to_do;  // "": nothing
 };

@@ -12,13 +12,15 @@ namespace lithos {
 Plugins::Plugins(const PluginsOptions& options) : options_(options) {}
 Plugins::~Plugins() { detach(); }
 
-Result<std::unique_ptr<PluginThread>> Plugins::create(const PluginConfig& wanted, std::vector<Diagnostic>& wrong) const {
+Result<std::unique_ptr<PluginThread>> Plugins::create(const PluginConfig& wanted,
+                                                      std::vector<Diagnostic>& wrong) const {
   const auto made = [&](auto created) -> Result<std::unique_ptr<PluginThread>> {
     if (created.service != nullptr) return std::make_unique<PluginThread>(std::move(created.service), options_.thread);
     wrong.insert(wrong.end(), created.diagnostics.begin(), created.diagnostics.end());
     return invalid_argument(created.diagnostics.empty() ? "cannot be created" : created.diagnostics.front().message);
   };
-  if (wanted.kind == PluginKind::power) return made(create_power_service(wanted.choice, options_.folders, options_.gpu));
+  if (wanted.kind == PluginKind::power)
+    return made(create_power_service(wanted.choice, options_.folders, options_.gpu));
   return made(create_exporter_service(wanted.choice, options_.folders, options_.gpu));
 }
 
@@ -75,7 +77,8 @@ Result<std::string> Plugins::start(const PluginConfig& wanted) {
     return true;
   };
   // Without an answer the ring may still be joined later, so the plugin stays.
-  if (!engine_->mailbox().ask<bool>(join, done, std::chrono::duration_cast<std::chrono::milliseconds>(options_.answer_limit)))
+  if (!engine_->mailbox().ask<bool>(join, done,
+                                    std::chrono::duration_cast<std::chrono::milliseconds>(options_.answer_limit)))
     return internal_error("the engine thread does not answer");
   return name;
 }
@@ -91,7 +94,8 @@ Status Plugins::stop(const std::string& name) {
     return true;
   };
   if (engine_ == nullptr ||
-      !engine_->mailbox().ask<bool>(part, done, std::chrono::duration_cast<std::chrono::milliseconds>(options_.answer_limit)))
+      !engine_->mailbox().ask<bool>(part, done,
+                                    std::chrono::duration_cast<std::chrono::milliseconds>(options_.answer_limit)))
     return internal_error("the engine thread does not answer");
   const bool came_back = found->thread->stop();
   plugins_.erase(found);

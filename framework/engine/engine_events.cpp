@@ -68,8 +68,8 @@ void Engine::Impl::tell_operator(const Tenant& tenant, const OperatorEntry& entr
     op.name = slot.keep(entry.kernel->name);
     op.min_tpcs = entry.kernel->min_tpcs;
     op.flags = (entry.kernel->cuttable ? LITHOS_OPERATOR_CUTTABLE : 0u) |
-                (entry.kernel->may_spin ? LITHOS_OPERATOR_MAY_SPIN : 0u) |
-                (entry.kernel->persistent ? LITHOS_OPERATOR_PERSISTENT : 0u);
+               (entry.kernel->may_spin ? LITHOS_OPERATOR_MAY_SPIN : 0u) |
+               (entry.kernel->persistent ? LITHOS_OPERATOR_PERSISTENT : 0u);
     op.nodes = 0;
   });
 }
@@ -136,8 +136,9 @@ void Engine::Impl::tell_policy(PolicyKind kind, Nanoseconds now) {
 }
 
 void Engine::Impl::tell_clock(std::uint32_t requested_mhz, std::uint32_t applied_mhz, double power_w, Nanoseconds now) {
-  tap.emit(LITHOS_EVENT_CLOCK, now, 0,
-           [&](EventSlot& slot) { slot.event.as.clock = {requested_mhz, applied_mhz, power_w}; });
+  tap.emit(LITHOS_EVENT_CLOCK, now, 0, [&](EventSlot& slot) {
+    slot.event.as.clock = {requested_mhz, applied_mhz, power_w};
+  });
 }
 
 // Faults are counted where they happen (policy_host); here it is seen that there are more than before.

@@ -17,22 +17,22 @@
 namespace lithos {
 
 struct TenantSnapshot {
-  bool present = false;      // false: it has left, and its slot has nobody new
+  bool present = false;  // false: it has left, and its slot has nobody new
   std::uint32_t slot = 0;
   std::uint64_t serial = 0;  // names the tenant in events; never used twice
   std::string name;
   TenantClass tenant_class{};
   std::uint32_t quota_tpcs = 0;
   Nanoseconds slo{0};
-  double attainment = 1;         // share of its last 256 requests that met the SLO
-  TpcSet own, usable;            // usable: all that its lease names, at any level
+  double attainment = 1;  // share of its last 256 requests that met the SLO
+  TpcSet own, usable;     // usable: all that its lease names, at any level
   Pressure pressure{};
-  std::uint64_t queued = 0;      // launches that wait in its queues
-  std::uint64_t in_flight = 0;   // atoms that were submitted and not completed
-  std::uint32_t busy_tpcs = 0;   // on which its work runs now, as far as records say
-  std::uint64_t busy_tpc_ns = 0; // … times time
+  std::uint64_t queued = 0;       // launches that wait in its queues
+  std::uint64_t in_flight = 0;    // atoms that were submitted and not completed
+  std::uint32_t busy_tpcs = 0;    // on which its work runs now, as far as records say
+  std::uint64_t busy_tpc_ns = 0;  // … times time
   TenantCounters counters;
-  TenantStatistics statistics;   // empty if they are not kept
+  TenantStatistics statistics;  // empty if they are not kept
 };
 
 struct EngineSnapshot {

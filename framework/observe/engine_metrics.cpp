@@ -81,6 +81,7 @@ void EngineMetrics::put_engine(const EngineSnapshot& now, MetricPage& page) {
   page.add(Metric::gpu_power, {}, now.power_w);
   page.add(Metric::decisions, {}, now.counters.decisions);
   page.add(Metric::leases_repaired, {}, now.counters.repaired_leases);
+  page.add(Metric::leases_refused_unmasked, {}, now.counters.refused_unmasked);
   page.add(Metric::records_bad, {}, now.counters.bad_records);
   page.add(Metric::completions_lost, {}, now.counters.lost_completions);
   page.add(Metric::rights_gathered, {}, now.counters.gathered_rights);

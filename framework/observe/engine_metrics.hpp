@@ -36,8 +36,8 @@ class EngineMetrics {
   void put_tenants(const EngineSnapshot& now, double seconds, MetricPage& page);
   static void put_engine(const EngineSnapshot& now, MetricPage& page);
 
-  std::map<std::uint64_t, Seen> seen_;         // by serial: those of the snapshot before
-  std::map<std::string, Totals> totals_;       // by label
+  std::map<std::uint64_t, Seen> seen_;               // by serial: those of the snapshot before
+  std::map<std::string, Totals> totals_;             // by label
   std::map<std::string, std::uint64_t> busy_since_;  // TPC·ns since the snapshot before, by label
   std::uint64_t merged_ = 0;
   Nanoseconds last_at_{0};

@@ -13,8 +13,9 @@ constexpr std::size_t kSlotsInSimulation = 1024;  // stays in the processor's ca
 
 ExporterFeed::ExporterFeed(std::unique_ptr<ExporterService> service, WhenFull when_full)
     : service_(std::move(service)),
-      ring_(service_->wanted(), when_full == WhenFull::drop ? EventRing::kSlots : kSlotsInSimulation,
-            when_full == WhenFull::drop ? std::function<void()>() : [this] { pump_all(Nanoseconds{0}); }) {}
+      ring_(
+          service_->wanted(), when_full == WhenFull::drop ? EventRing::kSlots : kSlotsInSimulation,
+          when_full == WhenFull::drop ? std::function<void()>() : [this] { pump_all(Nanoseconds{0}); }) {}
 
 Status ExporterFeed::counted(Status status) {
   if (!status.ok()) failures_.fetch_add(1, std::memory_order_relaxed);

@@ -23,6 +23,7 @@ enum class Metric : std::uint8_t {
   gpu_energy,
   decisions,
   leases_repaired,
+  leases_refused_unmasked,
   records_bad,
   completions_lost,
   rights_gathered,

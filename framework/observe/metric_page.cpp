@@ -26,7 +26,8 @@ void MetricPage::add(Metric metric, std::initializer_list<std::string_view> labe
 void MetricPage::add(Metric metric, std::initializer_list<std::string_view> labels, const LogHistogram& values) {
   lithos_series& series = new_series(metric, labels);
   std::array<std::uint64_t, kBounds>& buckets = buckets_.emplace_back();
-  for (std::size_t i = 0; i < kBounds; ++i) buckets[i] = values.at_most_pow2(static_cast<unsigned>(kFirstBoundPow2 + i));
+  for (std::size_t i = 0; i < kBounds; ++i)
+    buckets[i] = values.at_most_pow2(static_cast<unsigned>(kFirstBoundPow2 + i));
   series.buckets = buckets.data();
   series.count = values.count();
   series.value = values.sum_s();
@@ -52,7 +53,11 @@ void MetricPage::close(Nanoseconds now, std::uint32_t gpu) {
     family.series_size = sizeof(lithos_series);
     families_.push_back(family);
   }
-  view_ = {sizeof view_, gpu, to_u64(now), families_.data(), static_cast<std::uint32_t>(families_.size()),
+  view_ = {sizeof view_,
+           gpu,
+           to_u64(now),
+           families_.data(),
+           static_cast<std::uint32_t>(families_.size()),
            sizeof(lithos_metric_family)};
 }
 

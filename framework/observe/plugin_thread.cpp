@@ -24,7 +24,7 @@ struct PluginThread::State {
   PluginThreadOptions options;
   PluginKind kind{};
   std::string id;
-  std::unique_ptr<ExporterFeed> feed;   // one of the two
+  std::unique_ptr<ExporterFeed> feed;  // one of the two
   std::unique_ptr<PowerService> power;
 
   std::atomic<std::uint32_t> wanted_mhz = 0, applied_mhz = 0;
@@ -173,8 +173,8 @@ void PluginThread::start() {
 }
 
 bool PluginThread::stop() {
-  if (!state_->thread.joinable()) return state_->ended;
   std::unique_lock lock(state_->mutex);
+  if (!state_->thread.joinable()) return state_->ended;
   state_->stopping = true;
   state_->changed.notify_all();
   const bool came_back = state_->changed.wait_for(lock, std::chrono::nanoseconds(state_->options.end_limit),

@@ -36,12 +36,12 @@ struct PluginThreadOptions {
 struct PluginReport {
   PluginKind kind{};
   ServiceDescription description;
-  FeedTotals feed;                  // exporter
-  std::uint64_t samples = 0;        // handed over
-  std::uint64_t clock_requests = 0; // power control: carried out
+  FeedTotals feed;                   // exporter
+  std::uint64_t samples = 0;         // handed over
+  std::uint64_t clock_requests = 0;  // power control: carried out
   std::uint64_t failures = 0;
   std::string last_failure;
-  Nanoseconds busy_for{0};          // in the call it is in; 0: in none
+  Nanoseconds busy_for{0};  // in the call it is in; 0: in none
   std::vector<MetricReading> metrics;
 };
 

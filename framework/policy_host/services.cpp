@@ -289,8 +289,8 @@ std::vector<MetricReading> ExporterService::metrics() const { return instance_->
 
 std::vector<Diagnostic> check_plugin(const PluginConfig& plugin, const std::vector<std::string>& folders) {
   ResolvedService resolved;
-  return resolve(plugin.kind == PluginKind::power ? LITHOS_SERVICE_POWER : LITHOS_SERVICE_EXPORTER, plugin.choice, folders,
-                 resolved);
+  return resolve(plugin.kind == PluginKind::power ? LITHOS_SERVICE_POWER : LITHOS_SERVICE_EXPORTER, plugin.choice,
+                 folders, resolved);
 }
 
 std::vector<std::string> default_plugin_folders() { return search_folders("LITHOS_PLUGIN_PATH", "plugins"); }

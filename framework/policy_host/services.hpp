@@ -84,7 +84,7 @@ struct ServiceGpu {
   std::string uuid;  // empty: virtual
   lithos_gpu_info info{};
   // What the plugin logs (level: LITHOS_LOG_*), from any of its threads; empty: dropped.
-  std::function<void(int level, const std::string& text)> log;
+  std::function<void(int level, const std::string& text)> log = {};
 };
 
 // Folders are searched in order; the default ones: $LITHOS_PLUGIN_PATH, then ../lib/lithos/plugins beside the program.

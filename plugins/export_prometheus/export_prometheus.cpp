@@ -103,17 +103,21 @@ class ExportPrometheus {
   };
   static constexpr std::tuple params{
       lithos::param<&Params::listen>(1, "listen", "127.0.0.1:9464").doc("Address and port; port 0: any that is free."),
-      lithos::param<&Params::stale_after>(2, "stale_after", 10s).range(1s, 1h).doc("/readyz says no when the newest sample is older."),
-      lithos::param<&Params::series_max>(3, "series_max", 20'000).range(100, 1'000'000).doc("More are left out and counted.")};
-  static constexpr std::tuple metrics{lithos::counter("scrapes_total", "", "Answers to /metrics."),
-                                      lithos::gauge("port", "", "The port it listens on."),
-                                      lithos::gauge("series", "", "Series in the newest sample."),
-                                      lithos::counter("series_left_out_total", "", "Series beyond series_max, summed over samples.")};
+      lithos::param<&Params::stale_after>(2, "stale_after", 10s)
+          .range(1s, 1h)
+          .doc("/readyz says no when the newest sample is older."),
+      lithos::param<&Params::series_max>(3, "series_max", 20'000)
+          .range(100, 1'000'000)
+          .doc("More are left out and counted.")};
+  static constexpr std::tuple metrics{
+      lithos::counter("scrapes_total", "", "Answers to /metrics."),
+      lithos::gauge("port", "", "The port it listens on."), lithos::gauge("series", "", "Series in the newest sample."),
+      lithos::counter("series_left_out_total", "", "Series beyond series_max, summed over samples.")};
 
   ExportPrometheus(const lithos::Host& host, const Params& values)
       : host_(host), series_max_(static_cast<std::size_t>(values.series_max)), board_(values.stale_after) {
-    const std::vector<std::string> options{"listening_ports", values.listen, "num_threads", "4",
-                                           "request_timeout_ms", "5000", "linger_timeout_ms", "1000"};
+    const std::vector<std::string> options{"listening_ports",    values.listen, "num_threads",       "4",
+                                           "request_timeout_ms", "5000",        "linger_timeout_ms", "1000"};
     try {
       server_ = std::make_unique<CivetServer>(options);
     } catch (const CivetException&) { throw std::runtime_error("cannot listen on " + values.listen); }

@@ -41,7 +41,8 @@ void EngineLaunch(benchmark::State& state) {
   const TenantId tenant = engine.join(spec("be", TenantClass::best_effort, 0), Nanoseconds{0}).value();
   KernelRules rules;
   rules.rules.push_back({"free", KernelNature::independent, false, ""});
-  const KernelInfo kernel = make_kernel_info({"free", {4000, 1, 1}, {256, 1, 1}, {1, 1, 1}, 32, 0, false}, gpu, gpu.tpcs, rules);
+  const KernelInfo kernel =
+      make_kernel_info({"free", {4000, 1, 1}, {256, 1, 1}, {1, 1, 1}, 32, 0, false}, gpu, gpu.tpcs, rules);
   engine.register_kernel(tenant, kernel, Nanoseconds{0});
   Nanoseconds now{1'000'000};
   std::uint64_t sequence = 0, launch = 0;
@@ -66,9 +67,15 @@ void EngineLaunch(benchmark::State& state) {
     if (engine.next_timer() <= now) engine.on_timer(now);
   }
   state.SetItemsProcessed(state.iterations());
-  state.counters["events_per_launch"] = static_cast<double>(sink.ring.written()) / static_cast<double>(std::max<std::uint64_t>(1, launch));
+  state.counters["events_per_launch"] =
+      static_cast<double>(sink.ring.written()) / static_cast<double>(std::max<std::uint64_t>(1, launch));
 }
-BENCHMARK(EngineLaunch)->ArgName("nothing0_statistics1_samples2_events3")->Arg(kNothing)->Arg(kStatistics)->Arg(kSamplesOnly)->Arg(kEvents);
+BENCHMARK(EngineLaunch)
+    ->ArgName("nothing0_statistics1_samples2_events3")
+    ->Arg(kNothing)
+    ->Arg(kStatistics)
+    ->Arg(kSamplesOnly)
+    ->Arg(kEvents);
 
 // ---- a whole simulation --------------------------------------------------------------------------------------------
 
@@ -132,7 +139,8 @@ void with_and_without(benchmark::State& state, const std::vector<PluginConfig>& 
   std::vector<double> ratios, extra_ns;
   std::uint64_t atoms = 1;
   for (auto _ : state) {
-    const double before = run_once({}, state, atoms), with = run_once(plugins, state, atoms), after = run_once({}, state, atoms);
+    const double before = run_once({}, state, atoms), with = run_once(plugins, state, atoms),
+                 after = run_once({}, state, atoms);
     const double without = (before + after) / 2;
     if (without <= 0) break;
     state.SetIterationTime(with);

@@ -36,7 +36,8 @@ TEST(EventLog, LinesAreExactInEveryFormat) {
   const std::string text = "say \"x\"\nand\tmore";
   EXPECT_EQ(log_line(LogFormat::journal, "", LogEvent::plugin_failed, 2, text, 0),
             "<4>id=L302 event=plugin_failed msg=\"say \\\"x\\\"\\nand\\u0009more\"");
-  EXPECT_EQ(log_line(LogFormat::text, "T", LogEvent::ready, 1, "ok", 3), "ts=T level=info id=L101 event=ready msg=\"ok\" suppressed=3");
+  EXPECT_EQ(log_line(LogFormat::text, "T", LogEvent::ready, 1, "ok", 3),
+            "ts=T level=info id=L101 event=ready msg=\"ok\" suppressed=3");
   const Result<Json> json = Json::parse(log_line(LogFormat::json, "T", LogEvent::policy_demoted, 3, text, 7));
   ASSERT_TRUE(json.ok());
   EXPECT_EQ(json.value().text_of("msg"), text);
@@ -75,7 +76,8 @@ TEST(EventLog, ManyThreadsAndAFullDiskAreNoTrouble) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t)
     threads.emplace_back([&log, t] {
-      for (int i = 0; i < 100; ++i) log.write(static_cast<LogEvent>((t * 100 + i) % static_cast<int>(kLogEvents)), "x", 3);
+      for (int i = 0; i < 100; ++i)
+        log.write(static_cast<LogEvent>((t * 100 + i) % static_cast<int>(kLogEvents)), "x", 3);
     });
   for (std::thread& thread : threads) thread.join();
 }

@@ -30,7 +30,8 @@ class Http {
   bool connected() const { return connected_; }
   void ask(const std::string& path) const {
     const std::string request = "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
-    EXPECT_EQ(::send(socket_.get(), request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
+    EXPECT_EQ(::send(socket_.get(), request.data(), request.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(request.size()));
   }
   std::string answer() const {
     std::string text;
@@ -82,10 +83,12 @@ TEST_F(PluginsTest, AnExporterIsToldEverythingThatHappens) {
   finish(b);
   stop();
   const std::string events = folder.read("events.jsonl");
-  for (const char* kind : {"tenant_joined", "tenant_left", "operator", "atom_submitted", "atom_ended", "lease", "decision", "clock", "policy"})
+  for (const char* kind : {"tenant_joined", "tenant_left", "operator", "atom_submitted", "atom_ended", "lease",
+                           "decision", "clock", "policy"})
     EXPECT_GT(count(events, std::string("\"event\":\"") + kind + "\""), 0u) << kind;
   EXPECT_EQ(count(events, "\"event\":\"policy\""), 5u) << "four at the start, one by the swap";
-  EXPECT_NE(events.find("\"generation\":2,\"kind\":\"scheduler\",\"id\":\"org.lithos.scheduler.static_partition\""), std::string::npos);
+  EXPECT_NE(events.find("\"generation\":2,\"kind\":\"scheduler\",\"id\":\"org.lithos.scheduler.static_partition\""),
+            std::string::npos);
   std::istringstream lines(events);
   std::int64_t last = 0;
   for (std::string line; std::getline(lines, line);) {
@@ -170,10 +173,12 @@ TEST_F(PluginsTest, PrometheusServesMetricsAndHealth) {
     page = Http::get(port(), "/metrics");
     return page.find("lithos_tenant_atoms_completed_total{tenant=\"a\"}") != std::string::npos;
   })) << page;
-  for (const char* line : {"lithos_build_info{version=", "lithos_policy_info{kind=\"scheduler\",policy=\"org.lithos.scheduler.tpc_borrowing\"",
-                           "lithos_tenant_launches_total{tenant=\"a\",outcome=", "lithos_policy_call_seconds_bucket{kind=\"scheduler\",le=\"+Inf\"}",
-                           "lithos_tenant_queue_wait_seconds_sum{tenant=\"a\"}", "lithos_gpu_energy_joules_total ", "lithos_sample_age_seconds ",
-                           "lithos_plugin_events_dropped_total{plugin=\"prometheus\"} 0"})
+  for (const char* line : {"lithos_build_info{version=",
+                           "lithos_policy_info{kind=\"scheduler\",policy=\"org.lithos.scheduler.tpc_borrowing\"",
+                           "lithos_tenant_launches_total{tenant=\"a\",outcome=",
+                           "lithos_policy_call_seconds_bucket{kind=\"scheduler\",le=\"+Inf\"}",
+                           "lithos_tenant_queue_wait_seconds_sum{tenant=\"a\"}", "lithos_gpu_energy_joules_total ",
+                           "lithos_sample_age_seconds ", "lithos_plugin_events_dropped_total{plugin=\"prometheus\"} 0"})
     EXPECT_NE(page.find(line), std::string::npos) << line;
   EXPECT_NE(Http::get(port(), "/healthz").find("200 OK"), std::string::npos);
   EXPECT_NE(Http::get(port(), "/readyz").find("200 OK"), std::string::npos);

@@ -57,9 +57,11 @@ TEST(Alerts, EachHasItsEntryInTheHandbook) {
 }
 
 TEST(Alerts, PromtoolAgrees) {
-  if (std::system("command -v promtool >/dev/null") != 0) GTEST_SKIP() << "promtool is not installed (Debian: prometheus)";
+  if (std::system("command -v promtool >/dev/null") != 0)
+    GTEST_SKIP() << "promtool is not installed (Debian: prometheus)";
   EXPECT_EQ(std::system("promtool check rules " LITHOS_SOURCE_DIR "/configs/alerts/lithos.yml >/dev/null"), 0);
-  EXPECT_EQ(std::system("promtool test rules " LITHOS_SOURCE_DIR "/tests/unit/observe/alerts_promtool.yml >/dev/null"), 0);
+  EXPECT_EQ(std::system("promtool test rules " LITHOS_SOURCE_DIR "/tests/unit/observe/alerts_promtool.yml >/dev/null"),
+            0);
 }
 
 }  // namespace

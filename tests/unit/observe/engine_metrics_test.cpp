@@ -19,7 +19,8 @@ std::map<std::string, double> values_of(const MetricPage& page) {
       std::string key = family.name;
       for (std::uint32_t l = 0; l < family.n_labels; ++l)
         key += (l == 0 ? "{" : ",") + std::string(family.series[s].labels[l]) + (l + 1 == family.n_labels ? "}" : "");
-      out[key] = family.type == LITHOS_SERIES_HISTOGRAM ? static_cast<double>(family.series[s].count) : family.series[s].value;
+      out[key] =
+          family.type == LITHOS_SERIES_HISTOGRAM ? static_cast<double>(family.series[s].count) : family.series[s].value;
     }
   }
   return out;
@@ -72,7 +73,8 @@ TEST(EngineMetrics, CountersOfANameNeverFallThoughTenantsComeAndGo) {
 TEST(EngineMetrics, NamesAreBoundedAndTheRestIsCountedTogether) {
   EngineMetrics metrics;
   std::map<std::string, double> page;
-  for (std::uint64_t i = 0; i < 100; ++i) page = take(metrics, at(static_cast<std::int64_t>(i) + 1, {tenant(i + 1, "t" + std::to_string(i), 3)}));
+  for (std::uint64_t i = 0; i < 100; ++i)
+    page = take(metrics, at(static_cast<std::int64_t>(i) + 1, {tenant(i + 1, "t" + std::to_string(i), 3)}));
   EXPECT_EQ(page["lithos_tenant_names_merged_total"], 100 - EngineMetrics::kNamesMax);
   EXPECT_EQ(page["lithos_tenant_atoms_completed_total{_other}"], 3.0 * (100 - EngineMetrics::kNamesMax));
   std::size_t names = 0;

@@ -31,7 +31,8 @@ TEST(MetricCatalogue, TheReferenceIsWhatTheCodeSays) {
   std::ifstream file(LITHOS_SOURCE_DIR "/docs/reference/metrics.md");
   std::stringstream page;
   page << file.rdbuf();
-  EXPECT_EQ(page.str(), metric_reference()) << "make it anew: build/dev/tests/bin/metrics_reference > docs/reference/metrics.md";
+  EXPECT_EQ(page.str(), metric_reference())
+      << "make it anew: build/dev/tests/bin/metrics_reference > docs/reference/metrics.md";
 }
 
 }  // namespace

@@ -17,9 +17,7 @@ namespace {
 
 PluginThreadOptions options() {
   PluginThreadOptions out;
-  out.clock = [] {
-    return Nanoseconds{std::chrono::steady_clock::now().time_since_epoch()};
-  };
+  out.clock = [] { return Nanoseconds{std::chrono::steady_clock::now().time_since_epoch()}; };
   return out;
 }
 

@@ -43,8 +43,9 @@ class TestExporter {
       if (event.type == LITHOS_EVENT_DROPPED) host_.add(1, static_cast<double>(event.as.dropped.count));
       else host_.add(0);
       if (file_ != nullptr)
-        std::fprintf(file_.get(), "%u %llu\n", event.type,
-                     event.type == LITHOS_EVENT_ATOM_ENDED ? static_cast<unsigned long long>(event.as.atom.launch_id) : 0);
+        std::fprintf(
+            file_.get(), "%u %llu\n", event.type,
+            event.type == LITHOS_EVENT_ATOM_ENDED ? static_cast<unsigned long long>(event.as.atom.launch_id) : 0);
     }
   }
   void sample(const lithos::MetricFamilies&) { host_.add(2); }
