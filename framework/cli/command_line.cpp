@@ -6,6 +6,7 @@
 #include <sstream>
 #include <tuple>
 
+#include "cli/command_line_gpu.hpp"
 #include "cli/command_line_policy.hpp"
 #include "cli/exit_code.hpp"
 #include "config/config.hpp"
@@ -141,7 +142,7 @@ void add_daemon_commands(CLI::App& app, CLI::App& config_app, DaemonArguments& a
 // "unknown command "simm"; did you mean "sim"?"
 std::string unknown_command_hint(int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return "";
-  const std::string near = closest_word(argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params"});
+  const std::string near = closest_word(argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params", "run", "doctor", "calibrate"});
   return near.empty() || near == argv[1] ? "" : "Did you mean \"lithos " + near + "\"?\n";
 }
 
@@ -164,6 +165,9 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   config_app.require_subcommand(1);
   CLI::App& check_app = *config_app.add_subcommand("check", "Report every mistake in a file; run nothing");
   add_config_check(check_app, check);
+  ConfigKeysArguments keys;
+  CLI::App& keys_app = *config_app.add_subcommand("keys", "Every key of a configuration: type, default, meaning");
+  keys_app.add_option("section", keys.section, "Only this one: run, tenant, arrivals, set, …")->type_name("SECTION");
   BenchPoliciesArguments bench;
   CLI::App& bench_app = *app.add_subcommand("bench", "Measure and compare");
   bench_app.require_subcommand(1);
@@ -172,6 +176,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   DaemonArguments daemon;
   add_daemon_commands(app, config_app, daemon);
   PolicyCommands policy(app);
+  GpuCommands gpu(app);
 
   try {
     app.parse(argc, argv);
@@ -183,8 +188,10 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   }
   if (sim_app.parsed()) return sim;
   if (policies_app.parsed()) return bench;
+  if (std::optional<CommandLine> parsed = gpu.parsed()) return *std::move(parsed);
   if (std::optional<CommandLine> parsed = policy.parsed()) return *std::move(parsed);
   if (check_app.parsed()) return check;
+  if (keys_app.parsed()) return keys;
   return daemon;
 }
 

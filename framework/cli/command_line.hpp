@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "cli/gpu_arguments.hpp"
 #include "cli/policy_arguments.hpp"
 
 namespace lithos {
@@ -31,6 +32,11 @@ struct SimArguments {
 struct ConfigCheckArguments {
   std::vector<std::string> files;
   std::vector<std::string> policy_path;
+};
+
+// lithos config keys
+struct ConfigKeysArguments {
+  std::string section;  // "tenant", "[run]", …; empty: all
 };
 
 // lithos bench policies
@@ -61,8 +67,10 @@ struct ParserOutput {
   int exit_code = 0;
 };
 
-using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, BenchPoliciesArguments, PolicyNewArguments,
-                                 PolicyDescribeArguments, PolicyCheckArguments, PolicySimArguments, DaemonArguments>;
+using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, ConfigKeysArguments,
+                                 BenchPoliciesArguments, PolicyNewArguments, PolicyDescribeArguments,
+                                 PolicyCheckArguments, PolicySimArguments, DaemonArguments, RunArguments,
+                                 DoctorArguments, CalibrateArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

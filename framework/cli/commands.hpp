@@ -12,9 +12,14 @@ ExitCode run_sim(const SimArguments& arguments, Console& console);
 ExitCode run_bench_policies(const BenchPoliciesArguments& arguments, Console& console);
 ExitCode run_daemon_request(const DaemonArguments& arguments, Console& console);
 ExitCode run_config_check(const ConfigCheckArguments& arguments, Console& console);
+ExitCode run_config_keys(const ConfigKeysArguments& arguments, Console& console);
 ExitCode run_policy_new(const PolicyNewArguments& arguments, Console& console);
 ExitCode run_policy_describe(const PolicyDescribeArguments& arguments, Console& console);
 ExitCode run_policy_check(const PolicyCheckArguments& arguments, Console& console);
+// Becomes the program; returns only if that failed, with the exit code.
+int run_program(const RunArguments& arguments, Console& console);
+ExitCode run_doctor(const DoctorArguments& arguments, Console& console);
+ExitCode run_calibrate(const CalibrateArguments& arguments, Console& console);
 ExitCode run_policy_sim(const PolicySimArguments& arguments, Console& console);
 
 }  // namespace lithos

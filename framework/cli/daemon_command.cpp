@@ -2,11 +2,11 @@
 // The commands that talk to a running lithosd: words to a request, the answer to text.
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "cli/commands.hpp"
 #include "cli/daemon_report.hpp"
+#include "cli/installation.hpp"
 #include "daemon/admin_client.hpp"
 
 namespace lithos {
@@ -71,12 +71,6 @@ Result<Json> request_arguments(const DaemonArguments& arguments) {
   return json;
 }
 
-std::string run_folder(const DaemonArguments& arguments) {
-  if (!arguments.run_folder.empty()) return arguments.run_folder;
-  const char* from_environment = std::getenv("LITHOS_RUN_DIR");
-  return from_environment != nullptr && *from_environment != '\0' ? from_environment : kDefaultRunFolder;
-}
-
 }  // namespace
 
 ExitCode run_daemon_request(const DaemonArguments& arguments, Console& console) {
@@ -85,12 +79,15 @@ ExitCode run_daemon_request(const DaemonArguments& arguments, Console& console) 
     console.err << "lithos: " << request.status().message() << "\n";
     return ExitCode::usage;
   }
-  Result<AdminClient> client = AdminClient::connect(run_folder(arguments) + "/admin.sock");
+  Result<AdminClient> client = AdminClient::connect(run_folder(arguments.run_folder) + "/admin.sock");
   if (!client.ok()) {
     console.err << "lithos: " << client.status().message() << "\n";
     return ExitCode::unreachable;
   }
-  const Result<Json> answer = client.value().ask(arguments.request, request.value());
+  const auto progress = [&](const std::string& step) { console.err << step << "\n" << std::flush; };
+  const bool long_one = !arguments.json && (arguments.request == "policy.swap" || arguments.request == "config.apply");
+  const Result<Json> answer = long_one ? client.value().ask(arguments.request, request.value(), progress)
+                                       : client.value().ask(arguments.request, request.value());
   if (!answer.ok()) {
     console.err << "lithos: " << answer.status().message() << "\n";
     return ExitCode::refused;

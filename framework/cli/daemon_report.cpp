@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cli/text_table.hpp"
 
 namespace lithos {
@@ -60,6 +62,10 @@ std::string render_status(const Json& status, bool colour) {
     if (shown) text += styled(sentence, Tone::fair, colour) + "\n";
   };
   text += "\n";
+  const Json& prediction = policies["prediction"];
+  remark(prediction.integer_of("bad_windows") > 0,
+         fmt::format("predictor: off by {:.0f} %, the built-in one by {:.0f} %",
+                     100 * number_of(prediction, "off_share"), 100 * number_of(prediction, "builtin_off_share")));
   remark(!policies.text_of("last_event").empty(), "guard: " + policies.text_of("last_event"));
   remark(status.integer_of("quarantined") > 0,
          fmt::format("quarantined libraries: {} (lithos policy quarantine)", status.integer_of("quarantined")));
@@ -119,10 +125,12 @@ std::string render_change(const Json& report) {
   std::string text;
   for (const Json& change : items_of(report["changes"]))
     if (change.text() != nullptr) text += *change.text() + "\n";
-  return text +
-         fmt::format("generation {}: prepared in {:.1f} ms beside the running policies; decisions waited {:.1f} us\n",
-                     report.integer_of("generation"), number_of(report, "prepare_us") / 1000,
-                     number_of(report, "pause_us"));
+  text += fmt::format("generation {}: prepared in {:.1f} ms beside the running policies; decisions waited {:.1f} us\n",
+                      report.integer_of("generation"), number_of(report, "prepare_us") / 1000,
+                      std::max(number_of(report, "pause_us"), number_of(report, "longest_refresh_us")));
+  if (const double probation_s = number_of(report, "probation_s"); probation_s > 0)
+    text += fmt::format("in probation for {:g} s: the old policies stay warm (lithos policy rollback)\n", probation_s);
+  return text;
 }
 
 std::string render_plan(const Json& plan) {

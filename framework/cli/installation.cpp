@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/installation.hpp"
 
+#include <cstdlib>
 #include <filesystem>
 
+#include "daemon/admin_client.hpp"
 #include "policy_host/catalog.hpp"
 
 namespace lithos {
@@ -20,6 +22,12 @@ std::string shared_file(const std::string& name) {
 }
 
 std::string shipped_kernel_rules() { return shared_file("kernels.toml"); }
+
+std::string run_folder(const std::string& from_command_line) {
+  if (!from_command_line.empty()) return from_command_line;
+  const char* from_environment = std::getenv("LITHOS_RUN_DIR");
+  return from_environment != nullptr && *from_environment != '\0' ? from_environment : kDefaultRunFolder;
+}
 
 void complete_from_installation(Config& config) {
   if (config.kernel_rules.empty()) config.kernel_rules = shipped_kernel_rules();

@@ -20,6 +20,9 @@ std::string shared_file(const std::string& name);
 // The shipped kernel rules, or empty if they are not where they should be.
 std::string shipped_kernel_rules();
 
+// Where lithosd's sockets are: as given, else LITHOS_RUN_DIR, else the default.
+std::string run_folder(const std::string& from_command_line);
+
 // Fills in the shipped kernel rules where the configuration names none.
 void complete_from_installation(Config& config);
 

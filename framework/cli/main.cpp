@@ -23,6 +23,9 @@ struct Dispatch {
   int operator()(const lithos::ConfigCheckArguments& arguments) const {
     return static_cast<int>(lithos::run_config_check(arguments, console));
   }
+  int operator()(const lithos::ConfigKeysArguments& arguments) const {
+    return static_cast<int>(lithos::run_config_keys(arguments, console));
+  }
   int operator()(const lithos::PolicyNewArguments& arguments) const {
     return static_cast<int>(lithos::run_policy_new(arguments, console));
   }
@@ -34,6 +37,13 @@ struct Dispatch {
   }
   int operator()(const lithos::PolicySimArguments& arguments) const {
     return static_cast<int>(lithos::run_policy_sim(arguments, console));
+  }
+  int operator()(const lithos::RunArguments& arguments) const { return lithos::run_program(arguments, console); }
+  int operator()(const lithos::DoctorArguments& arguments) const {
+    return static_cast<int>(lithos::run_doctor(arguments, console));
+  }
+  int operator()(const lithos::CalibrateArguments& arguments) const {
+    return static_cast<int>(lithos::run_calibrate(arguments, console));
   }
   int operator()(const lithos::DaemonArguments& arguments) const {
     return static_cast<int>(lithos::run_daemon_request(arguments, console));

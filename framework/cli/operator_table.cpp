@@ -23,6 +23,11 @@ const char* name_of_bound(std::uint32_t bound) {
   return bound == LITHOS_BOUND_MEMORY ? "memory" : bound == LITHOS_BOUND_COMPUTE ? "compute" : "–";
 }
 
+std::string words(std::string name) {
+  std::replace(name.begin(), name.end(), '_', ' ');
+  return name;
+}
+
 // Heaviest first; graphs are left out, because their kernels are operators of their own.
 std::vector<const OperatorReport*> heaviest(const TenantReport& tenant, std::size_t most) {
   std::vector<const OperatorReport*> operators;
@@ -40,13 +45,14 @@ std::string tenant_table(const TenantReport& tenant, std::size_t most, bool colo
     if (!op.graph) all_tpc_ns += op.totals.tpc_ns;
   TextTable table;
   table.add_column("operator", "", TextTable::Align::left);
-  for (const char* title : {"blocks", "launches", "atoms", "mean us", "TPCs", "of TPC time", "bound", "wanted", "predicted us"})
+  for (const char* title : {"blocks", "went", "launches", "atoms", "mean us", "TPCs", "of TPC time", "bound", "wanted", "predicted us"})
     table.add_column(title);
   for (const OperatorReport* op : heaviest(tenant, most)) {
     const OperatorTotals& totals = op->totals;
     const auto ns = static_cast<double>(totals.ns), tpc_ns = static_cast<double>(totals.tpc_ns);
     table.add_row({{short_name(*op)},
                    {fmt::format("{}", op->blocks)},
+                   {words(name_of(totals.usually(Coverage::graph)))},
                    {short_count(totals.launches)},
                    {short_count(totals.atoms)},
                    {short_number(ns / 1e3 / static_cast<double>(totals.launches + totals.atoms))},

@@ -34,6 +34,7 @@ Json operators_json(const TenantReport& tenant) {
                          {"bound", op.bound},
                          {"wanted_tpcs", op.wanted_tpcs},
                          {"predicted_ns", op.predicted.count()},
+                         {"went", name_of(op.totals.usually(Coverage::graph))},
                          {"launches", op.totals.launches},
                          {"atoms", op.totals.atoms},
                          {"ns", op.totals.ns},

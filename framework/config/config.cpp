@@ -8,22 +8,45 @@
 #include <fstream>
 #include <sstream>
 
-#include "config/read_file.hpp"
 #include "config/inherit.hpp"
+#include "config/key_table.hpp"
+#include "config/read_file.hpp"
 #include "config/sections.hpp"
 #include "config/variations.hpp"
 
 namespace lithos {
 namespace {
 
+const KeyTable<RunConfig>& run_keys() {
+  static const KeyTable<RunConfig> keys(
+      "[run]",
+      {duration_key("duration", &RunConfig::duration, "simulated time, warm-up included", Nanoseconds{1'000'000}),
+       duration_key("warmup", &RunConfig::warmup, "not counted"),
+       count_key("seed", &RunConfig::seed, "everything random comes from it"),
+       count_key("seeds", &RunConfig::seeds, "runs of each set: with `seed`, `seed` + 1, …", {.min = 1, .max = 1000}),
+       count_key("max_requests", &RunConfig::max_requests,
+                 "stop after so many requests of open-loop tenants; 0: by duration only")});
+  return keys;
+}
+
+const KeyTable<TransportConfig>& transport_keys() {
+  using T = TransportConfig;
+  static const KeyTable<T> keys(
+      "[transport]",
+      {duration_key("delay", &T::delay, "until a record or lease is visible"),
+       duration_key("jitter", &T::jitter, "up to so much on top of `delay`"),
+       duration_key("reclaim_delay", &T::reclaim_delay, "until a borrower sees the owner's pressure"),
+       duration_key("completion_delay", &T::completion_delay, "from a kernel's end until its tenant has seen it"),
+       duration_key("decision_delay", &T::decision_delay, "the daemon wakes, decides, publishes"),
+       number_key("loss", &T::loss, "share of records that are lost", 0, 1),
+       number_key("reorder", &T::reorder, "share of records that are overtaken by the next", 0, 1),
+       duration_key("clock_offset", &T::clock_offset, "the tenants' clocks minus the engine's", Nanoseconds::min())});
+  return keys;
+}
+
 void read_run(const TomlTable& table, RunConfig& run, std::vector<Diagnostic>& diagnostics) {
   TableReader reader(table, "run", diagnostics);
-  reader.duration("duration", run.duration, Nanoseconds{1'000'000});
-  reader.duration("warmup", run.warmup);
-  reader.count("seed", run.seed);
-  reader.count("seeds", run.seeds, 1, 1000);
-  reader.count("max_requests", run.max_requests);
-  reader.finish();
+  if (run_keys().read(reader, run)) reader.finish();
   if (run.warmup >= run.duration)
     reader.complain(table.where,
                     fmt::format("run: warmup ({}) must be shorter than duration ({}), or nothing is counted",
@@ -32,20 +55,14 @@ void read_run(const TomlTable& table, RunConfig& run, std::vector<Diagnostic>& d
 
 void read_transport(const TomlTable& table, TransportConfig& transport, std::vector<Diagnostic>& diagnostics) {
   TableReader reader(table, "transport", diagnostics);
-  reader.duration("delay", transport.delay);
-  reader.duration("jitter", transport.jitter);
-  reader.duration("reclaim_delay", transport.reclaim_delay);
-  reader.duration("completion_delay", transport.completion_delay);
-  reader.duration("decision_delay", transport.decision_delay);
-  reader.number("loss", transport.loss, 0, 1);
-  reader.number("reorder", transport.reorder, 0, 1);
-  reader.duration("clock_offset", transport.clock_offset, Nanoseconds::min());
-  reader.finish();
+  if (transport_keys().read(reader, transport)) reader.finish();
 }
 
 // What a set inherits (`like`) and is wrong has been reported where it stands.
 void drop_inherited(std::vector<Diagnostic>& diagnostics, std::size_t before) {
-  const auto same_place = [](const SourcePosition& a, const SourcePosition& b) { return a.line == b.line && a.column == b.column; };
+  const auto same_place = [](const SourcePosition& a, const SourcePosition& b) {
+    return a.line == b.line && a.column == b.column;
+  };
   for (std::size_t i = diagnostics.size(); i-- > before;)
     for (std::size_t j = 0; j < before; ++j)
       if (same_place(diagnostics[i].where, diagnostics[j].where)) {
@@ -73,26 +90,61 @@ void read_policy_path(TableReader& reader, std::vector<std::string>& folders) {
   }
 }
 
+void read_sets(TableReader& reader, std::vector<PolicySetConfig>& sets) {
+  for (const TomlTable* set : reader.tables_at("set")) {
+    const std::size_t before = reader.diagnostics().size();
+    sets.push_back(read_policy_set(*set, sets.size(), reader.diagnostics()));
+    drop_inherited(reader.diagnostics(), before);
+  }
+}
+
+const KeyTable<Config>& root_keys() {
+  using R = TableReader;
+  static const KeyTable<Config> keys(
+      "Top level",
+      {own_key<Config>("gpu", "text or file", written(Config{}.gpu), "the virtual GPU",
+                       [](R& reader, Config& into) { read_gpu(reader, into.gpu); }),
+       file_key("kernel_rules", &Config::kernel_rules,
+                "which kernels' blocks may wait for each other ([below](#kernel-rules))",
+                {.unset = "the shipped ones"}),
+       own_key<Config>("policy_path", "list of folders", "none", "searched for policies before the installed ones",
+                       [](R& reader, Config& into) { read_policy_path(reader, into.policy_path); }),
+       text_key("baseline", &Config::baseline, "the set that the table compares p99 with", {.unset = "none"}),
+       own_key<Config>("run", "table", "its keys' own", "how long, how often ([below](#run))",
+                       [](R& reader, Config& into) {
+                         if (const TomlTable* run = reader.table_at("run"))
+                           read_run(*run, into.run, reader.diagnostics());
+                       }),
+       own_key<Config>("transport", "table", "its keys' own",
+                       "imperfections between tenants and engine ([below](#transport))",
+                       [](R& reader, Config& into) {
+                         if (const TomlTable* transport = reader.table_at("transport"))
+                           read_transport(*transport, into.transport, reader.diagnostics());
+                       }),
+       own_key<Config>("tenant", "tables", "", "one each, `[[tenant]]` ([below](#tenant))",
+                       [](R& reader, Config& into) {
+                         for (const TomlTable* tenant : reader.tables_at("tenant"))
+                           into.tenants.push_back(read_tenant(*tenant, into.tenants.size(), reader.diagnostics()));
+                       }),
+       own_key<Config>("set", "tables", "", "one for each set of policies, `[[set]]` ([below](#set))",
+                       [](R& reader, Config& into) { read_sets(reader, into.sets); }),
+       own_key<Config>("plugin", "tables", "none", "one for each plugin, `[[plugin]]` ([below](#plugin))",
+                       [](R& reader, Config& into) {
+                         for (const TomlTable* plugin : reader.tables_at("plugin"))
+                           into.plugins.push_back(read_plugin(*plugin, into.plugins.size(), reader.diagnostics()));
+                       }),
+       // These two are taken by variations.cpp: known here, for suggestions.
+       own_key<Config>("case", "tables", "none",
+                       "one for each variant of the rest, `[[case]]` ([below](#case-and-sweep))",
+                       [](R& reader, Config&) { reader.any("case"); }),
+       own_key<Config>("sweep", "tables", "none", "one for each axis of a grid, `[[sweep]]` ([below](#case-and-sweep))",
+                       [](R& reader, Config&) { reader.any("sweep"); })});
+  return keys;
+}
+
 void read_root(const TomlTable& root, Config& config, std::vector<Diagnostic>& diagnostics) {
   TableReader reader(root, "", diagnostics);
-  read_gpu(reader, config.gpu);
-  reader.file("kernel_rules", config.kernel_rules);
-  read_policy_path(reader, config.policy_path);
-  reader.text("baseline", config.baseline);
-  if (const TomlTable* run = reader.table_at("run")) read_run(*run, config.run, diagnostics);
-  if (const TomlTable* transport = reader.table_at("transport"))
-    read_transport(*transport, config.transport, diagnostics);
-  for (const TomlTable* tenant : reader.tables_at("tenant"))
-    config.tenants.push_back(read_tenant(*tenant, config.tenants.size(), diagnostics));
-  for (const TomlTable* set : reader.tables_at("set")) {
-    const std::size_t before = diagnostics.size();
-    config.sets.push_back(read_policy_set(*set, config.sets.size(), diagnostics));
-    drop_inherited(diagnostics, before);
-  }
-  for (const TomlTable* plugin : reader.tables_at("plugin"))
-    config.plugins.push_back(read_plugin(*plugin, config.plugins.size(), diagnostics));
-  for (const char* taken : {"case", "sweep"}) reader.any(taken);  // by variations.cpp: known, for suggestions
-  reader.finish();
+  if (root_keys().read(reader, config)) reader.finish();
   if (!root.find("tenant")) reader.complain(root.where, "no [[tenant]]: at least one is needed");
   if (!root.find("set")) reader.complain(root.where, "no [[set]]: at least one set of policies is needed");
 }
@@ -104,12 +156,17 @@ Config read_config(const TomlTable& root, const std::string& file_name, std::vec
   const std::size_t before = diagnostics.size();
   check_references(config, root, diagnostics);
   for (std::size_t i = diagnostics.size(); i-- > before + 1;)
-    if (diagnostics[i].where.line == diagnostics[i - 1].where.line && diagnostics[i].where.column == diagnostics[i - 1].where.column)
+    if (diagnostics[i].where.line == diagnostics[i - 1].where.line &&
+        diagnostics[i].where.column == diagnostics[i - 1].where.column)
       diagnostics.erase(diagnostics.begin() + static_cast<std::ptrdiff_t>(i));
   return config;
 }
 
 }  // namespace
+
+SectionFacts root_facts() { return root_keys().facts(); }
+SectionFacts run_facts() { return run_keys().facts(); }
+SectionFacts transport_facts() { return transport_keys().facts(); }
 
 std::string to_string(const Diagnostic& diagnostic) {
   const SourcePosition& where = diagnostic.where;
@@ -134,7 +191,8 @@ ParsedConfig parse_config_text(const std::string& text, const std::string& file_
   for (Variation& variation : variations) {
     // What is wrong in the file itself is wrong at every point: said once.
     if (!parsed.diagnostics.empty()) break;
-    parsed.points.push_back({variation.case_name, std::move(variation.settings), read_config(variation.root, file_name, parsed.diagnostics)});
+    parsed.points.push_back({variation.case_name, std::move(variation.settings),
+                             read_config(variation.root, file_name, parsed.diagnostics)});
   }
   sort_by_position(parsed.diagnostics);
   if (!parsed.diagnostics.empty()) {

@@ -3,38 +3,54 @@
 
 #include <regex>
 
+#include "config/key_table.hpp"
 #include "config/read_file.hpp"
-#include "config/table_reader.hpp"
+#include "config/sections.hpp"
 
 namespace lithos {
 namespace {
 
+void read_pattern(TableReader& reader, std::string& pattern) {
+  if (!reader.text("pattern", pattern, {.example = "^nvjet_sm90_", .required = true})) return;
+  try {
+    const std::regex compiled(pattern, std::regex::ECMAScript);
+  } catch (const std::regex_error& error) {
+    reader.complain(reader.table().find("pattern")->value.where,
+                    fmt::format("{} = \"{}\": not a regular expression (ECMAScript): {}", reader.at("pattern"), pattern,
+                                error.what()));
+  }
+}
+
+const KeyTable<KernelRule>& rule_keys() {
+  using K = KernelRule;
+  static const KeyTable<K> keys(
+      "[[kernel]]",
+      {own_key<K>("pattern", "text", "", "ECMAScript regular expression, searched for in the kernel's name",
+                  [](TableReader& reader, K& into) { read_pattern(reader, into.pattern); }),
+       choice_key("nature", &K::nature,
+                  Choices<KernelNature>{{"unknown", KernelNature::unknown},
+                                        {"independent", KernelNature::independent},
+                                        {"co_resident", KernelNature::co_resident},
+                                        {"never_touch", KernelNature::never_touch}},
+                  "whether its blocks may wait for each other; `never_touch`: not held, limited, cut or right-sized",
+                  {.required = true, .example = "independent"}),
+       flag_key("persistent", &K::persistent, "one wave that pulls tiles: fewer TPCs stretch it, cutting buys nothing"),
+       // A rule that nobody can check is worse than none: an unaudited kernel is treated with care.
+       text_key("reason", &K::reason, "how anybody knows",
+                {.required = true, .example = "read in the library's source"})});
+  return keys;
+}
+
 KernelRule read_rule(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics) {
   TableReader reader(table, fmt::format("kernel[{}]", index), diagnostics);
   KernelRule rule;
-  if (reader.text("pattern", rule.pattern, {.example = "^nvjet_sm90_", .required = true})) {
-    try {
-      const std::regex compiled(rule.pattern, std::regex::ECMAScript);
-    } catch (const std::regex_error& error) {
-      reader.complain(table.find("pattern")->value.where,
-                      fmt::format("{} = \"{}\": not a regular expression (ECMAScript): {}", reader.at("pattern"),
-                                  rule.pattern, error.what()));
-    }
-  }
-  reader.choice<KernelNature>("nature", rule.nature,
-                              {{"unknown", KernelNature::unknown},
-                               {"independent", KernelNature::independent},
-                               {"co_resident", KernelNature::co_resident},
-                               {"never_touch", KernelNature::never_touch}},
-                              {.example = "independent", .required = true});
-  reader.flag("persistent", rule.persistent);
-  // A rule that nobody can check is worse than none: an unaudited kernel is treated with care.
-  reader.text("reason", rule.reason, {.example = "read in the library's source", .required = true});
-  reader.finish();
+  if (rule_keys().read(reader, rule)) reader.finish();
   return rule;
 }
 
 }  // namespace
+
+SectionFacts kernel_rule_facts() { return rule_keys().facts(); }
 
 ParsedKernelRules parse_kernel_rules_text(const std::string& text, const std::string& file_name) {
   ParsedKernelRules parsed;

@@ -2,6 +2,7 @@
 // [[plugin]], and what it has in common with policies: parameters whose types are declared elsewhere.
 #include <fmt/format.h>
 
+#include "config/key_table.hpp"
 #include "config/sections.hpp"
 
 namespace lithos {
@@ -31,25 +32,53 @@ void read_params(const TomlTable& table, const std::string& path, PolicyChoice& 
   }
 }
 
+namespace {
+
+// What a file says, before it is seen which of the two kinds it means.
+struct PluginSection {
+  std::string exporter, power, set;
+  PolicyChoice choice;
+};
+
+const KeyTable<PluginSection>& plugin_keys() {
+  using S = PluginSection;
+  static const KeyTable<S> keys(
+      "[[plugin]]",
+      {text_key("exporter", &S::exporter, "an exporter's id, or the id's last part: `\"jsonl\"`, `\"prometheus\"`",
+                {.example = "jsonl", .unset = "this or `power`"}),
+       text_key("power", &S::power, "power control likewise: `\"none\"`", {.example = "none", .unset = "this or `exporter`"}),
+       own_key<S>("path", "file", "none", "a library outside the folders that are searched",
+                  [](TableReader& reader, S& into) { reader.file("path", into.choice.path); }),
+       own_key<S>("set", "name", "the first", "`lithos sim`: loaded for the first run of this set, and for no other",
+                  [](TableReader& reader, S& into) { reader.name("set", into.set, {.example = "lithos"}); }),
+       own_key<S>("params", "table", "the plugin's own", "parameters; their keys, units and ranges are the plugin's",
+                  [](TableReader& reader, S& into) {
+                    if (const TomlTable* params = reader.table_at("params"))
+                      read_params(*params, reader.at("params"), into.choice, reader.diagnostics());
+                  })});
+  return keys;
+}
+
+}  // namespace
+
+SectionFacts plugin_facts() { return plugin_keys().facts(); }
+
 PluginConfig read_plugin(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics) {
   TableReader reader(table, fmt::format("plugin[{}]", index), diagnostics);
+  PluginSection section;
+  section.choice.where = table.where;
+  const std::size_t before = diagnostics.size();
+  if (plugin_keys().read(reader, section)) reader.finish();
   PluginConfig plugin;
-  plugin.choice.where = table.where;
-  std::string exporter, power;
-  const bool is_exporter = reader.text("exporter", exporter, {.example = "jsonl"});
-  const bool is_power = reader.text("power", power, {.example = "nvml"});
-  plugin.kind = is_power ? PluginKind::power : PluginKind::exporter;
-  plugin.choice.id = is_power ? power : exporter;
-  if (is_exporter == is_power && (is_exporter || (!table.find("exporter") && !table.find("power"))))
-    reader.complain(table.where, fmt::format("{}: expected one of exporter = \"jsonl\" and power = \"nvml\"{}",
-                                             reader.path(), is_exporter ? ", not both" : ""));
+  plugin.kind = section.power.empty() ? PluginKind::exporter : PluginKind::power;
+  plugin.choice = std::move(section.choice);
+  plugin.choice.id = section.power.empty() ? section.exporter : section.power;
+  plugin.set = section.set;
   for (const char* key : {"exporter", "power"})
     if (const TomlEntry* entry = table.find(key)) plugin.choice.where = entry->value.where;
-  reader.file("path", plugin.choice.path);
-  reader.name("set", plugin.set, {.example = "lithos"});
-  if (const TomlTable* params = reader.table_at("params"))
-    read_params(*params, reader.at("params"), plugin.choice, diagnostics);
-  reader.finish();
+  if (section.exporter.empty() == section.power.empty() && diagnostics.size() == before)
+    reader.complain(table.where, fmt::format("{}: expected one of exporter = \"jsonl\" and power = \"none\"{}",
+                                             reader.path(), section.power.empty() ? "" : ", not both"));
   return plugin;
 }
 

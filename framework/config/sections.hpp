@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "config/reference.hpp"
 #include "config/table_reader.hpp"
 
 namespace lithos {
@@ -17,6 +18,20 @@ PluginConfig read_plugin(const TomlTable& table, std::size_t index, std::vector<
 // params = { … } of a policy or plugin, as written: their types are theirs to say.
 void read_params(const TomlTable& table, const std::string& path, PolicyChoice& choice,
                  std::vector<Diagnostic>& diagnostics);
+
+// What each section's table of keys says about them.
+SectionFacts root_facts();
+SectionFacts run_facts();
+SectionFacts transport_facts();
+SectionFacts tenant_facts();
+SectionFacts arrivals_facts();
+SectionFacts set_facts();
+SectionFacts policy_facts();
+SectionFacts plugin_facts();
+SectionFacts case_facts();
+SectionFacts sweep_facts();
+SectionFacts kernel_rule_facts();
+
 void check_references(const Config& config, const TomlTable& root, std::vector<Diagnostic>& diagnostics);
 
 }  // namespace lithos

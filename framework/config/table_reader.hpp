@@ -33,6 +33,7 @@ class TableReader {
       : table_(table), path_(std::move(path)), diagnostics_(diagnostics) {}
 
   const TomlTable& table() const { return table_; }
+  std::vector<Diagnostic>& diagnostics() const { return diagnostics_; }  // for readers of tables inside this one
   const std::string& path() const { return path_; }  // "set.lithos.scheduler", for messages
   // "tenant[2]" becomes "tenant.hp" as soon as the name is known.
   void rename(std::string path) { path_ = std::move(path); }

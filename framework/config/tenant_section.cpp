@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/tpc_set.hpp"
+#include "config/key_table.hpp"
 #include "config/sections.hpp"
 
 namespace lithos {
@@ -10,63 +11,86 @@ namespace {
 constexpr std::uint32_t kMaxPipelineDepth = 1024;
 constexpr Nanoseconds kShortestArrivalPhase{1'000};
 
-ArrivalConfig read_arrivals(const TomlTable& table, const std::string& path, std::vector<Diagnostic>& diagnostics) {
-  TableReader reader(table, path, diagnostics);
-  ArrivalConfig arrivals;
-  const bool known = reader.choice<ArrivalKind>("kind", arrivals.kind,
-                                                {{"closed", ArrivalKind::closed_loop},
-                                                 {"poisson", ArrivalKind::poisson},
-                                                 {"file", ArrivalKind::file},
-                                                 {"bursts", ArrivalKind::bursts}},
-                                                {.example = "poisson", .required = true});
-  if (!known) return arrivals;  // which keys belong here depends on the kind
+bool has_bursts(const ArrivalConfig& arrivals) { return arrivals.kind == ArrivalKind::bursts; }
+bool is_random(const ArrivalConfig& arrivals) { return arrivals.kind == ArrivalKind::poisson || has_bursts(arrivals); }
+bool is_recorded(const ArrivalConfig& arrivals) { return arrivals.kind == ArrivalKind::file; }
 
-  const bool random = arrivals.kind == ArrivalKind::poisson || arrivals.kind == ArrivalKind::bursts;
-  if (random) {
-    reader.rate("rate", arrivals.rate_per_s, {.example = "300/s", .required = true});
-    reader.count("seed", arrivals.seed);
-  } else {
-    reader.refuse("rate", "only arrivals of kind \"poisson\" and \"bursts\" have a rate");
-    reader.refuse("seed", "only arrivals of kind \"poisson\" and \"bursts\" are random");
-  }
-  if (arrivals.kind == ArrivalKind::file)
-    reader.file("path", arrivals.path, {.example = "arrivals.txt", .required = true});
-  else reader.refuse("path", "only arrivals of kind \"file\" have a path");
-  if (arrivals.kind == ArrivalKind::bursts) {
-    reader.duration("on", arrivals.burst_length, kShortestArrivalPhase, {.example = "50ms", .required = true});
-    reader.duration("off", arrivals.burst_gap, kShortestArrivalPhase, {.example = "200ms", .required = true});
-  } else {
-    reader.refuse("on", "only arrivals of kind \"bursts\" go on and off");
-    reader.refuse("off", "only arrivals of kind \"bursts\" go on and off");
-  }
-  reader.finish();
-  return arrivals;
+const KeyTable<ArrivalConfig>& arrival_keys() {
+  using A = ArrivalConfig;
+  constexpr const char* kNoPath = "only arrivals of kind \"file\" have a path";
+  constexpr const char* kNoBursts = "only arrivals of kind \"bursts\" go on and off";
+  static const KeyTable<A> keys(
+      "arrivals", {choice_key("kind", &A::kind,
+                              Choices<ArrivalKind>{{"closed", ArrivalKind::closed_loop},
+                                                   {"poisson", ArrivalKind::poisson},
+                                                   {"file", ArrivalKind::file},
+                                                   {"bursts", ArrivalKind::bursts}},
+                              "decides which of the other keys there are", {.required = true, .example = "poisson"})
+                       .decides(),
+                   rate_key("rate", &A::rate_per_s, "`poisson`, and `bursts` while they are on: mean rate of requests",
+                            {.required = true, .example = "300/s"})
+                       .when(is_random, "only arrivals of kind \"poisson\" and \"bursts\" have a rate"),
+                   count_key("seed", &A::seed, "`poisson`, `bursts`: for arrivals of their own", {},
+                             {.unset = "from `run.seed` and the tenant's name"})
+                       .when(is_random, "only arrivals of kind \"poisson\" and \"bursts\" are random"),
+                   file_key("path", &A::path, "`file`: one arrival time in microseconds per line",
+                            {.required = true, .example = "arrivals.txt"})
+                       .when(is_recorded, kNoPath),
+                   duration_key("on", &A::burst_length, "`bursts`: length of one", kShortestArrivalPhase,
+                                {.required = true, .example = "50ms"})
+                       .when(has_bursts, kNoBursts),
+                   duration_key("off", &A::burst_gap, "`bursts`: time between two", kShortestArrivalPhase,
+                                {.required = true, .example = "200ms"})
+                       .when(has_bursts, kNoBursts)});
+  return keys;
+}
+
+void read_arrivals(TableReader& tenant, ArrivalConfig& arrivals) {
+  const TomlTable* table = tenant.table_at("arrivals");
+  if (!table) return;
+  TableReader reader(*table, tenant.at("arrivals"), tenant.diagnostics());
+  if (arrival_keys().read(reader, arrivals)) reader.finish();
+}
+
+const KeyTable<TenantConfig>& tenant_keys() {
+  using T = TenantConfig;
+  static const KeyTable<T> keys(
+      "[[tenant]]",
+      {name_key("tenant", &T::name, "up to 32 letters, digits, `_`, `-`, `.`", "hp"),
+       choice_key("class", &T::tenant_class,
+                  Choices<TenantClass>{{"latency_critical", TenantClass::latency_critical},
+                                       {"throughput", TenantClass::throughput},
+                                       {"best_effort", TenantClass::best_effort}},
+                  "what it is promised ([concepts](../concepts/tenants-and-leases.md))",
+                  {.required = true, .example = "latency_critical"}),
+       count_key("quota", &T::quota_tpcs, "TPCs of its own", {.max = TpcSet::kMaxTpcs}),
+       duration_key("slo", &T::slo, "latency its requests should keep to", Nanoseconds{1}, {.unset = "none"}),
+       duration_key("tolerates", &T::tolerates, "longest uncuttable launch of others that it accepts on its TPCs"),
+       bytes_key("memory_limit", &T::memory_limit_bytes, "of a CUDA program: what all its allocations on the device may come to ([shim](../design/shim.md))", {.unset = "none"}),
+       file_key("trace", &T::trace,
+                "CSV of the kernels of one request or iteration ([columns](../../configs/traces/README.md))",
+                {.required = true, .example = "traces/resnet50_infer_b16.csv"}),
+       choice_key("mode", &T::mode, Choices<LaunchMode>{{"graph", LaunchMode::graph}, {"eager", LaunchMode::eager}},
+                  "`\"graph\"`: one launch per request; `\"eager\"`: one per kernel, with the CPU time that takes"),
+       count_key("pipeline_depth", &T::pipeline_depth, "requests handed to the GPU before the first has completed",
+                 {.min = 1, .max = kMaxPipelineDepth}),
+       duration_key("host_gap", &T::host_gap, "CPU time between the end of an iteration and the next launch"),
+       duration_key("launch_gap", &T::launch_gap, "eager: CPU time per launch", {}, {.unset = "the device's"}),
+       own_key<T>("arrivals", "table", "closed loop", "when requests come ([below](#arrivals))",
+                  [](TableReader& reader, T& into) { read_arrivals(reader, into.arrivals); })});
+  return keys;
 }
 
 }  // namespace
+
+SectionFacts tenant_facts() { return tenant_keys().facts(); }
+SectionFacts arrivals_facts() { return arrival_keys().facts(); }
 
 TenantConfig read_tenant(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics) {
   TableReader reader(table, fmt::format("tenant[{}]", index), diagnostics);
   TenantConfig tenant;
   tenant.where = table.where;
-  if (reader.name("name", tenant.name, {.example = "hp", .required = true})) reader.rename("tenant." + tenant.name);
-  reader.choice<TenantClass>("class", tenant.tenant_class,
-                             {{"latency_critical", TenantClass::latency_critical},
-                              {"throughput", TenantClass::throughput},
-                              {"best_effort", TenantClass::best_effort}},
-                             {.example = "latency_critical", .required = true});
-  reader.count("quota", tenant.quota_tpcs, 0, TpcSet::kMaxTpcs);
-  reader.duration("slo", tenant.slo, Nanoseconds{1});
-  reader.duration("tolerates", tenant.tolerates);
-  reader.bytes("memory_limit", tenant.memory_limit_bytes);
-  reader.file("trace", tenant.trace, {.example = "traces/resnet50_infer_b16.csv", .required = true});
-  reader.choice<LaunchMode>("mode", tenant.mode, {{"graph", LaunchMode::graph}, {"eager", LaunchMode::eager}});
-  reader.count("pipeline_depth", tenant.pipeline_depth, 1, kMaxPipelineDepth);
-  reader.duration("host_gap", tenant.host_gap);
-  reader.duration("launch_gap", tenant.launch_gap);
-  if (const TomlTable* arrivals = reader.table_at("arrivals"))
-    tenant.arrivals = read_arrivals(*arrivals, reader.at("arrivals"), diagnostics);
-  reader.finish();
+  if (tenant_keys().read(reader, tenant)) reader.finish();
   return tenant;
 }
 

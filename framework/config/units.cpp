@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "config/config.hpp"
+#include "config/reference.hpp"
 
 namespace lithos {
 namespace {
@@ -45,10 +46,10 @@ struct Quantity {
   Unit unit{"", 1};
 };
 
-std::string unit_list(std::span<const Unit> units) {
+std::string unit_list(std::span<const Unit> units, std::string_view between = ", ") {
   std::string list;
   for (const Unit& unit : units)
-    if (unit.name != "µs") list += (list.empty() ? "" : ", ") + std::string(unit.name);
+    if (unit.name != "µs") list.append(list.empty() ? "" : between).append(unit.name);
   return list;
 }
 
@@ -135,6 +136,13 @@ Result<double> parse_frequency_hz(const std::string& text) {
   const auto quantity = parse_quantity(text, "a frequency", "1980MHz", kFrequencyUnits);
   if (!quantity.ok()) return quantity.status();
   return to_double(quantity.value()) * static_cast<double>(quantity.value().unit.factor);
+}
+
+std::vector<QuantityFacts> quantities() {
+  return {{"time", unit_list(kTimeUnits, " "), "250us"},
+          {"size", unit_list(kByteUnits, " "), "40GiB"},
+          {"rate", unit_list(kRateUnits, " "), "300/s"},
+          {"frequency", unit_list(kFrequencyUnits, " "), "1980MHz"}};
 }
 
 std::string format_duration(Nanoseconds duration) {

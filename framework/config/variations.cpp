@@ -8,7 +8,8 @@
 #include <set>
 
 #include "config/inherit.hpp"
-#include "config/table_reader.hpp"
+#include "config/key_table.hpp"
+#include "config/sections.hpp"
 
 namespace lithos {
 namespace {
@@ -16,16 +17,22 @@ namespace {
 using Path = std::vector<std::string>;
 
 struct Axis {
-  std::string key;   // as written
-  std::string label; // what tables show
+  std::string key;    // as written
+  std::string label;  // what tables show
   Path path;
   SourcePosition key_where;
   std::vector<TomlValue> values;
   std::vector<std::string> sets;  // that it changes; empty: all
 };
 
+struct CaseMember {
+  std::string group, name;  // "tenant", "hp"
+  SourcePosition where;
+};
+
 struct Case {
   std::string name;
+  std::vector<CaseMember> members;  // whose keys it changes
   std::vector<std::pair<Path, TomlEntry>> settings;
 };
 
@@ -70,7 +77,8 @@ Path split(TomlTable& root, const std::string& key, std::string& wrong) {
   static const std::vector<std::string> kGroups{"tenant", "set", "run", "transport", "gpu", "kernel_rules"};
   const std::string group = key.substr(0, key.find('.'));
   if (std::find(kGroups.begin(), kGroups.end(), group) == kGroups.end()) {
-    wrong = fmt::format("a key begins with one of {}{}", "tenant, set, run, transport, gpu", suggestion(group, kGroups, "known"));
+    wrong = fmt::format("a key begins with one of {}{}", "tenant, set, run, transport, gpu",
+                        suggestion(group, kGroups, "known"));
     return {};
   }
   Path path{group};
@@ -87,8 +95,9 @@ Path split(TomlTable& root, const std::string& key, std::string& wrong) {
     }
     path.push_back(best);
     rest = rest.size() > best.size() ? rest.substr(best.size() + 1) : "";
-    if (rest.empty()) wrong = fmt::format("names a whole {}; add a key of it, for example {}.{}.{}", group, group, best,
-                                          group == "set" ? "slip" : "slo");
+    if (rest.empty())
+      wrong = fmt::format("names a whole {}; add a key of it, for example {}.{}.{}", group, group, best,
+                          group == "set" ? "slip" : "slo");
   }
   while (!rest.empty()) {
     path.push_back(rest.substr(0, rest.find('.')));
@@ -98,59 +107,105 @@ Path split(TomlTable& root, const std::string& key, std::string& wrong) {
   return wrong.empty() ? path : Path{};
 }
 
+void read_values(TableReader& reader, std::vector<TomlValue>& into) {
+  const TomlEntry* values = reader.any("values");
+  const auto* array = values == nullptr ? nullptr : std::get_if<TomlArray>(&values->value.data);
+  if (array != nullptr && !array->items.empty()) {
+    into = array->items;
+    return;
+  }
+  reader.complain(
+      values == nullptr ? reader.table().where : values->value.where,
+      fmt::format("{}.values: expected a list, for example values = [\"100us\", \"400us\"]", reader.path()));
+}
+
+const KeyTable<Axis>& sweep_keys() {
+  static const KeyTable<Axis> keys(
+      "[[sweep]]",
+      {text_key("key", &Axis::key,
+                "what changes: `set.lithos.scheduler.params.atom`, `tenant.hp.slo`, `run.duration`, …",
+                {.required = true, .example = "set.lithos.scheduler.params.atom"}),
+       text_key("name", &Axis::label, "what tables call it", {.example = "atom", .unset = "the key's last part"}),
+       own_key<Axis>("values", "list", "", "`[\"100us\", \"400us\"]`: one after the other",
+                     [](TableReader& reader, Axis& into) { read_values(reader, into.values); })});
+  return keys;
+}
+
 void read_sweep(TomlTable& root, const TomlTable& table, std::size_t index, std::vector<Axis>& axes,
                 std::vector<Diagnostic>& diagnostics) {
   TableReader reader(table, fmt::format("sweep[{}]", index), diagnostics);
   Axis axis;
-  reader.text("key", axis.key, {.example = "set.lithos.scheduler.params.atom", .required = true});
-  reader.text("name", axis.label, {.example = "atom"});
-  const TomlEntry* values = reader.any("values");
-  const auto* array = values == nullptr ? nullptr : std::get_if<TomlArray>(&values->value.data);
-  if (array == nullptr || array->items.empty()) {
-    reader.complain(values == nullptr ? table.where : values->value.where,
-                    fmt::format("{}.values: expected a list, for example values = [\"100us\", \"400us\"]", reader.path()));
-  } else {
-    axis.values = array->items;
-  }
-  reader.finish();
+  if (sweep_keys().read(reader, axis)) reader.finish();
   if (axis.key.empty()) return;
   axis.key_where = table.find("key")->value.where;
   std::string wrong;
   axis.path = split(root, axis.key, wrong);
-  if (!wrong.empty()) diagnostics.push_back({axis.key_where, fmt::format("{}.key = \"{}\": {}", reader.path(), axis.key, wrong)});
+  if (!wrong.empty())
+    diagnostics.push_back({axis.key_where, fmt::format("{}.key = \"{}\": {}", reader.path(), axis.key, wrong)});
   if (axis.label.empty()) axis.label = axis.key.substr(axis.key.rfind('.') + 1);
   if (axis.path.size() > 1 && axis.path[0] == "set") axis.sets = sets_like(root, axis.path[1]);
   if (!axis.path.empty() && !axis.values.empty()) axes.push_back(std::move(axis));
 }
 
-// [case.tenant.hp] and [case.set.lithos], each key of them; [case.run] and [case.transport], likewise.
+// [case.run] and [case.transport]: each key of them.
+void read_case_section(TableReader& reader, const std::string& section, Case& into) {
+  const TomlTable* keys = reader.table_at(section);
+  if (keys == nullptr) return;
+  for (const TomlEntry& entry : keys->entries) into.settings.push_back({{section, entry.key}, entry});
+}
+
+// [case.tenant.hp] and [case.set.lithos]: each key of them. Whether there is a tenant or set of that name is known to
+// those who see the whole file.
+void read_case_group(TableReader& reader, const std::string& group, Case& into) {
+  const TomlTable* members = reader.table_at(group);
+  if (members == nullptr) return;
+  for (const TomlEntry& member : members->entries) {
+    const auto* keys = std::get_if<TomlTable>(&member.value.data);
+    if (keys == nullptr) {
+      reader.complain(member.value.where,
+                      fmt::format("{}.{}.{}: expected a table of keys and values", reader.path(), group, member.key));
+      continue;
+    }
+    into.members.push_back({group, member.key, member.key_where});
+    for (const TomlEntry& entry : keys->entries) into.settings.push_back({{group, member.key, entry.key}, entry});
+  }
+}
+
+const KeyTable<Case>& case_keys() {
+  using R = TableReader;
+  const auto section = [](const std::string& name, const std::string& doc) {
+    return own_key<Case>(name, "table", "none", doc,
+                         [name](R& reader, Case& into) { read_case_section(reader, name, into); });
+  };
+  const auto group = [](const std::string& name, const std::string& doc) {
+    return own_key<Case>(name, "table of tables", "none", doc,
+                         [name](R& reader, Case& into) { read_case_group(reader, name, into); });
+  };
+  static const KeyTable<Case> keys(
+      "[[case]]",
+      {name_key("case", &Case::name, "what tables call it", "bert"), section("run", "keys of `[run]` that differ"),
+       section("transport", "keys of `[transport]` that differ"),
+       group("tenant", "`tenant.hp = { slo = \"30ms\" }`: keys of tenants that differ"),
+       group("set", "likewise, of sets")});
+  return keys;
+}
+
 void read_case(TomlTable& root, const TomlTable& table, std::size_t index, std::vector<Case>& cases,
                std::vector<Diagnostic>& diagnostics) {
   TableReader reader(table, fmt::format("case[{}]", index), diagnostics);
   Case one;
-  if (reader.name("name", one.name, {.example = "bert", .required = true})) reader.rename("case." + one.name);
-  for (const char* group : {"run", "transport"})
-    if (const TomlTable* section = reader.table_at(group))
-      for (const TomlEntry& entry : section->entries) one.settings.push_back({{group, entry.key}, entry});
-  for (const char* group : {"tenant", "set"}) {
-    const TomlTable* section = reader.table_at(group);
-    const std::vector<std::string> names = names_in(root, group);
-    for (std::size_t i = 0; section != nullptr && i < section->entries.size(); ++i) {
-      const TomlEntry& member = section->entries[i];
-      const auto* keys = std::get_if<TomlTable>(&member.value.data);
-      if (std::find(names.begin(), names.end(), member.key) == names.end())
-        diagnostics.push_back({member.key_where, fmt::format("{}: there is no {} \"{}\"{}", reader.path(), group, member.key,
-                                                             suggestion(member.key, names, std::string(group) + "s"))});
-      else if (keys == nullptr)
-        diagnostics.push_back({member.value.where, fmt::format("{}.{}.{}: expected a table of keys and values", reader.path(), group, member.key)});
-      else
-        for (const TomlEntry& entry : keys->entries) one.settings.push_back({{group, member.key, entry.key}, entry});
-    }
+  if (case_keys().read(reader, one)) reader.finish();
+  for (const CaseMember& member : one.members) {
+    const std::vector<std::string> names = names_in(root, member.group);
+    if (std::find(names.begin(), names.end(), member.name) == names.end())
+      diagnostics.push_back(
+          {member.where, fmt::format("{}: there is no {} \"{}\"{}", reader.path(), member.group, member.name,
+                                     suggestion(member.name, names, member.group + "s"))});
   }
-  reader.finish();
   for (const Case& other : cases)
     if (!one.name.empty() && other.name == one.name)
-      diagnostics.push_back({table.where, fmt::format("case \"{}\" is declared twice; give each its own name", one.name)});
+      diagnostics.push_back(
+          {table.where, fmt::format("case \"{}\" is declared twice; give each its own name", one.name)});
   cases.push_back(std::move(one));
 }
 
@@ -172,7 +227,8 @@ void drop_repeated_sets(TomlTable& root, const std::vector<Axis>& axes, const st
       const auto* set = std::get_if<TomlTable>(&item.data);
       const std::string name = set == nullptr ? "" : text_of(*set, "name");
       for (std::size_t a = 0; a < axes.size(); ++a) {
-        const bool concerned = axes[a].sets.empty() || std::find(axes[a].sets.begin(), axes[a].sets.end(), name) != axes[a].sets.end();
+        const bool concerned =
+            axes[a].sets.empty() || std::find(axes[a].sets.begin(), axes[a].sets.end(), name) != axes[a].sets.end();
         if (!concerned && at[a] > 0) return true;
       }
       return false;
@@ -189,8 +245,8 @@ std::string shown(const TomlValue& value) {
   return text;
 }
 
-Variation make_variation(const TomlTable& root, const Case* one, const std::vector<Axis>& axes, const std::vector<std::size_t>& at,
-                         std::vector<Diagnostic>& diagnostics) {
+Variation make_variation(const TomlTable& root, const Case* one, const std::vector<Axis>& axes,
+                         const std::vector<std::size_t>& at, std::vector<Diagnostic>& diagnostics) {
   Variation variation;
   variation.root = root;
   if (one != nullptr) {
@@ -220,6 +276,9 @@ bool advance(std::vector<std::size_t>& at, const std::vector<Axis>& axes) {
 }
 
 }  // namespace
+
+SectionFacts case_facts() { return case_keys().facts(); }
+SectionFacts sweep_facts() { return sweep_keys().facts(); }
 
 std::vector<Variation> take_variations(TomlTable& root, std::vector<Diagnostic>& diagnostics) {
   std::vector<Variation> variations;

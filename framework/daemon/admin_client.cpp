@@ -53,9 +53,7 @@ Result<std::string> AdminClient::read_line(Nanoseconds at_most) {
   }
 }
 
-Result<Json> AdminClient::ask(const std::string& request, const Json& arguments, Nanoseconds at_most) {
-  Json message = Json::object();
-  message.set("id", next_id_++).set("req", request).set("args", arguments);
+Status AdminClient::send(const Json& message) {
   const std::string line = message.dump() + "\n";
   for (std::size_t sent = 0; sent < line.size();) {
     const ssize_t done = ::send(socket_.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
@@ -63,13 +61,32 @@ Result<Json> AdminClient::ask(const std::string& request, const Json& arguments,
     if (done <= 0) return unavailable("lithosd closed the connection");
     sent += static_cast<std::size_t>(done);
   }
-  Result<std::string> answer = read_line(at_most);
-  if (!answer.ok()) return answer.status();
-  Result<Json> json = Json::parse(answer.value());
-  if (!json.ok()) return internal_error("lithosd's answer is not JSON");
-  const Json& error = json.value()["error"];
-  if (error.is_object()) return Status(status_code_named(error.text_of("code")), error.text_of("message"));
-  return json.value()["ok"];
+  return {};
+}
+
+Result<Json> AdminClient::ask(const std::string& request, const Json& arguments, Nanoseconds at_most) {
+  return ask(request, arguments, {}, at_most);
+}
+
+Result<Json> AdminClient::ask(const std::string& request, const Json& arguments,
+                              const std::function<void(const std::string&)>& progress, Nanoseconds at_most) {
+  Json message = Json::object();
+  message.set("id", next_id_++).set("req", request).set("args", arguments);
+  if (progress) message.set("progress", true);
+  if (Status status = send(message); !status.ok()) return status;
+  for (;;) {
+    Result<std::string> line = read_line(at_most);
+    if (!line.ok()) return line.status();
+    Result<Json> json = Json::parse(line.value());
+    if (!json.ok()) return internal_error("lithosd's answer is not JSON");
+    if (const std::string* step = json.value()["progress"].text(); step != nullptr) {
+      if (progress) progress(*step);
+      continue;
+    }
+    const Json& error = json.value()["error"];
+    if (error.is_object()) return Status(status_code_named(error.text_of("code")), error.text_of("message"));
+    return json.value()["ok"];
+  }
 }
 
 }  // namespace lithos

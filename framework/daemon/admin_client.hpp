@@ -3,6 +3,7 @@
 // call at a time.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/status.hpp"
@@ -22,9 +23,14 @@ class AdminClient {
   // The answer's "ok" member. Errors: the daemon's own (by its code), unavailable (it has gone or is silent).
   Result<Json> ask(const std::string& request, const Json& arguments = Json::object(),
                    Nanoseconds at_most = Nanoseconds{30'000'000'000});
+  // Likewise; `progress` is called with each step that the daemon reports before it answers.
+  Result<Json> ask(const std::string& request, const Json& arguments,
+                   const std::function<void(const std::string&)>& progress,
+                   Nanoseconds at_most = Nanoseconds{30'000'000'000});
 
  private:
   explicit AdminClient(ipc::Fd socket) : socket_(std::move(socket)) {}
+  Status send(const Json& message);
   Result<std::string> read_line(Nanoseconds at_most);
 
   ipc::Fd socket_;

@@ -104,7 +104,9 @@ bool AdminServer::read(Client& client) {
   for (std::size_t end; (end = client.in.find('\n')) != std::string::npos;) {
     const std::string line = client.in.substr(0, end);
     client.in.erase(0, end + 1);
-    if (!line.empty()) client.out += answer(client, line) + "\n";
+    if (line.empty()) continue;
+    const std::string reply = answer(client, line);  // progress goes out first
+    client.out += reply + "\n";
   }
   return true;
 }
@@ -119,13 +121,21 @@ bool AdminServer::flush(Client& client) {
   return true;
 }
 
-std::string AdminServer::answer(const Client& client, const std::string& line) {
+std::string AdminServer::answer(Client& client, const std::string& line) {
   Json reply = Json::object();
   const Result<Json> message = Json::parse(line);
-  reply.set("id", message.ok() ? message.value()["id"] : Json());
+  const Json id = message.ok() ? message.value()["id"] : Json();
+  reply.set("id", id);
+  std::function<void(const std::string&)> progress;
+  if (message.ok() && message.value()["progress"].boolean() != nullptr && *message.value()["progress"].boolean())
+    progress = [this, &client, &id](const std::string& what) {
+      Json news = Json::object();
+      client.out += news.set("id", id).set("progress", what).dump() + "\n";
+      (void)flush(client);  // as far as it goes; a client that has gone is noticed later
+    };
   Result<Json> result = invalid_argument("expected one JSON object a line: {\"id\": 1, \"req\": \"status\"}");
   if (message.ok() && message.value().is_object())
-    result = handler_({message.value().text_of("req"), message.value()["args"], client.may_change});
+    result = handler_({message.value().text_of("req"), message.value()["args"], client.may_change, progress});
   if (result.ok()) {
     reply.set("ok", result.value());
   } else {

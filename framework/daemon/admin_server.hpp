@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The admin socket: one JSON object per line, {"id": 1, "req": "status", "args": {…}} → {"id": 1, "ok": …} or {"id":
-// 1, "error": {"code": "…", "message": "…"}}. docs/operate.md lists the requests.
+// 1, "error": {"code": "…", "message": "…"}}. docs/operate.md lists the requests. With "progress": true in the request,
+// lines {"id": 1, "progress": "load"} precede the answer while a change goes through its steps.
 //
 // Everybody may read; changing things takes the daemon's own user or root (SO_PEERCRED). Requests are carried out one
 // at a time, in the order in which they arrive. Lines are bounded, and so are clients. Runs on the control thread:
@@ -23,6 +24,8 @@ struct AdminRequest {
   std::string name;
   Json arguments;
   bool may_change = false;
+  std::function<void(const std::string&)>
+      progress;  // tells the client what is going on; empty: it does not want to know
 };
 
 class AdminServer {
@@ -45,7 +48,7 @@ class AdminServer {
   void accept_clients();
   bool read(Client& client);  // false: it is gone
   bool flush(Client& client);
-  std::string answer(const Client& client, const std::string& line);
+  std::string answer(Client& client, const std::string& line);
 
   const Handler handler_;
   const std::function<void()> tick_;

@@ -216,7 +216,7 @@ void Daemon::tick() {
   }
   if (!reload_asked_.exchange(false)) return;
   sd_notify(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count() / 1000));
-  const Result<Json> done = handle({"config.apply", Json::object(), true});
+  const Result<Json> done = handle({"config.apply", Json::object(), true, {}});
   sd_notify("READY=1");
   if (!done.ok()) log(LogEvent::reload_failed, done.status().message());
 }

@@ -25,10 +25,16 @@ constexpr const char* kUsage =
     "  --policy-path DIR     search here for policies first (repeatable)\n"
     "  --probation TIME      how long the old policies stay warm after a change (default 10s)\n"
     "  --strikes N           faults within 10s that end a policy (default 10)\n"
+    "  --quality-window TIME how long predictions are compared before a verdict (default 2s)\n"
+    "  --quality-least N     comparisons without which there is no verdict (default 100)\n"
+    "  --quality-tolerated PERCENT  mean error that is nobody's business (default 10)\n"
+    "  --quality-worse TIMES the built-in predictor's error: more is a bad verdict (default 1.5)\n"
+    "  --quality-windows N   bad verdicts in a row that end a predictor; 0: never (default 3)\n"
     "  --hang-limit TIME     a policy that takes longer ends the daemon (default 1s)\n"
     "  --plugin-path DIR     search here for plugins first (repeatable)\n"
     "  --log-format FORMAT   text, json or journal (default: journal under systemd, else text)\n"
     "  --supervise           restart at once after a crash (machines without systemd)\n"
+    "  --help, --version     this text; the version\n"
     "SIGHUP applies the configuration again. Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 configuration invalid.\n";
 
 Daemon* running = nullptr;
@@ -40,6 +46,7 @@ struct Arguments {
   DaemonOptions options;
   lithos::LogFormat log_format = lithos::default_log_format();
   bool supervise = false;
+  const char* answer = nullptr;  // to --help and --version: nothing starts
 };
 
 // False: the line is wrong.
@@ -57,6 +64,14 @@ bool parse_log_format(const char* text, lithos::LogFormat& out) {
   return format.ok();
 }
 
+bool parse_number(const char* text, double least, double& out) {
+  char* end = nullptr;
+  out = std::strtod(text, &end);
+  if (end != text && *end == '\0' && out >= least && out < 1e9) return true;
+  std::fprintf(stderr, "lithosd: %s: expected a number from %g on\n", text, least);
+  return false;
+}
+
 bool parse(int argc, char** argv, Arguments& arguments) {
   const option known[] = {{"config", required_argument, nullptr, 'c'},
                           {"device", required_argument, nullptr, 'd'},
@@ -66,10 +81,17 @@ bool parse(int argc, char** argv, Arguments& arguments) {
                           {"policy-path", required_argument, nullptr, 'p'},
                           {"probation", required_argument, nullptr, 'b'},
                           {"strikes", required_argument, nullptr, 'k'},
+                          {"quality-window", required_argument, nullptr, 'q'},
+                          {"quality-least", required_argument, nullptr, 'l'},
+                          {"quality-tolerated", required_argument, nullptr, 'o'},
+                          {"quality-worse", required_argument, nullptr, 'w'},
+                          {"quality-windows", required_argument, nullptr, 'n'},
                           {"hang-limit", required_argument, nullptr, 'h'},
                           {"plugin-path", required_argument, nullptr, 'P'},
                           {"log-format", required_argument, nullptr, 'L'},
                           {"supervise", no_argument, nullptr, 'S'},
+                          {"help", no_argument, nullptr, 'H'},
+                          {"version", no_argument, nullptr, 'V'},
                           {nullptr, 0, nullptr, 0}};
   DaemonOptions& options = arguments.options;
   options.run_folder = "/run/lithos";
@@ -89,6 +111,18 @@ bool parse(int argc, char** argv, Arguments& arguments) {
         if (!parse_time(optarg, options.policies.probation)) return false;
         break;
       case 'k': options.policies.strikes = std::max(1ull, std::strtoull(optarg, nullptr, 10)); break;
+      case 'q':
+        if (!parse_time(optarg, options.policies.quality.window)) return false;
+        break;
+      case 'l': options.policies.quality.least = std::max(1ull, std::strtoull(optarg, nullptr, 10)); break;
+      case 'o':
+        if (!parse_number(optarg, 0, options.policies.quality.tolerated)) return false;
+        options.policies.quality.tolerated /= 100;
+        break;
+      case 'w':
+        if (!parse_number(optarg, 1, options.policies.quality.worse)) return false;
+        break;
+      case 'n': options.policies.quality.windows = static_cast<unsigned>(std::strtoul(optarg, nullptr, 10)); break;
       case 'h':
         if (!parse_time(optarg, options.hang_limit)) return false;
         break;
@@ -97,6 +131,8 @@ bool parse(int argc, char** argv, Arguments& arguments) {
         if (!parse_log_format(optarg, arguments.log_format)) return false;
         break;
       case 'S': arguments.supervise = true; break;
+      case 'H': arguments.answer = kUsage; return true;
+      case 'V': arguments.answer = "lithosd " LITHOS_VERSION "\n"; return true;
       default: return false;
     }
   }
@@ -137,6 +173,7 @@ int main(int argc, char** argv) {
     std::fputs(kUsage, stderr);
     return 2;
   }
+  if (arguments.answer != nullptr) return std::fputs(arguments.answer, stdout) < 0 ? 1 : 0;
   if (arguments.supervise) return lithos::supervise([&] { return run(arguments.options, arguments.log_format); });
   return run(arguments.options, arguments.log_format);
 }

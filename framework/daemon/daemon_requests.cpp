@@ -231,7 +231,9 @@ Result<Json> Daemon::handle(const AdminRequest& request) {
   if (!request.may_change) {
     return unavailable("\"" + request.name + "\" is unknown, or takes root or the user that lithosd runs as");
   }
+  if (request.progress) policies_->listen([&request](ChangeStep step) { request.progress(name_of(step)); });
   answer = change_request(request, known);
+  policies_->listen({});
   if (known) return answer;
   return invalid_argument("no request is called \"" + request.name + "\"");
 }

@@ -99,7 +99,7 @@ bool EngineRoom::step(Nanoseconds now) {
   busy = watch_pressure(now) || busy;
   if (!is_quiet(now)) {
     sample_clock(now);
-    if (engine_.next_timer() <= now) engine_.on_timer(now);
+    if (engine_.next_timer() <= now) engine_timer(now);
   }
   if (const std::uint32_t mhz = port_.take_clock_request(); mhz != 0) {
     device_.request_clock(mhz);
@@ -112,9 +112,18 @@ bool EngineRoom::step(Nanoseconds now) {
   return busy;
 }
 
+// After an exchange the engine asks the new policies about operators bit by bit: what the longest bit cost is part of
+// what decisions saw of the exchange.
+void EngineRoom::engine_timer(Nanoseconds now) {
+  if (!engine_.has_stale_operators()) return engine_.on_timer(now);
+  const Nanoseconds began = monotonic_now();
+  engine_.on_timer(now);
+  longest_refresh_ = std::max(longest_refresh_, monotonic_now() - began);
+}
+
 // Nobody works and nobody has said anything for a while: the engine's own clockwork may stand still, too.
 bool EngineRoom::is_quiet(Nanoseconds now) const {
-  return device_.idle() && now - last_input_ > kQuietAfter &&
+  return device_.idle() && now - last_input_ > kQuietAfter && !engine_.has_stale_operators() &&
          std::all_of(sessions_.begin(), sessions_.end(),
                      [](const auto& s) { return s->pressure_seen == Pressure::idle; });
 }
@@ -143,6 +152,7 @@ void EngineRoom::awake() {
 std::shared_ptr<PolicySet> EngineRoom::exchange_policies(std::shared_ptr<PolicySet> next, Nanoseconds now) {
   std::shared_ptr<PolicySet> before = std::exchange(policies_, std::move(next));
   engine_.set_policies(*policies_, now);
+  longest_refresh_ = Nanoseconds{0};
   ++generation_;
   return before;
 }

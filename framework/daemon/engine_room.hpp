@@ -87,6 +87,9 @@ class EngineRoom {
   void set_tenants(std::vector<TenantConfig> tenants, PolicySetConfig set);
   PolicySet& policies() { return *policies_; }
   std::uint64_t generation() const { return generation_; }  // counts exchanges
+  // Of the steps since the last exchange in which the engine asked the new policies about operators, the longest.
+  Nanoseconds longest_refresh() const { return longest_refresh_; }
+  bool refreshing() const { return engine_.has_stale_operators(); }
 
   // ---- exporters -----------------------------------------------------------------------------------------
   void attach(EventRing& ring, Nanoseconds now) { engine_.attach(ring, now); }
@@ -108,6 +111,7 @@ class EngineRoom {
   bool obey(Session& session, ipc::Received& message, Nanoseconds now);
   bool register_something(Session& session, ipc::Received& message, Nanoseconds now);
   Status admit(Session& session, const std::string& name, Nanoseconds now);
+  ipc::TenantTerms terms_of(const std::string& name) const;
   TenantSpec spec_of(const std::string& name, bool& known) const;
   void share_pages(Session& fresh);
   void send_page(Session& to, const Session& of);
@@ -116,6 +120,7 @@ class EngineRoom {
   bool watch_pressure(Nanoseconds now);
   bool is_quiet(Nanoseconds now) const;
   void sample_clock(Nanoseconds now);
+  void engine_timer(Nanoseconds now);
   void forget_parted();
 
   EngineRoomConfig config_;
@@ -131,7 +136,7 @@ class EngineRoom {
   std::uint32_t next_incarnation_ = 1;
   std::uint64_t generation_ = 1;
   bool someone_parted_ = false;
-  Nanoseconds last_input_{0}, next_sample_{0};
+  Nanoseconds last_input_{0}, next_sample_{0}, longest_refresh_{0};
   double sampled_energy_j_ = 0;
 };
 

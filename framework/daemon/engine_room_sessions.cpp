@@ -136,6 +136,14 @@ TenantSpec EngineRoom::spec_of(const std::string& name, bool& known) const {
   return spec;
 }
 
+ipc::TenantTerms EngineRoom::terms_of(const std::string& name) const {
+  ipc::TenantTerms terms;
+  terms.submit_ahead_ns = to_u64(config_.set.submit_ahead);
+  for (const TenantConfig& tenant : config_.tenants)
+    if (tenant.name == name) terms.memory_limit_bytes = tenant.memory_limit_bytes;
+  return terms;
+}
+
 Status EngineRoom::admit(Session& session, const std::string& name, Nanoseconds now) {
   bool configured = false;
   session.spec = spec_of(name, configured);
@@ -155,7 +163,8 @@ Status EngineRoom::admit(Session& session, const std::string& name, Nanoseconds 
   session.peer = std::make_unique<ipc::TenantPeer>(std::move(memory).value(), slot.value(), incarnation);
   last_sequence_[value_of(slot.value())] = 0;
   port_.add(*session.peer);
-  return ipc::send_welcome(session.channel, session.peer->memory(), slot.value(), incarnation, config_.gpu);
+  return ipc::send_welcome(session.channel, session.peer->memory(), slot.value(), incarnation, config_.gpu,
+                           terms_of(name));
 }
 
 // Every tenant reads every other's pressure word. A tenant that does not read its socket misses a page and takes the

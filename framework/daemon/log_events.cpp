@@ -40,6 +40,8 @@ constexpr std::array<LogEventEntry, kLogEvents> kTable{{
     {LogEvent::policy_library_left, "L207", "policy_library_left", kError,
      "A retired policy's library could not be unloaded.", "As L206."},
     {LogEvent::policy_says, "L208", "policy_says", kAny, "What a policy logs.", ""},
+    {LogEvent::policy_way_back_failed, "L209", "policy_way_back_failed", kError,
+     "A configuration failed half-way, and so did the way back.", "`lithos config apply` again, or restart."},
     {LogEvent::plugin_missing, "L301", "plugin_missing", kError,
      "Started after a crash without a plugin that cannot be had.",
      "Put it right and restart; tenants are not concerned."},

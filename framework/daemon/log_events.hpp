@@ -27,6 +27,7 @@ enum class LogEvent : std::uint8_t {
   policy_thread_left,
   policy_library_left,
   policy_says,
+  policy_way_back_failed,
   plugin_missing,
   plugin_failed,
   plugin_dropped_events,

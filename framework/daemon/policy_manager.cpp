@@ -42,13 +42,12 @@ std::uint64_t strikes_of(const PolicyFaults& faults, PolicyKind kind) {
   return faults.of(kind) - faults.of(kind, FaultReason::slow);
 }
 
-const char* name_of(ChangeStep step) {
-  constexpr std::array<const char*, 6> kNames{"resolve", "verify", "load", "create", "commit", "persist"};
-  return kNames[static_cast<std::size_t>(step)];
-}
-
 PolicyManager::PolicyManager(const PolicyManagerOptions& options, const DaemonConfig& config)
-    : options_(options), config_(config), quarantine_(options.state_folder) {}
+    : options_(options),
+      config_(config),
+      progress_(options.inject),
+      quarantine_(options.state_folder),
+      quality_(options.quality) {}
 
 PolicyManager::~PolicyManager() { detach(); }
 
@@ -67,6 +66,7 @@ GuardOptions PolicyManager::guard() const {
   guard.clock = [] { return monotonic_now(); };
   guard.soft_limit = options_.soft_limit;
   guard.hard_limit = options_.hard_limit;
+  guard.judge_predictor = options_.quality.windows > 0;
   if (options_.black_box != nullptr) guard.mark = &options_.black_box->content().engine;
   guard.log = [sink = options_.log](PolicyKind kind, int level, const std::string& text) {
     if (sink) sink(LogEvent::policy_says, fmt::format("{} policy: {}", name_of(kind), text), level);
@@ -88,6 +88,7 @@ Result<std::shared_ptr<PolicySet>> PolicyManager::start() {
   Result<Prepared> prepared = prepare(config_.set, all);
   if (!prepared.ok()) return prepared.status();
   current_ = prepared->set;
+  quality_.restart(current_->prediction_score(), monotonic_now());
   paths_ = prepared->paths;
   threads_started_ = prepared->threads_started;
   note_active(*current_);
@@ -99,9 +100,9 @@ Result<std::shared_ptr<PolicySet>> PolicyManager::start() {
 Result<PolicyManager::Prepared> PolicyManager::prepare(const PolicySetConfig& next,
                                                        const std::vector<PolicyKind>& kinds) {
   std::vector<ResolvedPolicy> resolved;
-  if (Status status = step(ChangeStep::resolve); !status.ok()) return status;
+  if (Status status = progress_.enter(ChangeStep::resolve); !status.ok()) return status;
   for (const PolicyKind kind : kinds) {
-    if (Status status = step(ChangeStep::verify); !status.ok()) return status;
+    if (Status status = progress_.enter(ChangeStep::verify); !status.ok()) return status;
     Result<ResolvedPolicy> policy = resolve_policy(kind, choice_of(next, kind), options_.folders, quarantine_);
     if (!policy.ok())
       return Status(policy.status().code(), fmt::format("{}: {}", name_of(kind), policy.status().message()));
@@ -119,7 +120,7 @@ Result<PolicyManager::Prepared> PolicyManager::prepare(const PolicySetConfig& ne
 
 Status PolicyManager::load(const std::vector<PolicyKind>& kinds, std::vector<ResolvedPolicy>& resolved,
                            Prepared& prepared) {
-  if (Status status = step(ChangeStep::load); !status.ok()) return status;
+  if (Status status = progress_.enter(ChangeStep::load); !status.ok()) return status;
   PolicySetConfig loading = prepared.config;
   for (const ResolvedPolicy& policy : resolved) {
     PolicyChoice& choice = choice_of(loading, policy.kind);
@@ -134,7 +135,7 @@ Status PolicyManager::load(const std::vector<PolicyKind>& kinds, std::vector<Res
     const ResolvedPolicy& blamed = foreign != resolved.end() ? *foreign : resolved.front();
     options_.black_box->set_candidate(blamed.kind, blamed.id, blamed.path, blamed.hash);
   }
-  if (Status status = step(ChangeStep::create); !status.ok()) {
+  if (Status status = progress_.enter(ChangeStep::create); !status.ok()) {
     if (options_.black_box != nullptr) options_.black_box->clear_candidate();
     return status;
   }
@@ -166,13 +167,13 @@ void PolicyManager::note_active(const PolicySet& set) {
 
 // One exchange on the engine thread, between two decisions. Returns how long decisions had to wait, in microseconds.
 Result<double> PolicyManager::commit(Prepared prepared, bool keep_old_warm) {
-  if (Status status = step(ChangeStep::commit); !status.ok()) return status;
-  if (warm_.set != nullptr) retire(std::move(warm_));
-  warm_ = {};
+  if (Status status = progress_.enter(ChangeStep::commit); !status.ok()) return status;
+  Warm before_old = std::exchange(warm_, {});
   Warm old{current_, config_.set, paths_, threads_started_, monotonic_now() + options_.probation};
   double pause_us = 0;
   const std::shared_ptr<PolicySet> next = prepared.set;
   for (const PolicyKind kind : kAllPolicyKinds) strikes_before_[index_of(kind)] = strikes_of(next->faults(), kind);
+  const PredictionScore score = next->prediction_score();  // not 0 if it comes back
   paths_ = prepared.paths;
   const auto exchange = [room = &thread_->room(), next, this] {
     note_active(*next);  // from now on the new one is to blame
@@ -180,8 +181,11 @@ Result<double> PolicyManager::commit(Prepared prepared, bool keep_old_warm) {
     (void)room->exchange_policies(next, began);
     return to_us(monotonic_now() - began);
   };
-  if (!thread_->mailbox().ask<double>(exchange, pause_us, kBoundaryLimit))
+  if (!thread_->mailbox().ask<double>(exchange, pause_us, kBoundaryLimit)) {
+    warm_ = std::move(before_old);
     return internal_error("the engine thread does not answer");
+  }
+  if (!next->shares(PolicyKind::predictor, *current_)) quality_.restart(score, monotonic_now());
   current_ = next;
   config_.set = std::move(prepared.config);
   threads_started_ = prepared.threads_started;
@@ -189,6 +193,7 @@ Result<double> PolicyManager::commit(Prepared prepared, bool keep_old_warm) {
   ++totals_.swaps;
   window_began_ = monotonic_now();
   prepared.set.reset();
+  if (before_old.set != nullptr) retire(std::move(before_old));
   if (keep_old_warm) warm_ = std::move(old);
   else retire(std::move(old));
   return pause_us;
@@ -220,7 +225,7 @@ void PolicyManager::retire(Warm warm) {
 
 // What a crash must not lose: the configuration as applied, and the policies as swapped since.
 Status PolicyManager::persist() {
-  if (Status status = step(ChangeStep::persist); !status.ok()) return status;
+  if (Status status = progress_.enter(ChangeStep::persist); !status.ok()) return status;
   if (options_.state_folder.empty()) return {};
   Json policies = Json::object();
   for (const PolicyKind kind : kAllPolicyKinds) {

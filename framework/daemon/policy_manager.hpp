@@ -9,7 +9,8 @@
 // there is nothing to hand over. (DESIGN.md §6)
 //
 // The guard looks at the faults that policies collect: so many strikes within a window bring the old set back during
-// probation, and the built-in fallback afterwards. Crashes and hangs end the process; see black_box.hpp and
+// probation, and the built-in fallback afterwards; so does a predictor that is clearly worse than the built-in one
+// (quality_watch.hpp). Crashes and hangs end the process; see black_box.hpp and
 // watchdog.hpp.
 //
 // Control thread only, one call at a time; start() before the engine thread exists. Talks to the engine thread
@@ -24,22 +25,17 @@
 #include <vector>
 
 #include "daemon/black_box.hpp"
+#include "daemon/change_progress.hpp"
 #include "daemon/daemon_config.hpp"
 #include "daemon/engine_thread.hpp"
 #include "daemon/log_events.hpp"
 #include "daemon/policy_resolver.hpp"
+#include "daemon/quality_watch.hpp"
 #include "daemon/quarantine.hpp"
 #include "policy_host/module.hpp"
 #include "policy_host/policy_set.hpp"
 
 namespace lithos {
-
-// Where a change can fail, in order.
-enum class ChangeStep : std::uint8_t { resolve, verify, load, create, commit, persist };
-inline constexpr std::array<ChangeStep, 6> kAllChangeSteps{ChangeStep::resolve, ChangeStep::verify,
-                                                           ChangeStep::load,    ChangeStep::create,
-                                                           ChangeStep::commit,  ChangeStep::persist};
-const char* name_of(ChangeStep step);
 
 struct PolicyManagerOptions {
   std::vector<std::string> folders;  // where policies are found by id
@@ -48,6 +44,7 @@ struct PolicyManagerOptions {
   std::uint64_t strikes = 10;  // within `strike_window`; slow answers do not count, late ones do
   Nanoseconds strike_window{10'000'000'000};
   Nanoseconds soft_limit{50'000}, hard_limit{5'000'000};
+  QualityOptions quality;
   BlackBox* black_box = nullptr;             // may be null
   std::function<Status(ChangeStep)> inject;  // for tests: fails a change at a step
   Log log;
@@ -63,7 +60,10 @@ struct ChangeReport {
   std::uint64_t generation = 0;
   std::vector<std::string> changes;  // one sentence each
   double prepare_us = 0;             // everything before the commit, decisions going on meanwhile
-  double pause_us = 0;               // what decisions saw of it
+  double pause_us = 0;               // the exchange: what the next decision waited for
+  double longest_refresh_us = 0;     // asking the new policies about operators, between two decisions, at the longest
+  ChangeTimes step_us{};
+  Nanoseconds probation{0};  // how long the old policies stay warm from now on
 };
 
 struct PolicyInForce {
@@ -78,10 +78,14 @@ struct PolicyManagerReport {
   bool in_probation = false;
   std::string last_event;  // the newest thing the guard did
   std::uint64_t swaps = 0, failed_changes = 0, rollbacks = 0, demotions = 0;
+  std::uint64_t quality_demotions = 0;  // of the demotions, those of predictors worse than the built-in one
+  PredictionQuality prediction;
   std::uint64_t modules_leaked = 0, modules_pinned = 0;
 };
 
 std::uint64_t strikes_of(const PolicyFaults& faults, PolicyKind kind);
+
+struct AppliedParts;  // policy_manager_apply.cpp
 
 class PolicyManager {
  public:
@@ -103,6 +107,8 @@ class PolicyManager {
   Result<std::vector<std::string>> plan(const DaemonConfig& next);
   Result<ChangeReport> apply(const DaemonConfig& next);
   const DaemonConfig& config() const { return config_; }
+  // Told about the steps of changes from now on; empty: nobody is.
+  void listen(ChangeProgress::Listener listener) { progress_.listen(std::move(listener)); }
 
   // Guard and end of probation; to be called every 100 ms or so.
   void tick(Nanoseconds now);
@@ -126,17 +132,25 @@ class PolicyManager {
     std::size_t threads_started = 0;
   };
 
-  Status step(ChangeStep at) const { return options_.inject ? options_.inject(at) : Status{}; }
   GuardOptions guard() const;
   Result<Prepared> prepare(const PolicySetConfig& next, const std::vector<PolicyKind>& kinds);
   Status load(const std::vector<PolicyKind>& kinds, std::vector<ResolvedPolicy>& resolved, Prepared& prepared);
   Result<double> commit(Prepared prepared, bool keep_old_warm);
+  Result<ChangeReport> exchange(const PolicySetConfig& next, const std::vector<PolicyKind>& kinds);
+  Status replay(ChangeReport& report);
   Result<ChangeReport> carry_out(const PolicySetConfig& next, const std::vector<PolicyKind>& kinds,
                                  std::vector<std::string> said);
+  Status apply_parts(const DaemonConfig& next, AppliedParts& parts, ChangeReport& report);
+  void take_back(const DaemonConfig& before, const AppliedParts& parts);
+  Status set_live(PolicyKind kind, const std::string& key, const RawValue& value);
+  Status set_tenants(const DaemonConfig& config);
   void retire(Warm warm);
   void note_active(const PolicySet& set);
   Status persist();
-  void punish(PolicyKind kind, const std::string& why, Nanoseconds now);
+  struct GuardLook;
+  bool judge_strikes(const GuardLook& look, Nanoseconds now);
+  void judge_quality(const GuardLook& look, Nanoseconds now);
+  void punish(PolicyKind kind, const std::string& what, const std::string& why, Nanoseconds now);
   void log(LogEvent event, const std::string& text, int level = LITHOS_LOG_INFO) const;
   Status failed(const Status& status);
   std::vector<PolicyKind> differing(const PolicySetConfig& next, std::vector<std::string>& said,
@@ -144,6 +158,7 @@ class PolicyManager {
 
   const PolicyManagerOptions options_;
   DaemonConfig config_;
+  ChangeProgress progress_;
   EngineThread* thread_ = nullptr;
   Quarantine quarantine_;
   std::shared_ptr<PolicySet> current_;
@@ -158,6 +173,7 @@ class PolicyManager {
   Nanoseconds window_began_{0};
   std::array<std::uint64_t, kPolicyKinds> strikes_before_{};
   std::uint64_t steps_seen_ = 0;
+  QualityWatch quality_;
 };
 
 }  // namespace lithos

@@ -12,26 +12,16 @@ namespace lithos {
 namespace {
 
 constexpr std::chrono::milliseconds kAnswerLimit{2000};
-
-bool same_value(const RawValue& a, const RawValue& b) { return a.value == b.value; }
-
-bool same_params(const PolicyChoice& a, const PolicyChoice& b) {
-  return a.params.size() == b.params.size() &&
-         std::equal(a.params.begin(), a.params.end(), b.params.begin(),
-                    [](const auto& x, const auto& y) { return x.first == y.first && same_value(x.second, y.second); });
-}
-
-std::string describe(const PolicyChoice& choice) {
-  return choice.path.empty() ? choice.id
-                             : fmt::format("{} ({})", choice.id.empty() ? "its policy" : choice.id, choice.path);
-}
-
-struct FaultSnapshot {
-  std::array<std::uint64_t, kPolicyKinds> strikes{};
-  std::array<std::string, kPolicyKinds> message;
-};
+constexpr int kReplayLooks = 100'000;  // each is a step of the engine
 
 }  // namespace
+
+// What the guard sees of the policies in force.
+struct PolicyManager::GuardLook {
+  std::array<std::uint64_t, kPolicyKinds> strikes{};
+  std::array<std::string, kPolicyKinds> message;
+  PredictionScore prediction;
+};
 
 Status PolicyManager::failed(const Status& status) {
   ++totals_.failed_changes;
@@ -39,28 +29,57 @@ Status PolicyManager::failed(const Status& status) {
   return Status(status.code(), status.message() + "; the old policies stay in force");
 }
 
-Result<ChangeReport> PolicyManager::carry_out(const PolicySetConfig& next, const std::vector<PolicyKind>& kinds,
-                                              std::vector<std::string> said) {
-  if (thread_ == nullptr) return failed(unavailable("the engine is not running"));
+// Everything up to the exchange, and the exchange. Nothing is kept yet.
+Result<ChangeReport> PolicyManager::exchange(const PolicySetConfig& next, const std::vector<PolicyKind>& kinds) {
   const Nanoseconds began = monotonic_now();
   Result<Prepared> prepared = prepare(next, kinds);
-  if (!prepared.ok()) return failed(prepared.status());
+  if (!prepared.ok()) return prepared.status();
   ChangeReport report;
   report.prepare_us = to_us(monotonic_now() - began);
   Result<double> pause = commit(std::move(prepared).value(), true);
-  if (!pause.ok()) return failed(pause.status());
+  if (!pause.ok()) return pause.status();
   report.pause_us = pause.value();
-  report.generation = generation_;
-  report.changes = std::move(said);
-  if (Status status = persist(); !status.ok()) {
+  report.probation = options_.probation;
+  return report;
+}
+
+// Waits until the engine has asked the new policies about every operator. Decisions go on meanwhile: this is for the
+// report, and so that the next change does not begin on top of it.
+Status PolicyManager::replay(ChangeReport& report) {
+  if (Status status = progress_.enter(ChangeStep::replay); !status.ok()) return status;
+  struct Look {
+    bool refreshing = true;
+    Nanoseconds longest{0};
+  } seen;
+  const auto look = [room = &thread_->room()] { return Look{room->refreshing(), room->longest_refresh()}; };
+  for (int i = 0; i < kReplayLooks && seen.refreshing; ++i)
+    if (!thread_->mailbox().ask<Look>(look, seen, kAnswerLimit))
+      return internal_error("the engine thread does not answer");
+  report.longest_refresh_us = to_us(seen.longest);
+  return {};
+}
+
+Result<ChangeReport> PolicyManager::carry_out(const PolicySetConfig& next, const std::vector<PolicyKind>& kinds,
+                                              std::vector<std::string> said) {
+  if (thread_ == nullptr) return failed(unavailable("the engine is not running"));
+  progress_.begin();
+  Result<ChangeReport> done = exchange(next, kinds);
+  if (!done.ok()) return failed(done.status());
+  ChangeReport& report = done.value();
+  Status status = replay(report);
+  if (status.ok()) status = persist();
+  if (!status.ok()) {
     // In force but not kept: a crash would bring the old ones back. So bring them back now.
     const Result<ChangeReport> back = rollback();
     return failed(
         Status(status.code(),
                status.message() + (back.ok() ? "" : " (and the way back failed: " + back.status().message() + ")")));
   }
+  report.step_us = progress_.end();
+  report.generation = generation_;
+  report.changes = std::move(said);
   for (const std::string& sentence : report.changes) log(LogEvent::policy_changed, sentence);
-  return report;
+  return done;
 }
 
 Result<ChangeReport> PolicyManager::change(const std::vector<PolicyChange>& changes) {
@@ -102,126 +121,33 @@ Result<ChangeReport> PolicyManager::rollback() {
   report.generation = generation_;
   report.pause_us = pause.value();
   report.changes.push_back("back to the policies before the last change");
-  if (!options_.inject) (void)persist();  // best effort: what is in force is right
+  (void)persist();  // best effort: what is in force is right
   log(LogEvent::policy_changed, report.changes.back());
   return report;
 }
 
-Status PolicyManager::set_param(PolicyKind kind, const std::string& key, const RawValue& value) {
-  if (thread_ == nullptr) return unavailable("the engine is not running");
+Status PolicyManager::set_live(PolicyKind kind, const std::string& key, const RawValue& value) {
   Status answer;
   const auto set = [room = &thread_->room(), kind, key, value] { return room->policies().set_param(kind, key, value); };
   if (!thread_->mailbox().ask<Status>(set, answer, kAnswerLimit))
     return internal_error("the engine thread does not answer");
-  if (!answer.ok()) return answer;
-  choice_of(config_.set, kind).params[key] = value;
-  return persist();
+  if (answer.ok()) choice_of(config_.set, kind).params[key] = value;
+  return answer;
 }
 
-// Which policies must be created anew; parameters that can be changed live go to `live`.
-std::vector<PolicyKind> PolicyManager::differing(const PolicySetConfig& next, std::vector<std::string>& said,
-                                                 std::vector<std::pair<PolicyKind, std::string>>& live) const {
-  std::vector<PolicyKind> kinds;
-  for (const PolicyKind kind : kAllPolicyKinds) {
-    const PolicyChoice& now = choice_of(config_.set, kind);
-    const PolicyChoice& then = choice_of(next, kind);
-    const Result<ResolvedPolicy> resolved = resolve_policy(kind, then, options_.folders, quarantine_);
-    const bool same_content = resolved.ok() && resolved.value().id == current_->description(kind).id &&
-                              resolved.value().hash == hashes_[index_of(kind)];
-    if (!same_content) {
-      kinds.push_back(kind);
-      const bool rebuilt = resolved.ok() && now.id == then.id && now.path == then.path;
-      said.push_back(
-          rebuilt ? fmt::format("{}: {} has other content, it will be loaded anew", name_of(kind), describe(then))
-                  : fmt::format("{}: {} → {}", name_of(kind), describe(now), describe(then)));
-      continue;
-    }
-    if (same_params(now, then)) continue;
-    bool all_live =
-        std::all_of(now.params.begin(), now.params.end(), [&](const auto& p) { return then.params.contains(p.first); });
-    std::vector<std::string> changed;
-    for (const auto& [key, value] : then.params)
-      if (const auto old = now.params.find(key); old == now.params.end() || !same_value(old->second, value))
-        changed.push_back(key);
-    for (const std::string& key : changed) all_live = all_live && current_->is_live(kind, key);
-    if (all_live) {
-      for (const std::string& key : changed) live.emplace_back(kind, key);
-      said.push_back(fmt::format("{}: parameters {} change while it runs", name_of(kind), fmt::join(changed, ", ")));
-    } else {
-      kinds.push_back(kind);
-      said.push_back(fmt::format("{}: {} is created anew with other parameters", name_of(kind), describe(then)));
-    }
-  }
-  return kinds;
-}
-
-Result<std::vector<std::string>> PolicyManager::plan(const DaemonConfig& next) {
-  std::vector<std::string> said;
-  std::vector<std::pair<PolicyKind, std::string>> live;
-  for (const PolicyKind kind : differing(next.set, said, live)) {
-    const Result<ResolvedPolicy> resolved =
-        resolve_policy(kind, choice_of(next.set, kind), options_.folders, quarantine_);
-    if (!resolved.ok()) return resolved.status();
-  }
-  if (next.config.gpu != config_.config.gpu || next.set.sharing != config_.set.sharing ||
-      next.set.masks != config_.set.masks)
-    return invalid_argument("another GPU, another sharing, or masks on or off: restart lithosd for that");
-  if (next.set.slip != config_.set.slip || next.set.starvation_limit != config_.set.starvation_limit)
-    return invalid_argument("slip and starvation_limit are fixed while lithosd runs: restart it for that");
-  if (next.config.tenants.size() != config_.config.tenants.size())
-    said.push_back("tenants: the list changes for those that join from now on");
-  return said;
-}
-
-Result<ChangeReport> PolicyManager::apply(const DaemonConfig& next) {
-  Result<std::vector<std::string>> planned = plan(next);
-  if (!planned.ok()) return failed(planned.status());
-  if (thread_ == nullptr) return failed(unavailable("the engine is not running"));
-  std::vector<std::string> said;
-  std::vector<std::pair<PolicyKind, std::string>> live;
-  const std::vector<PolicyKind> kinds = differing(next.set, said, live);
-  const DaemonConfig before = config_;
-  config_.text = next.text;
-  config_.config = next.config;
-  ChangeReport report;
-  if (!kinds.empty()) {
-    Result<ChangeReport> done = carry_out(next.set, kinds, planned.value());
-    if (!done.ok()) {
-      const PolicySetConfig in_force = config_.set;
-      config_ = before;
-      config_.set = in_force;
-      return done;
-    }
-    report = std::move(done).value();
-  }
-  for (const auto& [kind, key] : live) {
-    if (Status status = set_param(kind, key, choice_of(next.set, kind).params.at(key)); status.ok()) continue;
-    else return failed(status);
-  }
-  config_.set.quotas = next.set.quotas;
-  config_.set.tolerates = next.set.tolerates;
-  bool done = false;
-  const auto set_tenants = [room = &thread_->room(), tenants = next.config.tenants, set = next.set] {
-    room->set_tenants(tenants, set);
-    return true;
-  };
-  if (!thread_->mailbox().ask<bool>(set_tenants, done, kAnswerLimit))
-    return failed(internal_error("the engine thread does not answer"));
-  if (kinds.empty())
-    if (Status status = persist(); !status.ok()) {
-      config_ = before;
-      return failed(status);
-    }
-  report.generation = generation_;
-  report.changes = std::move(planned).value();
-  return report;
+Status PolicyManager::set_param(PolicyKind kind, const std::string& key, const RawValue& value) {
+  if (thread_ == nullptr) return unavailable("the engine is not running");
+  if (Status status = set_live(kind, key, value); !status.ok()) return status;
+  if (Status status = persist(); !status.ok())
+    return Status(status.code(), "in force, but a crash would lose it: " + status.message());
+  return {};
 }
 
 // ---- the guard -------------------------------------------------------------------------------------------
 
-void PolicyManager::punish(PolicyKind kind, const std::string& why, Nanoseconds now) {
+void PolicyManager::punish(PolicyKind kind, const std::string& what, const std::string& why, Nanoseconds now) {
   const PolicyDescription description = current_->description(kind);
-  ExitRecord record{"strikes", name_of(kind), description.id, paths_[index_of(kind)], description.hash, why, 0, {}};
+  ExitRecord record{what, name_of(kind), description.id, paths_[index_of(kind)], description.hash, why, 0, {}};
   if (!options_.state_folder.empty()) (void)write_exit_record(options_.state_folder, record);
   const bool on_probation =
       warm_.set != nullptr && warm_.until > now && warm_.set->description(kind).id != description.id;
@@ -241,35 +167,49 @@ void PolicyManager::tick(Nanoseconds now) {
   }
   if (thread_ == nullptr || thread_->steps() == steps_seen_)
     return;  // the engine sleeps: nothing new, and nobody is woken for it
-  FaultSnapshot faults;
+  GuardLook seen;
   const auto look = [room = &thread_->room()] {
-    FaultSnapshot snapshot;
+    GuardLook at;
     for (const PolicyKind kind : kAllPolicyKinds) {
-      snapshot.strikes[index_of(kind)] = strikes_of(room->policies().faults(), kind);
-      snapshot.message[index_of(kind)] = room->policies().faults().last_message(kind);
+      at.strikes[index_of(kind)] = strikes_of(room->policies().faults(), kind);
+      at.message[index_of(kind)] = room->policies().faults().last_message(kind);
     }
-    return snapshot;
+    at.prediction = room->policies().prediction_score();
+    return at;
   };
-  if (!thread_->mailbox().ask<FaultSnapshot>(look, faults, kAnswerLimit)) return;
+  if (!thread_->mailbox().ask<GuardLook>(look, seen, kAnswerLimit)) return;
   steps_seen_ = thread_->steps() + 1;  // our own question was a step
+  if (!judge_strikes(seen, now)) judge_quality(seen, now);
+}
+
+// True: somebody was punished, so the set is another one now.
+bool PolicyManager::judge_strikes(const GuardLook& look, Nanoseconds now) {
   for (const PolicyKind kind : kAllPolicyKinds) {
-    const std::uint64_t strikes = faults.strikes[index_of(kind)] - strikes_before_[index_of(kind)];
+    const std::uint64_t strikes = look.strikes[index_of(kind)] - strikes_before_[index_of(kind)];
     if (strikes < options_.strikes || current_->description(kind).id == builtin_policy(kind).id) continue;
-    punish(kind,
+    punish(kind, "strikes",
            fmt::format("{} faults within {}, the last: {}", strikes, format_duration(options_.strike_window),
-                       faults.message[index_of(kind)]),
+                       look.message[index_of(kind)]),
            now);
-    return;  // the set is another one now
+    return true;
   }
-  if (now - window_began_ < options_.strike_window) return;
+  if (now - window_began_ < options_.strike_window) return false;
   window_began_ = now;
-  strikes_before_ = faults.strikes;
+  strikes_before_ = look.strikes;
+  return false;
+}
+
+void PolicyManager::judge_quality(const GuardLook& look, Nanoseconds now) {
+  if (!quality_.look(look.prediction, now)) return;
+  ++totals_.quality_demotions;
+  punish(PolicyKind::predictor, "worse than the built-in", quality_.why(), now);
 }
 
 PolicyManagerReport PolicyManager::counts() const {
   PolicyManagerReport report = totals_;
   report.generation = generation_;
   report.in_probation = warm_.set != nullptr;
+  report.prediction = quality_.quality();
   report.modules_leaked = Module::leaked();
   for (const PolicyKind kind : kAllPolicyKinds)
     report.policies.push_back({current_->description(kind), paths_[index_of(kind)], 0, 0, 0, {}});

@@ -97,4 +97,9 @@ Result<ResolvedPolicy> resolve_policy(PolicyKind kind, const PolicyChoice& choic
   return resolved;
 }
 
+std::string describe(const PolicyChoice& choice) {
+  return choice.path.empty() ? choice.id
+                             : fmt::format("{} ({})", choice.id.empty() ? "its policy" : choice.id, choice.path);
+}
+
 }  // namespace lithos

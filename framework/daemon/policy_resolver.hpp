@@ -34,4 +34,7 @@ struct ResolvedPolicy {
 Result<ResolvedPolicy> resolve_policy(PolicyKind kind, const PolicyChoice& choice,
                                       const std::vector<std::string>& folders, const Quarantine& quarantine);
 
+// How an operator would name it.
+std::string describe(const PolicyChoice& choice);
+
 }  // namespace lithos

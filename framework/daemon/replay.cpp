@@ -101,6 +101,7 @@ Status Replay::attach() {
   if (Status status = register_all(); !status.ok()) return status;
   ExecutorConfig executor;
   executor.tenant = link_->slot();
+  executor.submit_ahead = link_->submit_ahead();
   executor_ = std::make_unique<Executor>(inputs_->gpu, executor, *link_, *link_);
   const bool straight = config_.tenant_class == TenantClass::latency_critical;
   executor_->add_queue(kQueue, straight ? LaunchPath::inline_path : LaunchPath::queued_path);

@@ -57,6 +57,11 @@ Json to_json(const PolicyManagerReport& report) {
   }
   json.set("policies", policies).set("swaps", report.swaps).set("rollbacks", report.rollbacks);
   json.set("demotions", report.demotions).set("failed_changes", report.failed_changes);
+  Json prediction = Json::object();
+  prediction.set("judged", report.prediction.judged).set("contended", report.prediction.contended);
+  prediction.set("unfamiliar", report.prediction.unfamiliar).set("bad_windows", report.prediction.bad_windows);
+  prediction.set("off_share", report.prediction.off).set("builtin_off_share", report.prediction.builtin_off);
+  json.set("prediction", prediction).set("quality_demotions", report.quality_demotions);
   json.set("modules_leaked", report.modules_leaked)
       .set("modules_pinned", report.modules_pinned)
       .set("last_event", report.last_event);
@@ -91,8 +96,13 @@ Json to_json(const ChangeReport& report) {
   json.set("generation", report.generation)
       .set("changes", changes)
       .set("prepare_us", report.prepare_us)
-      .set("pause_us", report.pause_us);
-  return json;
+      .set("pause_us", report.pause_us)
+      .set("longest_refresh_us", report.longest_refresh_us)
+      .set("probation_s", to_seconds(report.probation));
+  Json steps = Json::object();
+  for (std::size_t i = 0; i < kChangeSteps; ++i)
+    if (report.step_us[i] > 0) steps.set(name_of(static_cast<ChangeStep>(i)), report.step_us[i]);
+  return json.set("step_us", steps);
 }
 
 Json to_json(const QuarantinedLibrary& library) {

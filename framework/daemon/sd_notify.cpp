@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <cstdlib>
@@ -26,6 +27,8 @@ void sd_notify(const std::string& state) {
 }
 
 Nanoseconds sd_watchdog_interval() {
+  const char* pid = std::getenv("WATCHDOG_PID");  // inherited from somebody who was meant?
+  if (pid != nullptr && std::atoll(pid) != ::getpid()) return Nanoseconds{0};
   const char* text = std::getenv("WATCHDOG_USEC");
   const long long us = text != nullptr ? std::atoll(text) : 0;
   return us > 0 ? Nanoseconds{us * 1000 / 2} : Nanoseconds{0};

@@ -16,12 +16,23 @@ namespace {
 
 std::atomic<bool> stop = false;
 
+constexpr const char* kUsage =
+    "usage: lithos-tenant --socket PATH --config FILE --name TENANT [options]\n"
+    "  --socket PATH         where lithosd lets tenants attach: tenants.sock in its --run-dir\n"
+    "  --config FILE         the configuration that has the tenant\n"
+    "  --name TENANT         which of its tenants to be\n"
+    "  --duration TIME       how long to make requests (default 10s)\n"
+    "  --requests N          at most so many requests\n"
+    "  --kernels N           at most so many kernels of each request\n"
+    "  --help, --version     this text; the version\n"
+    "Exit codes: 0 all that was launched has ended, 1 something has not, 2 wrong usage, 3 configuration invalid.\n";
+
 int usage() {
-  std::fprintf(stderr,
-               "usage: lithos-tenant --socket PATH --config FILE --name TENANT [--duration TIME] [--requests N] "
-               "[--kernels N]\n");
+  std::fputs(kUsage, stderr);
   return 2;
 }
+
+int answer(const char* text) { return std::fputs(text, stdout) < 0 ? 1 : 0; }
 
 int fail(const lithos::Status& status) {
   std::fprintf(stderr, "lithos-tenant: %s\n", status.message().c_str());
@@ -54,6 +65,8 @@ int main(int argc, char** argv) {
                           {"duration", required_argument, nullptr, 'd'},
                           {"requests", required_argument, nullptr, 'r'},
                           {"kernels", required_argument, nullptr, 'k'},
+                          {"help", no_argument, nullptr, 'H'},
+                          {"version", no_argument, nullptr, 'V'},
                           {nullptr, 0, nullptr, 0}};
   for (int letter; (letter = ::getopt_long(argc, argv, "", known, nullptr)) != -1;) {
     switch (letter) {
@@ -68,6 +81,8 @@ int main(int argc, char** argv) {
         options.duration = duration.value();
         break;
       }
+      case 'H': return answer(kUsage);
+      case 'V': return answer("lithos-tenant " LITHOS_VERSION "\n");
       default: return usage();
     }
   }

@@ -13,6 +13,8 @@ constexpr Nanoseconds kAgeEvery{10'000'000};     // look for atoms that nobody c
 constexpr Nanoseconds kAgeLeast{1'000'000'000};  // … after so long
 constexpr Nanoseconds kAgeMost{3'000'000'000};   // … or longer if so predicted, but predictions may be wild
 constexpr int kAgePredictions = 20;              // times the predicted time
+// Operators asked about between two decisions after an exchange of predictor or right-sizer: some microseconds.
+constexpr unsigned kAskedPerTimer = 4;
 
 std::uint32_t highest_clock(const GpuShape& gpu) { return gpu.clocks_mhz.empty() ? 0 : gpu.clocks_mhz.front(); }
 
@@ -134,6 +136,7 @@ Asker Engine::Impl::asker(const Tenant& tenant) const {
 }
 
 void Engine::Impl::decide_operator(Tenant& tenant, OperatorEntry& entry) {
+  entry.asked_in = asking_epoch;
   if (!OperatorTable::refresh(entry, asker(tenant), *policies)) return;
   const OperatorId op{entry.op.op_id};
   out.publish_operator(TenantId{slot_of(tenant)}, op, entry.decision);
@@ -195,8 +198,24 @@ void Engine::Impl::age(Nanoseconds now) {
   }
 }
 
+void Engine::Impl::decide_some_stale() {
+  unsigned asked = 0;
+  for (; stale_tenant < tenants.size(); ++stale_tenant, stale_operator = 0) {
+    Tenant& tenant = tenants[stale_tenant];
+    if (!tenant.present()) continue;
+    for (; stale_operator < tenant.operators.size(); ++stale_operator) {
+      OperatorEntry& entry = tenant.operators[stale_operator];
+      if (entry.asked_in == asking_epoch) continue;
+      if (asked == kAskedPerTimer) return;
+      decide_operator(tenant, entry);
+      ++asked;
+    }
+  }
+}
+
 void Engine::on_timer(Nanoseconds now) {
   Impl& e = *impl_;
+  if (has_stale_operators()) e.decide_some_stale();
   e.age(now);
   if (e.co_residency.settle_quiet(now)) e.rebalance_rights(now);
   if (now >= e.gather_due) e.gather_rights(now);
@@ -213,6 +232,7 @@ void Engine::on_timer(Nanoseconds now) {
 
 Nanoseconds Engine::next_timer() const {
   const Impl& e = *impl_;
+  if (has_stale_operators()) return e.decided_at;  // has passed: due at once
   return std::min({e.decide_due, e.asked_due, e.decided_at + e.config.decide_at_least_every, e.age_due, e.gather_due,
                    e.dvfs.next(), e.co_residency.next_quiet()});
 }
@@ -236,12 +256,15 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   e.faults_told = policies.faults();
   for (const PolicyKind kind : kAllPolicyKinds)
     if (fresh[index_of(kind)] && e.tap.wants(LITHOS_EVENT_POLICY)) e.tell_policy(kind, now);
-  for (Tenant& tenant : e.tenants) {
-    if (!tenant.present() || same_operators) continue;
-    for (std::uint32_t op = 0; op < tenant.operators.size(); ++op) e.decide_operator(tenant, tenant.operators[op]);
+  if (!same_operators) {
+    ++e.asking_epoch;
+    e.stale_tenant = 0;
+    e.stale_operator = 0;
   }
   e.decide(LITHOS_WHY_POLICY, now);
 }
+
+bool Engine::has_stale_operators() const { return impl_->stale_tenant < impl_->tenants.size(); }
 
 TpcSet Engine::own_tpcs(TenantId id) const {
   const Tenant* tenant = impl_->find(id);

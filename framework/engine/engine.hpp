@@ -100,8 +100,12 @@ class Engine {
   Nanoseconds next_timer() const;
   void on_clock(std::uint32_t mhz, double power_w, Nanoseconds now);
 
-  // Replaces the set of policies at a decision boundary; the tenants are replayed to the new one by its next view.
+  // Replaces the set of policies at a decision boundary; the tenants are replayed to the new one by its next view. What another
+  // predictor or right-sizer says about operators is asked a few at each on_timer() from then on, so that decisions go on in
+  // between, and of an operator at once when it is next launched.
   void set_policies(PolicySet& policies, Nanoseconds now);
+  // Operators about which the present policies have not been asked yet: on_timer() is due until there are none.
+  bool has_stale_operators() const;
 
   // ---- for those who watch (policy_host/event_ring.hpp) ----------------------------------------------------
   // From now on events go into the ring, too, as far as it wants them. It is told first what a latecomer must know:

@@ -3,6 +3,7 @@
 // engine_decisions.cpp (what follows). See engine.hpp.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <span>
 #include <vector>
@@ -35,6 +36,10 @@ struct Engine::Impl {
   std::uint32_t slot_of(const Tenant& tenant) const { return static_cast<std::uint32_t>(&tenant - tenants.data()); }
   Asker asker(const Tenant& tenant) const;
   void decide_operator(Tenant& tenant, OperatorEntry& entry);
+  void decide_if_stale(Tenant& tenant, OperatorEntry& entry) {
+    if (entry.asked_in != asking_epoch) [[unlikely]] decide_operator(tenant, entry);
+  }
+  void decide_some_stale();
   void release_if_drained(Tenant& tenant, Nanoseconds now);
   void age(Nanoseconds now);
   QueueBook* queue_of(Tenant& tenant, QueueId id);
@@ -105,6 +110,10 @@ struct Engine::Impl {
   PolicyTotals totals_at_start;  // of the set in force, when it came into force
   PolicyFaults faults_told;
   Nanoseconds faults_told_at{std::numeric_limits<std::int64_t>::min() / 2};
+  std::uint64_t asking_epoch = 1;  // counts changes of who is asked about operators
+  // Everything before this has been asked in this epoch; past the last tenant: nothing is stale.
+  std::size_t stale_tenant = std::numeric_limits<std::size_t>::max();
+  std::uint32_t stale_operator = 0;
 
   std::uint32_t pending_why = 0;
   Nanoseconds decided_at{std::numeric_limits<std::int64_t>::min() / 2};

@@ -103,12 +103,14 @@ void Engine::Impl::head_changed(Tenant& tenant, QueueBook& queue, std::uint32_t 
 }
 
 void Engine::Impl::on_queued(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now) {
+  decide_if_stale(tenant, tenant.operators[op]);
   const OperatorEntry& entry = tenant.operators[op];
   queue.add_queued({record.launch, op, now, entry.decision.predicted(std::max(tenant.widest.count(), 1u))});
   if (entry.graph == nullptr && queue.batch_since == kNever) queue.batch_since = now;
 }
 
 void Engine::Impl::on_submitted(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now) {
+  decide_if_stale(tenant, tenant.operators[op]);
   FlyingAtom atom;
   atom.key = {value_of(record.launch), record.first_block};
   atom.op = op;
@@ -129,7 +131,10 @@ void Engine::Impl::on_submitted(Tenant& tenant, QueueBook& queue, std::uint32_t 
   if (tenant.statistics != nullptr && record.first_block == 0) tenant.statistics->queue_wait.add(now - atom.arrived);
   if (tap.wants(LITHOS_EVENT_ATOM_SUBMITTED)) tell_submitted(tenant, atom, record, now);
   const auto coverage = static_cast<unsigned>(record.coverage);
-  if (record.last && coverage < kCoverageKinds) ++tenant.counters.launches[coverage];
+  if (record.last && coverage < kCoverageKinds) {
+    ++tenant.counters.launches[coverage];
+    ++tenant.operators[op].totals.went[coverage];
+  }
   if (tenant.operators[op].graph == nullptr && queue.batch_since == kNever) queue.batch_since = now;
   const bool was_gathered_for = record.last && co_residency.gatherer() == slot_of(tenant) && gather_queue == queue.id &&
                                 gather_launch <= record.launch;

@@ -149,7 +149,7 @@ Nanoseconds OperatorDecision::predicted(unsigned on_tpcs) const {
 const char* name_of(Coverage coverage) {
   constexpr const char* kNames[kCoverageKinds] = {"masked",        "cut",   "whole_small", "whole_persistent", "whole_co_resident",
                                                   "whole_special", "graph", "unmasked",    "starved",          "bypassed",
-                                                  "driver_internal"};
+                                                  "driver_internal", "whole_dear"};
   const auto index = static_cast<unsigned>(coverage);
   return index < kCoverageKinds ? kNames[index] : "unknown";
 }

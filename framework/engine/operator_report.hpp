@@ -2,10 +2,13 @@
 // What ran of one operator, for people: per-operator tables of `lithos sim --operators`. Plain values.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <string>
 
 #include "base/time.hpp"
+#include "engine/record.hpp"
 
 namespace lithos {
 
@@ -14,7 +17,13 @@ struct OperatorTotals {
   std::uint64_t atoms = 0;     // parts of the others
   std::uint64_t ns = 0;        // of both
   std::uint64_t tpc_ns = 0;
+  std::array<std::uint64_t, kCoverageKinds> went{};  // launches by Coverage; a graph's kernels go with the graph
 
+  // How most launches went, and so why they were cut or not; `none` if there was none.
+  Coverage usually(Coverage none) const {
+    const auto most = std::max_element(went.begin(), went.end());
+    return *most == 0 ? none : static_cast<Coverage>(most - went.begin());
+  }
   void add(Nanoseconds duration, std::uint32_t tpcs, bool whole) {
     (whole ? launches : atoms) += 1;
     ns += to_u64(duration);

@@ -25,6 +25,7 @@ struct OperatorEntry {
   std::vector<std::uint32_t> nodes;    // graphs: their kernels' entries
   OperatorDecision decision;
   std::uint64_t observations = 0;
+  std::uint64_t asked_in = 0;          // the engine's asking_epoch when the decision was made
   ScalingEstimate scaling;
   OperatorTotals totals;
   // Since the DVFS window began (dvfs_sampler.hpp):

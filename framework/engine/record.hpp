@@ -28,7 +28,7 @@ enum class RecordKind : std::uint8_t {
 enum class Coverage : std::uint8_t {
   masked,            // confined to chosen TPCs, whole, as policy wished
   cut,               // run as several atoms
-  whole_small,       // could be cut, not worth it
+  whole_small,       // all its blocks are resident at once
   whole_persistent,  // pulls tiles, cutting buys nothing
   whole_co_resident, // its blocks may wait for each other
   whole_special,     // cooperative, cluster or launch attribute that forbids cutting
@@ -37,8 +37,9 @@ enum class Coverage : std::uint8_t {
   starved,           // ran at its minimum after the starvation limit
   bypassed,          // stood aside, with a reason elsewhere
   driver_internal,   // not the tenant's own launch
+  whole_dear,        // cutting would cost more than it spares
 };
-inline constexpr unsigned kCoverageKinds = 11;
+inline constexpr unsigned kCoverageKinds = 12;
 const char* name_of(Coverage coverage);
 
 struct Record {

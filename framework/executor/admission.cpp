@@ -12,10 +12,18 @@ constexpr Nanoseconds kStarvationLimitUnknown{200'000'000};  // until a lease sa
 constexpr double kLongestPeriodNs = 1e15;                      // of a rate limit
 constexpr double kLongInAtoms = 1.5;                          // an uncuttable launch up to this is no longer than an atom
 
-Coverage why_whole(const KernelInfo& kernel) {
-  if (kernel.persistent) return Coverage::whole_persistent;
-  if (kernel.launch_special) return Coverage::whole_special;
-  return Coverage::whole_small;
+Coverage coverage_of(CutReason reason, const KernelInfo& kernel) {
+  switch (reason) {
+    case CutReason::cut: return Coverage::cut;
+    case CutReason::persistent: return Coverage::whole_persistent;
+    case CutReason::special: return Coverage::whole_special;
+    case CutReason::one_wave: return Coverage::whole_small;
+    case CutReason::too_dear: return Coverage::whole_dear;
+    case CutReason::may_spin: return Coverage::whole_co_resident;
+    case CutReason::not_wished:
+    case CutReason::short_enough: break;
+  }
+  return kernel.may_spin ? Coverage::whole_co_resident : Coverage::masked;
 }
 
 }  // namespace
@@ -115,12 +123,13 @@ Verdict Admission::on_lease(const Question& q, bool borrow) {
   const Nanoseconds whole = predicted(decision, tpcs);
   verdict.on_borrowed = choice.on_borrowed;
   const Nanoseconds atom_length = verdict.on_borrowed ? q.lease.atom_length : Nanoseconds{0};
-  const Atom atom = next_atom({&kernel, q.head.next_block, tpcs, map_.tpcs(), whole, atom_length});
+  const Nanoseconds tolerated = verdict.on_borrowed ? tolerated_on(q, verdict.tpcs) : kNever;
+  const Atom atom = next_atom({&kernel, q.head.next_block, tpcs, map_.tpcs(), whole, atom_length, tolerated});
   verdict.blocks = atom.blocks;
   verdict.predicted = atom.predicted;
-  verdict.coverage = kernel.may_spin ? Coverage::whole_co_resident : Coverage::masked;
-  if (atom.blocks < kernel.blocks) verdict.coverage = Coverage::cut;
-  else if (atom_length.count() > 0 && whole > atom_length && !kernel.may_spin) verdict.coverage = why_whole(kernel);
+  // What is no longer than an atom has no need of a reason.
+  const bool as_wished = atom.reason != CutReason::cut && whole <= atom_length;
+  verdict.coverage = coverage_of(as_wished ? CutReason::short_enough : atom.reason, kernel);
   if (verdict.on_borrowed) {
     weigh(q, verdict, whole);
     if (!q.head.urgent && !borrowing_fits(q, verdict)) return verdict;
@@ -128,6 +137,11 @@ Verdict Admission::on_lease(const Question& q, bool borrow) {
   verdict.low_priority = verdict.on_borrowed && q.lease.low_priority;
   verdict.outcome = Verdict::Outcome::go;
   return verdict;
+}
+
+// The longest that an uncuttable launch on these TPCs may be predicted to take.
+Nanoseconds Admission::tolerated_on(const Question& q, const TpcSet& tpcs) {
+  return std::min(q.lease.uncuttable_limit, LeaseReader::tolerated_on(q.lease, tpcs & q.usable.borrowed));
 }
 
 // DESIGN.md §5.5. An atom is as short as was wished; what runs whole though it is longer is long, and uncuttable in effect.
@@ -143,9 +157,7 @@ void Admission::weigh(const Question& q, Verdict& verdict, Nanoseconds whole) co
 // False: `verdict` says what to wait for.
 bool Admission::borrowing_fits(const Question& q, Verdict& verdict) const {
   if (verdict.uncuttable) {
-    const Nanoseconds tolerated =
-        std::min(q.lease.uncuttable_limit, LeaseReader::tolerated_on(q.lease, verdict.tpcs & q.usable.borrowed));
-    if (verdict.predicted > tolerated) { verdict = Verdict::lease_short(); return false; }
+    if (verdict.predicted > tolerated_on(q, verdict.tpcs)) { verdict = Verdict::lease_short(); return false; }
   }
   const Outstanding& out = q.outstanding;
   if (out.pieces == 0) return true;

@@ -80,6 +80,7 @@ class Admission {
   Verdict starved(const Question& q);
   // A mask of own, unowned and, if `borrow`, borrowed TPCs, with the limits that hold there.
   Verdict on_lease(const Question& q, bool borrow);
+  static Nanoseconds tolerated_on(const Question& q, const TpcSet& tpcs);
   void weigh(const Question& q, Verdict& verdict, Nanoseconds whole) const;
   bool borrowing_fits(const Question& q, Verdict& verdict) const;
   bool held_back(const Question& q, Verdict& verdict) const;

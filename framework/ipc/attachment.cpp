@@ -11,6 +11,8 @@
 namespace lithos::ipc {
 namespace {
 
+constexpr std::uint64_t kSubmitAheadMost_ns = 10'000'000'000;
+
 void copy_text(char* to, std::size_t size, const std::string& from) {
   std::memset(to, 0, size);
   std::memcpy(to, from.data(), std::min(from.size(), size - 1));
@@ -96,6 +98,8 @@ Status Attachment::map(const Welcome& welcome, std::vector<Fd>& fds) {
   Result<GpuShape> shape = from_wire(welcome.gpu);
   if (!shape.ok()) return shape.status();
   gpu = std::move(shape).value();
+  terms = welcome.terms;
+  terms.submit_ahead_ns = std::min(terms.submit_ahead_ns, kSubmitAheadMost_ns);
   slot = TenantId{welcome.slot};
   incarnation = welcome.incarnation;
   area_map = Mapping(fds[0].get(), sizeof(Area), true);
@@ -120,6 +124,7 @@ void Attachment::take_board(const Board& board, Fd page) {
   if (board.slot >= kTenantsMax) return;
   Mapping map(page.get(), kPage, false);
   if (!map) return;  // its owner then counts as pressed
+  if (others[board.slot].map) replaced_pages.push_back(std::move(others[board.slot].map));
   others[board.slot].map = std::move(map);
   others[board.slot].incarnation = board.incarnation;
 }
@@ -138,6 +143,7 @@ void Attachment::detach_after_fork() {
   area_map.detach_after_fork();
   pressure_map.detach_after_fork();
   for (OtherPage& other : others) other.map.detach_after_fork();
+  for (Mapping& page : replaced_pages) page.detach_after_fork();
   channel.close();
   daemon_event.reset();
   tenant_event.reset();

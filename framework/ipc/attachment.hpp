@@ -6,6 +6,7 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "engine/gpu_shape.hpp"
 #include "ipc/channel.hpp"
@@ -37,11 +38,13 @@ class Attachment {
 
   Channel channel{Fd{}};
   GpuShape gpu;
+  TenantTerms terms;  // within what this side believes
   TenantId slot{};
   std::uint32_t incarnation = 0;
   Mapping area_map, pressure_map;
   Fd daemon_event, tenant_event;
   std::array<OtherPage, kTenantsMax> others;
+  std::vector<Mapping> replaced_pages;  // stay mapped: other threads may be reading them
   std::unique_ptr<LeaseReader> leases;
   std::unique_ptr<OperatorTableReader> operators;
   std::unique_ptr<RingWriter<WireRecord, kRecords>> records;

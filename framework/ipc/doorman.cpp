@@ -35,13 +35,14 @@ Result<std::string> judge_hello(const Received& message) {
 }
 
 Status send_welcome(Channel& channel, const SharedMemory& memory, TenantId slot, std::uint32_t incarnation,
-                    const GpuShape& gpu) {
+                    const GpuShape& gpu, const TenantTerms& terms) {
   Welcome welcome{};
   welcome.slot = value_of(slot);
   welcome.incarnation = incarnation;
   welcome.major = kMajor;
   welcome.minor = kMinor;
   welcome.gpu = to_wire(gpu);
+  welcome.terms = terms;
   const int fds[kWelcomeFds] = {memory.area.get(), memory.pressure.get(), memory.daemon_event.get(),
                                 memory.tenant_event.get()};
   return channel.send(welcome, MessageType::welcome, fds);

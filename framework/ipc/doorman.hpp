@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/status.hpp"
+#include "base/time.hpp"
 #include "engine/gpu_shape.hpp"
 #include "ipc/channel.hpp"
 #include "ipc/shared_memory.hpp"
@@ -17,7 +18,7 @@ namespace lithos::ipc {
 Result<std::string> judge_hello(const Received& message);
 
 Status send_welcome(Channel& channel, const SharedMemory& memory, TenantId slot, std::uint32_t incarnation,
-                    const GpuShape& gpu);
+                    const GpuShape& gpu, const TenantTerms& terms = {});
 void send_refused(Channel& channel, const Status& why);
 Status send_board(Channel& channel, int page_fd, TenantId slot, std::uint32_t incarnation);
 Status send_reached(Channel& channel, std::uint64_t number, std::uint64_t refused, const std::string& why);

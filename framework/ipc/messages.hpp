@@ -101,11 +101,17 @@ struct WireGpu {  // GpuShape without its vectors
   std::uint16_t mask_bit_of_tpc[TpcSet::kMaxTpcs];
   std::uint32_t clocks_mhz[kClocksMax];
 };
+// What the daemon's configuration gives a tenant for life, besides its lease.
+struct TenantTerms {
+  std::uint64_t memory_limit_bytes = 0;  // 0: no limit
+  std::uint64_t submit_ahead_ns = 0;     // for the executor: predicted work to keep on the device on the queued path
+};
 struct Welcome {  // descriptors: area, pressure, event of the daemon, event of the tenant
   MessageHead head;
   std::uint32_t slot, incarnation;
   std::uint32_t major, minor;
   WireGpu gpu;
+  TenantTerms terms;
 };
 inline constexpr unsigned kWelcomeFds = 4;
 struct Refused {

@@ -23,13 +23,16 @@ class RingWriter {
   RingWriter(T* entries, std::uint64_t* tail, const std::uint64_t* head)
       : entries_(entries), tail_(tail), head_(head) {}
 
+  // Whether the next push will succeed.
+  bool has_room() {
+    if (written_ - read_ >= Capacity) read_ = load(head_);
+    return written_ - read_ < Capacity;
+  }
+
   // False: full. The store of the position is sequentially consistent: the look at the reader's sleep flag that
   // follows (wake.hpp) comes after it.
   bool push(const T& entry) {
-    if (written_ - read_ >= Capacity) {
-      read_ = load(head_);
-      if (written_ - read_ >= Capacity) return false;  // also when the other side's position is nonsense
-    }
+    if (!has_room()) return false;  // also when the other side's position is nonsense
     store_words(&entries_[written_ % Capacity], entry);
     store(tail_, ++written_, std::memory_order_seq_cst);
     return true;

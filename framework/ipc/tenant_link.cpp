@@ -48,6 +48,7 @@ struct TenantLink::Impl {
 
   TenantOptions options;
   std::unique_ptr<Attachment> link;  // kept, but silent, after the daemon has gone: addresses stay valid
+  std::vector<std::unique_ptr<Attachment>> replaced;
   bool attached = false;
   bool forked = false;
   RemoteDevice device;
@@ -88,6 +89,7 @@ void after_fork_child() {
 Status TenantLink::Impl::attach() {
   Result<std::unique_ptr<Attachment>> made = Attachment::make(options);
   if (!made.ok()) return made.status();
+  if (link != nullptr && options.read_by_others) replaced.push_back(std::move(link));
   link = std::move(made).value();
   attached = true;
   ++counters.attached;
@@ -180,6 +182,7 @@ Result<std::unique_ptr<TenantLink>> TenantLink::connect(const TenantOptions& opt
     raw->attached = false;
     raw->forked = true;
     raw->link->detach_after_fork();
+    for (auto& before : raw->replaced) before->detach_after_fork();
     raw->device.attached_to(nullptr);
   };
   const std::lock_guard lock(links_mutex());
@@ -193,8 +196,11 @@ TenantLink::~TenantLink() {
 }
 
 const GpuShape& TenantLink::gpu() const { return impl_->link->gpu; }
+Nanoseconds TenantLink::submit_ahead() const { return from_u64(impl_->link->terms.submit_ahead_ns); }
 TenantId TenantLink::slot() const { return impl_->link->slot; }
 bool TenantLink::attached() const { return impl_->attached; }
+const TenantTerms& TenantLink::terms() const { return impl_->link->terms; }
+Attachment& TenantLink::attachment() { return *impl_->link; }
 const LinkCounters& TenantLink::counters() const {
   impl_->counters.refused_by_device = impl_->device.refused();
   return impl_->counters;

@@ -32,11 +32,14 @@
 
 namespace lithos::ipc {
 
+class Attachment;
+
 struct TenantOptions {
   std::string socket;                       // where lithosd listens
   std::string name;                         // as in the daemon's configuration
   Nanoseconds answer_limit{2'000'000'000};  // how long the daemon may take for an answer
   Nanoseconds retry_every{5'000'000};       // while there is no daemon
+  bool read_by_others = false;  // other threads read attachment(): keep those of before mapped, as long as the link lives
 };
 
 struct LinkCounters {
@@ -55,8 +58,12 @@ class TenantLink final : public TenantPort, public Device {
   ~TenantLink() override;
 
   const GpuShape& gpu() const;
-  TenantId slot() const;  // may be another one after the daemon has come back
+  Nanoseconds submit_ahead() const;  // for ExecutorConfig: what the daemon's set of policies said when we attached
+  TenantId slot() const;             // may be another one after the daemon has come back
   bool attached() const;
+  const TenantTerms& terms() const;
+  // The memory of the newest attachment. Other threads may read it if `read_by_others` was asked for.
+  Attachment& attachment();
   const LinkCounters& counters() const;
 
   // ---- what records will name; repeated to every new daemon. Infos must outlive the link. ----------------

@@ -263,8 +263,23 @@ lithos_prediction PolicySet::predict(const lithos_predict_query& query) {
   return out;
 }
 
+// Before either predictor is told: afterwards both know the answer.
+void PolicySet::judge(const lithos_observation& seen) {
+  lithos_predict_query query{};
+  query.op = seen.op;
+  query.tenant_id = seen.tenant_id;
+  query.tpcs = std::max(seen.tpcs, 1u);
+  query.clock_mhz = seen.clock_mhz;
+  const double share = static_cast<double>(seen.block_count) / std::max(seen.op.blocks, seen.block_count);
+  const auto expected_ns = [share](const lithos_prediction& whole) {
+    return static_cast<double>(whole.p50_ns) * share;
+  };
+  state_->judge->judge(seen, expected_ns(predict(query)), expected_ns(fallback_prediction(*state_, query)));
+}
+
 void PolicySet::observe(const lithos_observation& seen) {
   PolicySetState& state = *state_;
+  if (state.judge != nullptr && state.judge->wants(seen)) judge(seen);
   PolicySetState::Role& predictor = state.role(PolicyKind::predictor);
   const lithos_predictor_ops& builtin = predictor.fallback->ops<lithos_predictor_ops>();
   builtin.observe(predictor.fallback->self(), &seen);

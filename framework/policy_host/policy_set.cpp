@@ -82,6 +82,7 @@ Status create_role(PolicySetState& state, PolicyKind kind, ResolvedChoice choice
   if (!chosen.ok()) return chosen.status();
   role.chosen = std::move(chosen).value();
   role.active = role.chosen.get();
+  if (kind == PolicyKind::predictor && state.guard.judge_predictor) state.judge = std::make_shared<PredictionJudge>();
   return {};
 }
 
@@ -140,6 +141,7 @@ CreatedPolicySet PolicySet::replace(const PolicySet& base, std::span<const Polic
     if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
       role.chosen = before.chosen;
       role.active = before.active;
+      if (kind == PolicyKind::predictor) state->judge = base.state_->judge;
       continue;
     }
     const Status status = create_role(*state, kind, std::move(choices[index_of(kind)]));
@@ -223,6 +225,9 @@ std::vector<std::shared_ptr<const void>> PolicySet::libraries() const {
   return held;
 }
 const PolicyFaults& PolicySet::faults() const { return state_->faults; }
+PredictionScore PolicySet::prediction_score() const {
+  return state_->judge != nullptr ? state_->judge->score() : PredictionScore{};
+}
 std::uint64_t PolicySet::calls(PolicyKind kind) const { return state_->role(kind).calls; }
 std::uint64_t PolicySet::fallbacks(PolicyKind kind) const { return state_->role(kind).fallbacks; }
 const LogHistogram& PolicySet::call_times(PolicyKind kind) const { return state_->role(kind).took; }

@@ -31,6 +31,7 @@
 #include "lithos/policy_abi.h"
 #include "policy_host/faults.hpp"
 #include "policy_host/kinds.hpp"
+#include "policy_host/prediction_judge.hpp"
 
 namespace lithos {
 
@@ -49,6 +50,7 @@ struct GuardOptions {
   Nanoseconds soft_limit{50'000};      // later answers are used and counted (FaultReason::slow)
   Nanoseconds hard_limit{5'000'000};   // later answers are dropped, the fallback's used (FaultReason::too_late)
   PolicyCallMark* mark = nullptr;      // set around each call, if given; must outlive the set
+  bool judge_predictor = false;        // compare a configured predictor with the built-in one: prediction_score()
   // What policies log (level: LITHOS_LOG_*), on the thread that calls the set; empty: dropped.
   std::function<void(PolicyKind kind, int level, const std::string& text)> log;
 };
@@ -162,8 +164,12 @@ class PolicySet {
   Nanoseconds last_call(PolicyKind kind) const;
   PolicyDescription description(PolicyKind kind) const;
   std::vector<MetricReading> metrics() const;
+  // How the configured predictor has done beside the built-in one since it came into force, also under earlier sets that
+  // this one was made from. All zero: nothing is configured, or nobody judges.
+  PredictionScore prediction_score() const;
 
  private:
+  void judge(const lithos_observation& seen);
   explicit PolicySet(std::unique_ptr<PolicySetState> state);
   std::unique_ptr<PolicySetState> state_;
 };

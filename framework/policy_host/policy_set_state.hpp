@@ -52,6 +52,7 @@ struct PolicySetState {
   GuardOptions guard;
   PolicyFaults faults;
   std::array<Role, kPolicyKinds> roles;
+  std::shared_ptr<PredictionJudge> judge;  // of the configured predictor; goes with it from set to set
 };
 
 }  // namespace lithos

@@ -5,6 +5,7 @@
 
 #include "base/time.hpp"
 #include "engine/gpu_shape.hpp"
+#include "executor/cut_cost.hpp"
 
 namespace lithos {
 
@@ -20,9 +21,7 @@ struct DeviceModel {
                                      // higher; graphs are spared (1.3–2 µs, docs/design/hardware.md §8, §9)
 
   // ---- atoms, by a prelude that reads a constant bank (docs/design/hardware.md §2) --------------------------------
-  // Over the whole device; between blocks of 256 threads or fewer and of 1024 in proportion to the threads.
-  double skip_ns_small = 0.63, skip_ns_large = 1.15;        // a block below the atom's first: starts and leaves
-  double prelude_ns_small = 0.10, prelude_ns_large = 0.40;  // a block of the atom
+  CutCost cut;  // shared with the decision when to cut
 
   // ---- blocks leaving ---------------------------------------------------------------------------------------------
   // Of the last wave's time (a persistent kernel is one wave), in which its blocks leave one after the other: the tails of

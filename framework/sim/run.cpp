@@ -22,6 +22,7 @@ std::vector<OperatorReport> operators_since(std::vector<OperatorReport> now, con
     now[i].totals.atoms -= before[i].totals.atoms;
     now[i].totals.ns -= before[i].totals.ns;
     now[i].totals.tpc_ns -= before[i].totals.tpc_ns;
+    for (unsigned kind = 0; kind < kCoverageKinds; ++kind) now[i].totals.went[kind] -= before[i].totals.went[kind];
   }
   return now;
 }

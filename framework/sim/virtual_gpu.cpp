@@ -12,7 +12,6 @@ namespace {
 // Registers are handed out to warps in units of 256 (CUDA programming guide, compute capability 9.0).
 constexpr unsigned kRegisterUnit = 256;
 constexpr unsigned kThreadsPerWarp = 32;
-constexpr double kSmallBlock = 256, kLargeBlock = 1024;  // threads, between which the cost of atoms was measured
 constexpr std::size_t kKernelTableMin = 64;
 
 std::size_t hash_of(const KernelInfo* info) {
@@ -30,9 +29,8 @@ std::unique_ptr<KernelModel> make_model(const KernelInfo& info, TimeCurve curve,
       (info.registers_per_thread * kThreadsPerWarp + kRegisterUnit - 1) / kRegisterUnit * kRegisterUnit;
   model->registers = per_warp * model->warps;
   model->shared_bytes = info.shared_bytes;
-  const double large = std::clamp((threads - kSmallBlock) / (kLargeBlock - kSmallBlock), 0.0, 1.0);
-  model->skip_ns = constants.skip_ns_small + large * (constants.skip_ns_large - constants.skip_ns_small);
-  model->prelude_ns = constants.prelude_ns_small + large * (constants.prelude_ns_large - constants.prelude_ns_small);
+  model->skip_ns = constants.cut.skip_ns(threads);
+  model->prelude_ns = constants.cut.prelude_ns(threads);
   return model;
 }
 

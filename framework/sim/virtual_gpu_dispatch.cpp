@@ -8,6 +8,7 @@
 #include <cassert>
 #include <cmath>
 
+#include "executor/block_range.hpp"
 #include "sim/virtual_gpu_impl.hpp"
 
 namespace lithos {
@@ -121,7 +122,8 @@ void VirtualGpu::Impl::set_rate_tpcs(Stream& stream) {
   double overhead_ns = 0;
   if (stream.cut) {
     const double part_of_device = static_cast<double>(n) / shape_.tpcs;
-    overhead_ns = (stream.first_block * kernel.skip_ns + stream.block_count * kernel.prelude_ns) / part_of_device;
+    const std::uint32_t skipped = skipped_blocks(info.grid, info.cluster, {stream.first_block, stream.block_count});
+    overhead_ns = (skipped * kernel.skip_ns + stream.block_count * kernel.prelude_ns) / part_of_device;
   }
   stream.alone_ns = std::max(1.0, kernel.curve.ns(n) * share + overhead_ns);
 }

@@ -14,6 +14,7 @@
 #include <shared_mutex>
 #include <thread>
 
+#include "bench/ipc_ends.hpp"
 #include "daemon/mailbox.hpp"
 #include "ipc/lease_buffer.hpp"
 #include "ipc/operator_table.hpp"
@@ -23,38 +24,6 @@
 
 namespace lithos::ipc {
 namespace {
-
-// A daemon's and a tenant's end in one process, over a real memfd.
-struct Ends {
-  Ends() : event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-    Result<SharedMemory> memory = SharedMemory::make(event.get(), 1);
-    tenant = Mapping(memory->area.get(), sizeof(Area), true);
-    page = Mapping(memory->pressure.get(), kPage, true);
-    tenant_event = Fd(::dup(memory->tenant_event.get()));
-    peer = std::make_unique<TenantPeer>(std::move(memory).value(), TenantId{0}, 1);
-  }
-  Area& area() { return *static_cast<Area*>(tenant.get()); }
-
-  Fd event, tenant_event;
-  Mapping tenant, page;
-  std::unique_ptr<TenantPeer> peer;
-};
-
-Lease some_lease(std::uint64_t generation) {
-  Lease lease;
-  lease.generation = generation;
-  lease.own = TpcSet::first(40);
-  lease.lenders = 4;
-  return lease;
-}
-
-Record some_record() {
-  Record record;
-  record.kind = RecordKind::submitted;
-  record.sequence = 1;
-  record.tpcs = TpcSet::first(40);
-  return record;
-}
 
 // One launch on the inline path: is there a new lease, one record, does the daemon sleep?
 void BM_LeaseReadAndRingPush(benchmark::State& state) {

@@ -149,5 +149,20 @@ TEST_F(BadInput, SeveralFilesAreAllChecked) {
   EXPECT_NE(result.err.find("bad.toml:1:1: unknown key \"gpus\"; did you mean \"gpu\"?\n"), std::string::npos);
 }
 
+using ConfigKeys = testing::ProgramTest;
+
+TEST_F(ConfigKeys, OfOneSectionOrAll) {
+  const ProgramResult run = lithos("config keys run");
+  EXPECT_EQ(run.exit_code, 0);
+  EXPECT_EQ(run.out.find("## [run]\n\n| key | type | default | meaning |\n"), 0u) << run.out;
+  EXPECT_NE(run.out.find("| `seed` | whole number | `1` | "), std::string::npos) << run.out;
+  const ProgramResult all = lithos("config keys");
+  for (const char* title : {"## [run]\n", "## [[tenant]]\n", "## [[kernel]]\n", "## Quantities\n"})
+    EXPECT_NE(all.out.find(title), std::string::npos) << title;
+  const ProgramResult unknown = lithos("config keys tennant");
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_NE(unknown.err.find("did you mean \"tenant\"?"), std::string::npos) << unknown.err;
+}
+
 }  // namespace
 }  // namespace lithos

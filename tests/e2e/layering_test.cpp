@@ -24,7 +24,7 @@ const std::vector<std::string> kOrder{"base", "config", "policy_host", "engine",
 // A library, by how its headers begin, and who may include it: one file, or a few by subject.
 const std::map<std::string, std::string> kWrapped{
     {"toml++/", "framework/config/toml_document.cpp"},
-    {"CLI/", "framework/cli/command_line.cpp, framework/cli/command_line_policy.cpp"},
+    {"CLI/", "framework/cli/command_line.cpp, framework/cli/command_line_gpu.cpp, framework/cli/command_line_policy.cpp"},
     {"nlohmann/", "framework/cli/report_json.cpp, framework/cli/report_json_policy.cpp, framework/daemon/json.cpp"},
     {"oneapi/", "framework/cli/parallel.cpp"},
     {"tbb/", "framework/cli/parallel.cpp"},

@@ -7,9 +7,9 @@
 
 namespace lithos::testing {
 
-// How often things are killed: few times in CI.
-inline int kills_wanted(int otherwise) {
-  const char* text = std::getenv("LITHOS_KILLS");
+// How often or how long: little in CI, more where the environment says so.
+inline int number_wanted(const char* name, int otherwise) {
+  const char* text = std::getenv(name);
   return text != nullptr ? std::max(1, std::atoi(text)) : otherwise;
 }
 

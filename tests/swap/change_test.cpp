@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an operator can change while tenants run.
+#include <sys/socket.h>
+
+#include "ipc/channel.hpp"
 #include "swap/support.hpp"
 
 namespace lithos::testing {
 namespace {
 
-class Change : public DaemonTest {};
+class Change : public DaemonTest {
+ protected:
+  std::atomic<bool> armed = false;
+};
 
 TEST_F(Change, ASwapTakesTheOtherPolicyAndLeavesTheRest) {
   start();
@@ -48,6 +54,69 @@ TEST_F(Change, AFileThatWasRebuiltInPlaceIsTheNewOne) {
   fs::copy_file(fixture("good_v1"), path, fs::copy_options::overwrite_existing);  // into the same inode
   ASSERT_TRUE(swap_to(path).ok());
   EXPECT_EQ(in_force("scheduler", "version"), "1.0.0");
+}
+
+TEST_F(Change, TheSameNameWithOtherContentIsTheOtherOne) {
+  start();
+  namespace fs = std::filesystem;
+  for (const char* version : {"v1", "v2"}) {
+    fs::create_directory(folder.at(version));
+    fs::copy_file(fixture(std::string("good_") + version), folder.at(version) + "/mine.so");
+  }
+  for (const char* version : {"v1", "v2", "v1"}) {
+    ASSERT_TRUE(swap_to(folder.at(version) + "/mine.so").ok());
+    EXPECT_EQ(in_force("scheduler", "version"), version == std::string("v1") ? "1.0.0" : "2.0.0");
+    EXPECT_EQ(in_force("scheduler", "path"), folder.at(version) + "/mine.so");
+  }
+}
+
+// The second request arrives while the first is in the middle: it waits its turn.
+TEST_F(Change, ASwapDuringASwapComesAfterIt) {
+  ipc::Fd second;
+  const auto send_second = [&] {
+    second = ipc::connect_to(folder.at("admin.sock"), SOCK_STREAM).value();
+    Json message = Json::object();
+    message.set("id", 7).set("req", "policy.swap");
+    const std::string line = message.set("args", changes({change("scheduler", "", fixture("good_v2"))})).dump() + "\n";
+    EXPECT_EQ(::send(second.get(), line.data(), line.size(), 0), static_cast<ssize_t>(line.size()));
+  };
+  options.policies.inject = [&](ChangeStep step) {
+    if (step == ChangeStep::create && armed && !second) send_second();
+    return Status{};
+  };
+  start();
+  armed = true;
+  const Result<Json> first = swap_to(fixture("good_v1"));
+  ASSERT_TRUE(first.ok()) << first.status().message();
+  EXPECT_EQ(first.value().integer_of("generation"), 2);
+  char answer[4096] = {};
+  ASSERT_GT(::recv(second.get(), answer, sizeof answer - 1, 0), 0);
+  EXPECT_NE(std::string(answer).find("\"generation\":3"), std::string::npos) << answer;
+  EXPECT_EQ(in_force("scheduler", "version"), "2.0.0");
+}
+
+TEST_F(Change, ItsStepsAreToldWhileItGoesOn) {
+  options.policies.inject = [this](ChangeStep step) {
+    return armed && step == ChangeStep::create ? internal_error("injected") : Status{};
+  };
+  start();
+  std::string told;
+  const auto listen = [&](const std::string& step) { told += step + " "; };
+  const Json to_good = changes({change("scheduler", "", fixture("good_v1"))});
+  const Result<Json> done = admin->ask("policy.swap", to_good, listen);
+  ASSERT_TRUE(done.ok()) << done.status().message();
+  EXPECT_EQ(told, "resolve verify load create commit replay persist ");
+  for (const char* step : {"verify", "load", "create", "commit", "replay", "persist"})
+    EXPECT_GT(*done.value()["step_us"][step].number(), 0) << step;
+  EXPECT_EQ(*done.value()["probation_s"].number(), 10);
+  told.clear();
+  armed = true;
+  EXPECT_FALSE(admin->ask("policy.swap", to_good, listen).ok());
+  EXPECT_EQ(told, "resolve verify load create ");
+  told.clear();
+  armed = false;
+  EXPECT_TRUE(swap_to(fixture("good_v2")).ok());
+  EXPECT_EQ(told, "") << "who does not ask is not told";
 }
 
 TEST_F(Change, RollbackBringsTheOldOneBackWhileItIsWarm) {

@@ -209,15 +209,16 @@ class DaemonTest : public ::testing::Test {
   Process tenant(const std::string& name, std::vector<std::string> more = {"--duration", "600s"}) {
     return start_tenant(folder, options.config, name, std::move(more));
   }
+  std::int64_t atoms_of(const std::string& name) {
+    const Result<Json> tenants = admin->ask("tenants");
+    if (!tenants.ok() || tenants.value().items() == nullptr) return -1;
+    for (const Json& one : *tenants.value().items())
+      if (one.text_of("name") == name) return one.integer_of("atoms_completed");
+    return -1;
+  }
   // Waits until a tenant has done work.
   bool works(const std::string& name, std::int64_t atoms = 20) {
-    return eventually([&] {
-      const Result<Json> tenants = admin->ask("tenants");
-      if (!tenants.ok() || tenants.value().items() == nullptr) return false;
-      for (const Json& one : *tenants.value().items())
-        if (one.text_of("name") == name && one.integer_of("atoms_completed") >= atoms) return true;
-      return false;
-    });
+    return eventually([&] { return atoms_of(name) >= atoms; });
   }
   static void finish(Process& tenant) {
     tenant.signal(SIGTERM);

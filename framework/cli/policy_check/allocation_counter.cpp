@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/policy_check/allocation_counter.hpp"
 
+#include <malloc.h>
+
 #include <cerrno>
 #include <cstddef>
 #include <limits>
@@ -21,6 +23,7 @@ bool counting = false;
 bool failed = false;
 std::uint64_t allocated = 0;
 std::uint64_t released = 0;
+std::int64_t bytes = 0;
 std::uint64_t limit = kNever;
 
 #if LITHOS_COUNTS_ALLOCATIONS
@@ -36,6 +39,19 @@ inline bool admit() {
   ++allocated;
   return true;
 }
+
+inline void* taken(void* memory) {
+  if (counting) [[unlikely]]
+    bytes += static_cast<std::int64_t>(::malloc_usable_size(memory));  // 0 of null
+  return memory;
+}
+
+inline void given_back(void* memory) {
+  if (!counting || memory == nullptr) [[likely]]
+    return;
+  ++released;
+  bytes -= static_cast<std::int64_t>(::malloc_usable_size(memory));
+}
 #endif
 
 }  // namespace
@@ -47,6 +63,7 @@ void AllocationCounter::fail_after(std::uint64_t successes) {
 }
 void AllocationCounter::start() {
   allocated = released = 0;
+  bytes = 0;
   limit = kNever;
   failed = false;
   counting = true;
@@ -56,6 +73,7 @@ std::uint64_t AllocationCounter::allocations() { return allocated; }
 std::int64_t AllocationCounter::outstanding() {
   return static_cast<std::int64_t>(allocated) - static_cast<std::int64_t>(released);
 }
+std::int64_t AllocationCounter::outstanding_bytes() { return bytes; }
 bool AllocationCounter::failed_any() { return failed; }
 
 }  // namespace lithos
@@ -69,27 +87,27 @@ void* __libc_realloc(void* old, std::size_t size);
 void* __libc_memalign(std::size_t alignment, std::size_t size);
 void __libc_free(void* memory);
 
-void* malloc(std::size_t size) { return lithos::admit() ? __libc_malloc(size) : nullptr; }
-void* calloc(std::size_t count, std::size_t size) { return lithos::admit() ? __libc_calloc(count, size) : nullptr; }
+void* malloc(std::size_t size) { return lithos::admit() ? lithos::taken(__libc_malloc(size)) : nullptr; }
+void* calloc(std::size_t count, std::size_t size) {
+  return lithos::admit() ? lithos::taken(__libc_calloc(count, size)) : nullptr;
+}
 void* realloc(void* old, std::size_t size) {
   if (!lithos::admit()) return nullptr;
-  if (lithos::counting && old != nullptr) ++lithos::released;
-  return __libc_realloc(old, size);
+  lithos::given_back(old);  // it may fail and stay: an error of the count, in a process that is out of memory
+  return lithos::taken(__libc_realloc(old, size));
 }
 void* memalign(std::size_t alignment, std::size_t size) {
-  return lithos::admit() ? __libc_memalign(alignment, size) : nullptr;
+  return lithos::admit() ? lithos::taken(__libc_memalign(alignment, size)) : nullptr;
 }
-void* aligned_alloc(std::size_t alignment, std::size_t size) {
-  return lithos::admit() ? __libc_memalign(alignment, size) : nullptr;
-}
+void* aligned_alloc(std::size_t alignment, std::size_t size) { return memalign(alignment, size); }
 int posix_memalign(void** out, std::size_t alignment, std::size_t size) {
-  void* memory = lithos::admit() ? __libc_memalign(alignment, size) : nullptr;
+  void* memory = memalign(alignment, size);
   if (memory == nullptr) return ENOMEM;
   *out = memory;
   return 0;
 }
 void free(void* memory) {
-  if (lithos::counting && memory != nullptr) ++lithos::released;
+  lithos::given_back(memory);
   __libc_free(memory);
 }
 }

@@ -17,8 +17,9 @@ struct AllocationCounter {
   static void fail_after(std::uint64_t successes);  // counts from zero; later allocations return nothing
   static void stop();
 
-  static std::uint64_t allocations();  // since start()
-  static std::int64_t outstanding();   // allocations minus releases since start()
+  static std::uint64_t allocations();       // since start()
+  static std::int64_t outstanding();        // allocations minus releases since start()
+  static std::int64_t outstanding_bytes();  // likewise, in bytes
   static bool failed_any();
 };
 

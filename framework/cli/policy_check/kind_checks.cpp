@@ -16,9 +16,6 @@
 namespace lithos {
 namespace {
 
-const Verdict kDoesNotLoad = skipped("the library does not load");
-const Verdict kNotCreated = skipped("create refuses the defaults");
-
 // Recorded kernels; where no trace is installed, made-up ones of all sizes.
 std::vector<testing::TraceKernel> kernels() {
   const std::string path = shared_file("traces/resnet50_infer_b16.csv");
@@ -37,39 +34,36 @@ std::vector<testing::TraceKernel> kernels() {
 // ---- scheduler ------------------------------------------------------------------------------------------------------
 
 Verdict everybody_may_run(const CheckInput& input) {
-  const auto subject = Subject::load(input.path, input.policy_id);
-  if (!subject) return kDoesNotLoad;
-  const testing::FakeGpu gpu;
-  SubjectInstance instance(subject->policy(), gpu, subject->defaults());
-  if (!instance.created()) return kNotCreated;
-  testing::ViewBuilder machine(66);
-  machine.latency_critical("service", 66).idle(1);
-  machine.best_effort("batch").pressed(1).waits(1'000'000);
-  for (unsigned step = 0; step < 200; ++step) {  // ten seconds in which the owner does nothing
-    machine.at(1'000'000'000 + std::uint64_t{step} * 50'000'000);
-    testing::Answer answer(machine);
-    if (instance.ops<lithos_scheduler_ops>().decide(instance.self(), machine.c(), answer.c()) < 0) continue;
-    const lithos_lease& lease = answer.lease("batch");
-    if (!TpcSet(lease.usable[LITHOS_PRESSURE_IDLE]).empty() && (lease.flags & LITHOS_LEASE_HOLD) == 0) return passed();
-  }
-  return warned("for ten seconds a tenant without quota got nothing though all owners were idle");
+  return with_instance(input, [](const Bench& bench) {
+    testing::ViewBuilder machine(66);
+    machine.latency_critical("service", 66).idle(1);
+    machine.best_effort("batch").pressed(1).waits(1'000'000);
+    for (unsigned step = 0; step < 200; ++step) {  // ten seconds in which the owner does nothing
+      machine.at(1'000'000'000 + std::uint64_t{step} * 50'000'000);
+      testing::Answer answer(machine);
+      if (bench.instance.ops<lithos_scheduler_ops>().decide(bench.instance.self(), machine.c(), answer.c()) < 0)
+        continue;
+      const lithos_lease& lease = answer.lease("batch");
+      if (!TpcSet(lease.usable[LITHOS_PRESSURE_IDLE]).empty() && (lease.flags & LITHOS_LEASE_HOLD) == 0)
+        return passed();
+    }
+    return warned("for ten seconds a tenant without quota got nothing though all owners were idle");
+  });
 }
 
 Verdict own_tpcs_stay(const CheckInput& input) {
-  const auto subject = Subject::load(input.path, input.policy_id);
-  if (!subject) return kDoesNotLoad;
-  const testing::FakeGpu gpu;
-  SubjectInstance instance(subject->policy(), gpu, subject->defaults());
-  if (!instance.created()) return kNotCreated;
-  testing::ViewBuilder machine(66);
-  machine.latency_critical("service", 40).pressed(1).waits(1'000'000);
-  machine.best_effort("batch", 20).pressed(1).waits(1'000'000);
-  testing::Answer answer(machine);
-  if (instance.ops<lithos_scheduler_ops>().decide(instance.self(), machine.c(), answer.c()) < 0) return passed();
-  const bool taken =
-      answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED].words[0] != 0 &&
-      (TpcSet(answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED]) & machine.tenant(0).view().own).count() > 0;
-  return taken ? warned("a best-effort tenant may use a pressed, latency-critical owner's TPCs") : passed();
+  return with_instance(input, [](const Bench& bench) {
+    testing::ViewBuilder machine(66);
+    machine.latency_critical("service", 40).pressed(1).waits(1'000'000);
+    machine.best_effort("batch", 20).pressed(1).waits(1'000'000);
+    testing::Answer answer(machine);
+    if (bench.instance.ops<lithos_scheduler_ops>().decide(bench.instance.self(), machine.c(), answer.c()) < 0)
+      return passed();
+    const bool taken =
+        answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED].words[0] != 0 &&
+        (TpcSet(answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED]) & machine.tenant(0).view().own).count() > 0;
+    return taken ? warned("a best-effort tenant may use a pressed, latency-critical owner's TPCs") : passed();
+  });
 }
 
 // ---- predictor --------------------------------------------------------------------------------------------------------
@@ -92,117 +86,108 @@ void observe(SubjectInstance& instance, const testing::TraceKernel& kernel, std:
 }
 
 Verdict learns(const CheckInput& input) {
-  const auto subject = Subject::load(input.path, input.policy_id);
-  if (!subject) return kDoesNotLoad;
-  const testing::FakeGpu gpu;
-  SubjectInstance instance(subject->policy(), gpu, subject->defaults());
-  if (!instance.created()) return kNotCreated;
-  if (instance.ops<lithos_predictor_ops>().observe == nullptr) return skipped("it does not observe");
-  const std::vector<testing::TraceKernel> trace = kernels();
-  for (unsigned repeat = 0; repeat < 30; ++repeat)
-    for (const testing::TraceKernel& kernel : trace) observe(instance, kernel, 66);
-  std::vector<double> errors;
-  for (const testing::TraceKernel& kernel : trace) {
-    const auto truth = static_cast<double>(kernel.time_ns(66));
-    if (truth > 0)
-      errors.push_back(std::abs(static_cast<double>(predict(instance, kernel.op, 66).p50_ns) - truth) / truth);
-  }
-  if (errors.empty()) return skipped("the trace has no times");
-  std::sort(errors.begin(), errors.end());
-  const double median = errors[errors.size() / 2];
-  const std::string found = fmt::format("median error {:.1f} % on kernels seen 30 times", 100 * median);
-  return median > 0.5 ? failed(found) : median > 0.1 ? warned(found) : passed(found);
+  return with_instance(input, [](const Bench& bench) {
+    if (bench.instance.ops<lithos_predictor_ops>().observe == nullptr) return skipped("it does not observe");
+    const std::vector<testing::TraceKernel> trace = kernels();
+    for (unsigned repeat = 0; repeat < 30; ++repeat)
+      for (const testing::TraceKernel& kernel : trace) observe(bench.instance, kernel, 66);
+    std::vector<double> errors;
+    for (const testing::TraceKernel& kernel : trace) {
+      const auto truth = static_cast<double>(kernel.time_ns(66));
+      if (truth > 0)
+        errors.push_back(std::abs(static_cast<double>(predict(bench.instance, kernel.op, 66).p50_ns) - truth) / truth);
+    }
+    if (errors.empty()) return skipped("the trace has no times");
+    std::sort(errors.begin(), errors.end());
+    const double median = errors[errors.size() / 2];
+    const std::string found = fmt::format("median error {:.1f} % on kernels seen 30 times", 100 * median);
+    return median > 0.5 ? failed(found) : median > 0.1 ? warned(found) : passed(found);
+  });
 }
 
 Verdict fewer_tpcs_take_longer(const CheckInput& input) {
-  const auto subject = Subject::load(input.path, input.policy_id);
-  if (!subject) return kDoesNotLoad;
-  const testing::FakeGpu gpu;
-  SubjectInstance instance(subject->policy(), gpu, subject->defaults());
-  if (!instance.created()) return kNotCreated;
-  const std::vector<testing::TraceKernel> trace = kernels();
-  for (const testing::TraceKernel& kernel : trace) observe(instance, kernel, 66);
-  unsigned wrong = 0;
-  for (const testing::TraceKernel& kernel : trace) {
-    const std::uint64_t wide = predict(instance, kernel.op, 66).p50_ns,
-                        narrow = predict(instance, kernel.op, 16).p50_ns;
-    wrong += static_cast<double>(narrow) < 0.99 * static_cast<double>(wide) ? 1 : 0;
-  }
-  return wrong == 0 ? passed()
-                    : failed(fmt::format("{} of {} kernels are predicted to be faster on 16 TPCs than on 66", wrong,
-                                         trace.size()));
+  return with_instance(input, [](const Bench& bench) {
+    const std::vector<testing::TraceKernel> trace = kernels();
+    for (const testing::TraceKernel& kernel : trace) observe(bench.instance, kernel, 66);
+    unsigned wrong = 0;
+    for (const testing::TraceKernel& kernel : trace) {
+      const std::uint64_t wide = predict(bench.instance, kernel.op, 66).p50_ns,
+                          narrow = predict(bench.instance, kernel.op, 16).p50_ns;
+      wrong += static_cast<double>(narrow) < 0.99 * static_cast<double>(wide) ? 1 : 0;
+    }
+    return wrong == 0 ? passed()
+                      : failed(fmt::format("{} of {} kernels are predicted to be faster on 16 TPCs than on 66", wrong,
+                                           trace.size()));
+  });
 }
 
 // ---- right-sizer --------------------------------------------------------------------------------------------------------
 
 Verdict sizes_within_slip(const CheckInput& input) {
-  const auto subject = Subject::load(input.path, input.policy_id);
-  if (!subject) return kDoesNotLoad;
-  const testing::FakeGpu gpu;
-  SubjectInstance instance(subject->policy(), gpu, subject->defaults());
-  if (!instance.created()) return kNotCreated;
-  constexpr unsigned kRounds = 20;  // it may try other sizes at first: what it settles on counts
-  constexpr std::uint32_t kTpcs = 66;
-  const auto& ops = instance.ops<lithos_right_sizer_ops>();
-  double saved = 0;
-  unsigned asked = 0, beyond = 0;
-  for (const testing::TraceKernel& kernel : kernels()) {
-    lithos_size_query query{};
-    query.op = kernel.op;
-    query.tenant_id = 1;
-    query.tenant_class = LITHOS_CLASS_THROUGHPUT;
-    query.tpcs = kTpcs;
-    query.slip = 1.1;
-    lithos_size size{};
-    for (unsigned round = 0; round < kRounds; ++round) {
-      if (ops.choose(instance.self(), &query, &size) < 0) return failed(instance.host().failure());
-      if (size.tpcs < 1 || size.tpcs > kTpcs) return failed(fmt::format("{} TPCs chosen of 1 … {}", size.tpcs, kTpcs));
-      const lithos_observation seen = kernel.observation(size.tpcs);
-      if (ops.observe != nullptr && seen.duration_ns > 0) ops.observe(instance.self(), &seen);
+  return with_instance(input, [](const Bench& bench) {
+    constexpr unsigned kRounds = 20;  // it may try other sizes at first: what it settles on counts
+    constexpr std::uint32_t kTpcs = 66;
+    const auto& ops = bench.instance.ops<lithos_right_sizer_ops>();
+    double saved = 0;
+    unsigned asked = 0, beyond = 0;
+    for (const testing::TraceKernel& kernel : kernels()) {
+      lithos_size_query query{};
+      query.op = kernel.op;
+      query.tenant_id = 1;
+      query.tenant_class = LITHOS_CLASS_THROUGHPUT;
+      query.tpcs = kTpcs;
+      query.slip = 1.1;
+      lithos_size size{};
+      for (unsigned round = 0; round < kRounds; ++round) {
+        if (ops.choose(bench.instance.self(), &query, &size) < 0) return failed(bench.instance.host().failure());
+        if (size.tpcs < 1 || size.tpcs > kTpcs)
+          return failed(fmt::format("{} TPCs chosen of 1 … {}", size.tpcs, kTpcs));
+        const lithos_observation seen = kernel.observation(size.tpcs);
+        if (ops.observe != nullptr && seen.duration_ns > 0) ops.observe(bench.instance.self(), &seen);
+      }
+      saved += 1 - size.tpcs / double{kTpcs};
+      beyond += size.expected_slowdown > query.slip + 1e-6 ? 1 : 0;
+      ++asked;
     }
-    saved += 1 - size.tpcs / double{kTpcs};
-    beyond += size.expected_slowdown > query.slip + 1e-6 ? 1 : 0;
-    ++asked;
-  }
-  if (beyond > 0)  // a size that is meant to be blind does this on purpose
-    return warned(fmt::format("for {} of {} kernels it expects more slowdown than the 1.1 accepted", beyond, asked));
-  return passed(fmt::format("saves {:.0f} % of TPCs on recorded kernels", 100 * saved / std::max(1u, asked)));
+    if (beyond > 0)  // a size that is meant to be blind does this on purpose
+      return warned(fmt::format("for {} of {} kernels it expects more slowdown than the 1.1 accepted", beyond, asked));
+    return passed(fmt::format("saves {:.0f} % of TPCs on recorded kernels", 100 * saved / std::max(1u, asked)));
+  });
 }
 
 // ---- dvfs -------------------------------------------------------------------------------------------------------------------
 
 Verdict clocks_of_the_table(const CheckInput& input) {
-  const auto subject = Subject::load(input.path, input.policy_id);
-  if (!subject) return kDoesNotLoad;
-  const testing::FakeGpu gpu;
-  SubjectInstance instance(subject->policy(), gpu, subject->defaults());
-  if (!instance.created()) return kNotCreated;
-  std::uint32_t lowest = 0xffffffffu, highest = 0, unknown = 0;
-  for (unsigned step = 0; step < 100; ++step) {
-    const std::uint32_t bound = step < 50 ? LITHOS_BOUND_COMPUTE : LITHOS_BOUND_MEMORY;
-    const lithos_op_weight weight{1, 1, LITHOS_CLASS_THROUGHPUT, bound, 1.0, 100'000, 66, 10};
-    lithos_power_sample sample{};
-    sample.struct_size = sizeof sample;
-    sample.clock_mhz = 1980;
-    sample.now_ns = 1'000'000'000 + std::uint64_t{step} * 50'000'000;
-    sample.window_ns = 50'000'000;
-    sample.busy_share = 1;
-    sample.power_w = sample.power_limit_w = 700;
-    sample.slip = 1.1;
-    sample.op = &weight;
-    sample.op_size = sizeof weight;
-    sample.ops = 1;
-    lithos_clock_request out{sizeof out, 0, 0};
-    if (instance.ops<lithos_dvfs_ops>().plan(instance.self(), &sample, &out) < 0) continue;
-    const std::uint32_t clock = out.clock_mhz == 0 ? gpu.clocks_mhz().front() : out.clock_mhz;
-    if (std::find(gpu.clocks_mhz().begin(), gpu.clocks_mhz().end(), clock) == gpu.clocks_mhz().end()) unknown = clock;
-    lowest = std::min(lowest, clock);
-    highest = std::max(highest, clock);
-  }
-  if (unknown != 0)
-    return warned(
-        fmt::format("{} MHz is not a clock of the device; the host takes the nearest and counts it", unknown));
-  return passed(fmt::format("{} … {} MHz under full load", lowest, highest));
+  return with_instance(input, [](const Bench& bench) {
+    std::uint32_t lowest = 0xffffffffu, highest = 0, unknown = 0;
+    for (unsigned step = 0; step < 100; ++step) {
+      const std::uint32_t bound = step < 50 ? LITHOS_BOUND_COMPUTE : LITHOS_BOUND_MEMORY;
+      const lithos_op_weight weight{1, 1, LITHOS_CLASS_THROUGHPUT, bound, 1.0, 100'000, 66, 10};
+      lithos_power_sample sample{};
+      sample.struct_size = sizeof sample;
+      sample.clock_mhz = 1980;
+      sample.now_ns = 1'000'000'000 + std::uint64_t{step} * 50'000'000;
+      sample.window_ns = 50'000'000;
+      sample.busy_share = 1;
+      sample.power_w = sample.power_limit_w = 700;
+      sample.slip = 1.1;
+      sample.op = &weight;
+      sample.op_size = sizeof weight;
+      sample.ops = 1;
+      lithos_clock_request out{sizeof out, 0, 0};
+      if (bench.instance.ops<lithos_dvfs_ops>().plan(bench.instance.self(), &sample, &out) < 0) continue;
+      const std::uint32_t clock = out.clock_mhz == 0 ? bench.gpu.clocks_mhz().front() : out.clock_mhz;
+      if (std::find(bench.gpu.clocks_mhz().begin(), bench.gpu.clocks_mhz().end(), clock) ==
+          bench.gpu.clocks_mhz().end())
+        unknown = clock;
+      lowest = std::min(lowest, clock);
+      highest = std::max(highest, clock);
+    }
+    if (unknown != 0)
+      return warned(
+          fmt::format("{} MHz is not a clock of the device; the host takes the nearest and counts it", unknown));
+    return passed(fmt::format("{} … {} MHz under full load", lowest, highest));
+  });
 }
 
 constexpr std::array kChecks{

@@ -9,6 +9,7 @@
 
 #include "cli/policy_check/check.hpp"
 #include "cli/policy_check/elf_facts.hpp"
+#include "policy_host/manifest.hpp"
 #include "policy_host/policy_library.hpp"
 
 namespace lithos {
@@ -42,6 +43,31 @@ Verdict loads(const CheckInput& input) {
   return passed(fmt::format("{} polic{}, ABI {}.{}", library.value()->policies().size(),
                             library.value()->policies().size() == 1 ? "y" : "ies", library.value()->table().abi_major,
                             library.value()->table().abi_minor));
+}
+
+// "scheduler org.example.my_fair 1.0.0, …", as a manifest or a table has them.
+template <class Policies, class Say>
+std::string listed(const Policies& policies, Say&& say) {
+  std::string text;
+  for (const auto& policy : policies) text += (text.empty() ? "" : ", ") + say(policy);
+  return text;
+}
+
+Verdict manifest(const CheckInput& input) {
+  const Result<PolicyManifest> says = read_manifest(input.path);
+  if (!says.ok()) return failed("lithosd would not load it: " + says.status().message());
+  const auto library = PolicyLibrary::load(input.path);
+  if (!library.ok()) return skipped("it does not load");
+  const auto entry = [](std::uint32_t kind, const std::string& id, const std::string& version) {
+    return fmt::format("{} {} (kind {})", id, version, kind);
+  };
+  const std::string promised = listed(says.value().policies, [&](const ManifestPolicy& policy) {
+    return entry(static_cast<std::uint32_t>(policy.kind), policy.id, policy.version);
+  });
+  const std::string there = listed(library.value()->policies(), [&](const lithos_policy* policy) {
+    return entry(policy->kind, policy->id, policy->version);
+  });
+  return promised == there ? passed() : failed(fmt::format("the manifest says {}, the table {}", promised, there));
 }
 
 Verdict single_export(const CheckInput& input) {
@@ -174,6 +200,9 @@ constexpr std::array kChecks{
     Check{"library.loads", "The file is a policy library of this machine and ABI, and its tables are whole.",
           "Build it with lithos_add_policy() of this SDK; the message names the field or the version that is wrong.",
           &loads, false},
+    Check{"library.manifest", "The file says what it holds before any of its code runs: lithosd loads nothing else.",
+          "In C++, LITHOS_EXPORT_…() makes the note; in C, write LITHOS_POLICY_MANIFEST with what the table has.",
+          &manifest, false},
     Check{"library.single_export", "The entry function is the only symbol that leaves the library.",
           "Build it with lithos_add_policy(), which links with the version script lithos_policy.map.", &single_export,
           false},

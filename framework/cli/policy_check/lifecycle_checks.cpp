@@ -18,7 +18,11 @@ namespace {
 constexpr unsigned kLives = 1000;
 constexpr std::uint64_t kFailuresMax = 400;  // allocations of create() that are made to fail, one at a time
 
-const Verdict kDoesNotLoad = skipped("the library does not load");
+// For those that also decide when the library goes.
+using OwnedSubject = std::unique_ptr<std::optional<Subject>>;
+OwnedSubject load(const CheckInput& input) {
+  return std::make_unique<std::optional<Subject>>(Subject::load(input.path, input.policy_id));
+}
 
 void live_once(const Subject& subject, const testing::FakeGpu& gpu, const Script& script) {
   SubjectInstance instance(subject.policy(), gpu, subject.defaults());
@@ -26,82 +30,82 @@ void live_once(const Subject& subject, const testing::FakeGpu& gpu, const Script
 }
 
 Verdict defaults_create(const CheckInput& input) {
-  const auto subject = Subject::load(input.path, input.policy_id);
-  if (!subject) return kDoesNotLoad;
-  const testing::FakeGpu gpu;
-  SubjectInstance instance(subject->policy(), gpu, subject->defaults());
-  if (instance.created()) return passed();
-  return failed(fmt::format("status {}: {}", instance.status(),
-                            instance.host().failure().empty() ? "no reason given" : instance.host().failure()));
+  return with_subject(input, [&](const Subject& subject) {
+    const testing::FakeGpu gpu;
+    SubjectInstance instance(subject.policy(), gpu, subject.defaults());
+    if (instance.created()) return passed();
+    return failed(fmt::format("status {}: {}", instance.status(),
+                              instance.host().failure().empty() ? "no reason given" : instance.host().failure()));
+  });
 }
 
 Verdict thousand_lives(const CheckInput& input) {
-  const auto subject = Subject::load(input.path, input.policy_id);
-  if (!subject) return kDoesNotLoad;
-  const testing::FakeGpu gpu;
-  const std::vector<lithos_value> defaults = subject->defaults();
-  // Through the table itself, so that nothing of ours allocates in between.
-  const testing::FakeHost host;
-  const auto live = [&] {
-    void* self = nullptr;
-    if (subject->policy().create(host.c(), gpu.c(), defaults.data(), subject->policy().n_params, &self) >= 0)
-      subject->policy().destroy(self);
-  };
-  for (unsigned i = 0; i < 10; ++i) live();
-  AllocationCounter::start();
-  for (unsigned i = 0; i < kLives; ++i) live();
-  AllocationCounter::stop();
-  const std::int64_t left = AllocationCounter::outstanding();
-  if (AllocationCounter::available() && left > 0)
-    return failed(fmt::format("{} lives left {} allocations behind", kLives, left));
-  return passed(fmt::format("{} lives", kLives));
+  return with_subject(input, [&](const Subject& subject) {
+    const testing::FakeGpu gpu;
+    const std::vector<lithos_value> defaults = subject.defaults();
+    // Through the table itself, so that nothing of ours allocates in between.
+    const testing::FakeHost host;
+    const auto live = [&] {
+      void* self = nullptr;
+      if (subject.policy().create(host.c(), gpu.c(), defaults.data(), subject.policy().n_params, &self) >= 0)
+        subject.policy().destroy(self);
+    };
+    for (unsigned i = 0; i < 10; ++i) live();
+    AllocationCounter::start();
+    for (unsigned i = 0; i < kLives; ++i) live();
+    AllocationCounter::stop();
+    const std::int64_t left = AllocationCounter::outstanding();
+    if (AllocationCounter::available() && left > 0)
+      return failed(fmt::format("{} lives left {} allocations behind", kLives, left));
+    return passed(fmt::format("{} lives", kLives));
+  });
 }
 
 Verdict devices_of_all_sizes(const CheckInput& input) {
-  const auto subject = Subject::load(input.path, input.policy_id);
-  if (!subject) return kDoesNotLoad;
-  for (const unsigned tpcs : {1u, 2u, 20u, 72u, LITHOS_TPCS_MAX}) {
-    const testing::FakeGpu gpu(tpcs, input.seed);
-    lithos_gpu_info bare = *gpu.c();  // a host that knows neither GPCs nor clocks
-    bare.gpc_of_tpc = nullptr;
-    bare.clocks_mhz = nullptr;
-    bare.clocks = 0;
-    for (const lithos_gpu_info& info : {*gpu.c(), bare}) {
-      SubjectInstance instance(subject->policy(), info, subject->defaults());
-      if (!instance.created() && instance.host().failure().empty())
-        return failed(fmt::format("on {} TPCs create returns {} and gives no reason", tpcs, instance.status()));
-      if (!instance.created()) continue;
-      const Played played = Script(subject->policy().kind, info, {.seed = input.seed, .steps = 40}).play(instance);
-      if (!played.first_fault.empty()) return failed(fmt::format("on {} TPCs: {}", tpcs, played.first_fault));
+  return with_subject(input, [&](const Subject& subject) {
+    for (const unsigned tpcs : {1u, 2u, 20u, 72u, LITHOS_TPCS_MAX}) {
+      const testing::FakeGpu gpu(tpcs, input.seed);
+      lithos_gpu_info bare = *gpu.c();  // a host that knows neither GPCs nor clocks
+      bare.gpc_of_tpc = nullptr;
+      bare.clocks_mhz = nullptr;
+      bare.clocks = 0;
+      for (const lithos_gpu_info& info : {*gpu.c(), bare}) {
+        SubjectInstance instance(subject.policy(), info, subject.defaults());
+        if (!instance.created() && instance.host().failure().empty())
+          return failed(fmt::format("on {} TPCs create returns {} and gives no reason", tpcs, instance.status()));
+        if (!instance.created()) continue;
+        const Played played = Script(subject.policy().kind, info, {.seed = input.seed, .steps = 40}).play(instance);
+        if (!played.first_fault.empty()) return failed(fmt::format("on {} TPCs: {}", tpcs, played.first_fault));
+      }
     }
-  }
-  return passed();
+    return passed();
+  });
 }
 
 Verdict out_of_memory(const CheckInput& input) {
   if (!AllocationCounter::available()) return skipped("not under a sanitizer");
-  const auto subject = Subject::load(input.path, input.policy_id);
-  if (!subject) return kDoesNotLoad;
-  const testing::FakeGpu gpu;
-  const std::vector<lithos_value> defaults = subject->defaults();
-  const testing::FakeHost host(testing::FakeHost::Offers::nothing);
-  for (std::uint64_t successes = 0; successes < kFailuresMax; ++successes) {
-    void* self = nullptr;
-    AllocationCounter::fail_after(successes);
-    const lithos_status status =
-        subject->policy().create(host.c(), gpu.c(), defaults.data(), subject->policy().n_params, &self);
-    AllocationCounter::stop();
-    const bool refused_one = AllocationCounter::failed_any();
-    if (status >= 0) subject->policy().destroy(self);
-    else if (self != nullptr) return failed("create failed and left *self set");
-    if (!refused_one) return passed(fmt::format("{} allocations, each made to fail once", successes));
-  }
-  return passed(fmt::format("the first {} allocations, each made to fail once", kFailuresMax));
+  return with_subject(input, [&](const Subject& subject) {
+    const testing::FakeGpu gpu;
+    const std::vector<lithos_value> defaults = subject.defaults();
+    const testing::FakeHost host(testing::FakeHost::Offers::nothing);
+    for (std::uint64_t successes = 0; successes < kFailuresMax; ++successes) {
+      void* self = nullptr;
+      AllocationCounter::fail_after(successes);
+      const lithos_status status =
+          subject.policy().create(host.c(), gpu.c(), defaults.data(), subject.policy().n_params, &self);
+      AllocationCounter::stop();
+      const bool refused_one = AllocationCounter::failed_any();
+      if (status >= 0) subject.policy().destroy(self);
+      else if (self != nullptr) return failed("create failed and left *self set");
+      if (!refused_one) return passed(fmt::format("{} allocations, each made to fail once", successes));
+    }
+    return passed(fmt::format("the first {} allocations, each made to fail once", kFailuresMax));
+  });
 }
 
 Verdict leaves_nothing(const CheckInput& input) {
-  auto subject = std::make_unique<std::optional<Subject>>(Subject::load(input.path, input.policy_id));
-  if (!*subject) return kDoesNotLoad;
+  OwnedSubject subject = load(input);
+  if (!*subject) return skipped("the library does not load");
   const testing::FakeGpu gpu;
   const Script script((*subject)->policy().kind, *gpu.c(), {.seed = input.seed, .steps = 50});
   const ProcessState before = ProcessState::now();
@@ -113,8 +117,8 @@ Verdict leaves_nothing(const CheckInput& input) {
 }
 
 Verdict unloads_after_use(const CheckInput& input) {
-  auto subject = std::make_unique<std::optional<Subject>>(Subject::load(input.path, input.policy_id));
-  if (!*subject) return kDoesNotLoad;
+  OwnedSubject subject = load(input);
+  if (!*subject) return skipped("the library does not load");
   const testing::FakeGpu gpu;
   live_once(**subject, gpu, Script((*subject)->policy().kind, *gpu.c(), {.seed = input.seed, .steps = 50}));
   if (ProcessState::now().threads > 1) {
@@ -126,17 +130,17 @@ Verdict unloads_after_use(const CheckInput& input) {
 }
 
 Verdict no_mutable_globals(const CheckInput& input) {
-  const auto subject = Subject::load(input.path, input.policy_id);
-  if (!subject) return kDoesNotLoad;
-  const testing::FakeGpu gpu;
-  const Script script(subject->policy().kind, *gpu.c(), {.seed = input.seed, .steps = 50});
-  const auto digest = [&] { return digest_of_globals(reinterpret_cast<const void*>(subject->policy().create)); };
-  const std::uint64_t fresh = digest();
-  live_once(*subject, gpu, script);
-  const std::uint64_t used = digest();
-  live_once(*subject, gpu, script);
-  if (digest() != used) return failed("globals change with every life");
-  return used == fresh ? passed() : warned("globals changed once: statics initialised on first use?");
+  return with_subject(input, [&](const Subject& subject) {
+    const testing::FakeGpu gpu;
+    const Script script(subject.policy().kind, *gpu.c(), {.seed = input.seed, .steps = 50});
+    const auto digest = [&] { return digest_of_globals(reinterpret_cast<const void*>(subject.policy().create)); };
+    const std::uint64_t fresh = digest();
+    live_once(subject, gpu, script);
+    const std::uint64_t used = digest();
+    live_once(subject, gpu, script);
+    if (digest() != used) return failed("globals change with every life");
+    return used == fresh ? passed() : warned("globals changed once: statics initialised on first use?");
+  });
 }
 
 constexpr std::array kChecks{

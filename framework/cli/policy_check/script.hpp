@@ -21,9 +21,11 @@ struct ScriptOptions {
   unsigned steps = 200;
   unsigned tenants_max = 8;  // scheduler
   bool settled = false;      // scheduler: the same tenants from the first question to the last
+  bool all_leave = false;    // scheduler: after the last question nobody is there any more
   bool garbage = false;      // numbers at and beyond every plausible bound, flags and classes from the future
   bool clock_runs_back = false;
   std::size_t larger_structs_by = 0;  // bytes by which the host's array elements exceed this header's
+  unsigned first_tenant = 1;          // scheduler: tenants' ids are this and the following
 };
 
 struct Played {

@@ -62,6 +62,9 @@ class SchedulerScript final : public ScriptPart {
     const bool answered =
         timed(subject, played, [&] { return ops.decide(subject.self(), &question.view, &question.answer); });
     judge(question, answered, played);
+    if (options_.all_leave && step + 1 == questions_.size() && ops.tenant_left != nullptr)
+      for (std::uint32_t i = 0; i < question.view.tenants; ++i)
+        ops.tenant_left(subject.self(), tenant(question, i).tenant_id);
   }
 
  private:
@@ -104,7 +107,9 @@ class SchedulerScript final : public ScriptPart {
   void join() {
     const unsigned free = machine_.unowned().count();
     const auto quota = static_cast<unsigned>(free == 0 ? 0 : random_.below(std::min(free, 24u) + 1));
-    machine_.add(fmt::format("t{}", ++names_), 1 + static_cast<std::uint32_t>(random_.below(3)), quota);
+    const auto tenant_class = 1 + static_cast<std::uint32_t>(random_.below(3));
+    machine_.add(fmt::format("t{}", names_), tenant_class, quota).view().tenant_id = options_.first_tenant + names_;
+    ++names_;
   }
 
   void come_and_go(unsigned step, Question& question) {

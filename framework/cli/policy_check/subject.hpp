@@ -6,8 +6,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "cli/policy_check/check.hpp"
 #include "lithos/testing/fake_host.hpp"
 #include "policy_host/policy_library.hpp"
 
@@ -61,5 +63,35 @@ class SubjectInstance {
   void* self_ = nullptr;
   lithos_status status_ = 0;
 };
+
+// How nearly every check begins: it loads the policy, and `judge(subject)` says what is to be said. Whether it loads at all
+// is a check of level 1, and its finding.
+template <class Judge>
+Verdict with_subject(const CheckInput& input, Judge&& judge) {
+  const std::optional<Subject> subject = Subject::load(input.path, input.policy_id);
+  return subject ? std::forward<Judge>(judge)(*subject) : skipped("the library does not load");
+}
+
+// With an instance that has the declared defaults, on a device of 66 TPCs. Whether it can be created is a check of level 3.
+struct Bench {
+  const Subject& subject;
+  const testing::FakeGpu& gpu;
+  SubjectInstance& instance;
+
+  std::uint32_t kind() const { return subject.policy().kind; }
+};
+template <class Judge>
+Verdict with_instance(const CheckInput& input, SubjectInstance::Offers offers, Judge&& judge) {
+  return with_subject(input, [&](const Subject& subject) {
+    const testing::FakeGpu gpu(66, input.seed);
+    SubjectInstance instance(subject.policy(), gpu, subject.defaults(), offers);
+    if (!instance.created()) return skipped("create refuses the defaults");
+    return std::forward<Judge>(judge)(Bench{subject, gpu, instance});
+  });
+}
+template <class Judge>
+Verdict with_instance(const CheckInput& input, Judge&& judge) {
+  return with_instance(input, SubjectInstance::Offers::everything, std::forward<Judge>(judge));
+}
 
 }  // namespace lithos

@@ -2,6 +2,7 @@
 // lithos policy check finds what is wrong with each faulty policy, says the rule and the remedy, and finds nothing where
 // nothing is wrong.
 #include <filesystem>
+#include <set>
 
 #include "e2e/program.hpp"
 
@@ -23,20 +24,39 @@ struct Expected {
   const char* check;
 };
 
+// Another test of the same finding: on the policies that the daemon's swap tests misbehave with.
+class SwapFixture : public PolicyCheck, public ::testing::WithParamInterface<Expected> {};
+
 void PrintTo(const Expected& expected, std::ostream* out) { *out << expected.status << " " << expected.check; }
 
 class Fault : public PolicyCheck, public ::testing::WithParamInterface<Expected> {};
 
-TEST_P(Fault, IsFoundWithRuleAndRemedy) {
-  const Expected& expected = GetParam();
+// The check's options that look for this finding only.
+std::string only(const Expected& expected) {
   const std::string timeout = expected.status == std::string("TIMEOUT") ? "--timeout 1s " : "";
-  const ProgramResult result = check(expected.fault, timeout + "--include '^" + expected.check + "$'");
+  return timeout + "--include '^" + expected.check + "$'";
+}
+
+void expect_finding(const ProgramResult& result, const Expected& expected) {
   EXPECT_EQ(result.exit_code, std::string(expected.status) == "WARN" ? 0 : 1) << result.out << result.err;
   const std::size_t line = result.out.find(std::string(expected.status) + " ");
   ASSERT_NE(line, std::string::npos) << result.out;
   EXPECT_NE(result.out.find(expected.check, line), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("rule  ", line), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("remedy  ", line), std::string::npos) << result.out;
+}
+
+std::string test_name(const ::testing::TestParamInfo<Expected>& instance) {
+  std::string name = std::string(instance.param.fault) + "_" + instance.param.check;
+  for (char& c : name)
+    if (c == '.') c = '_';
+  return name;
+}
+
+TEST_P(Fault, IsFoundWithRuleAndRemedy) { expect_finding(check(GetParam().fault, only(GetParam())), GetParam()); }
+TEST_P(SwapFixture, IsFoundWithRuleAndRemedy) {
+  expect_finding(lithos(std::string("policy check " SWAP_FIXTURES "/") + GetParam().fault + ".so " + only(GetParam())),
+                 GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -70,13 +90,41 @@ INSTANTIATE_TEST_SUITE_P(
         Expected{"stride", "FAIL", "decisions.larger_structs"}, Expected{"divides", "CRASH", "decisions.odd_numbers"},
         Expected{"address", "FAIL", "decisions.deterministic"}, Expected{"slow", "FAIL", "decisions.within_budget"},
         Expected{"allocates", "FAIL", "decisions.no_allocation_once_warm"},
-        Expected{"system_call", "FAIL", "decisions.no_system_calls"}),
-    [](const auto& instance) {
-      std::string name = std::string(instance.param.fault) + "_" + instance.param.check;
-      for (char& c : name)
-        if (c == '.') c = '_';
-      return name;
-    });
+        Expected{"system_call", "FAIL", "decisions.no_system_calls"},
+        Expected{"remembers", "FAIL", "decisions.forgets_who_left"}),
+    test_name);
+
+const Expected kSwapFixtures[] = {{"throws", "FAIL", "decisions.sound_answers"},
+                                  {"loops", "TIMEOUT", "decisions.sound_answers"},
+                                  {"hangs_in_libc", "TIMEOUT", "decisions.sound_answers"},
+                                  {"segfaults", "CRASH", "decisions.sound_answers"},
+                                  {"aborts", "CRASH", "decisions.sound_answers"},
+                                  {"foreign_tpcs", "FAIL", "decisions.sound_answers"},
+                                  {"nonsense_rate", "FAIL", "decisions.sound_answers"},
+                                  {"nan", "FAIL", "decisions.sound_answers"},
+                                  {"leaks_thread", "FAIL", "lifecycle.leaves_nothing"},
+                                  {"refuses", "FAIL", "lifecycle.defaults_create"},
+                                  {"crashes_in_create", "CRASH", "lifecycle.defaults_create"},
+                                  {"tls_destructor", "FAIL", "library.no_thread_local_destructors"},
+                                  {"bad_predictor", "FAIL", "predictor.learns"},
+                                  {"no_manifest", "FAIL", "library.manifest"},
+                                  {"abi_v2", "FAIL", "library.manifest"},
+                                  {"other_table", "FAIL", "library.manifest"},
+                                  {"links_driver", "FAIL", "library.no_driver_libraries"},
+                                  {"unique", "FAIL", "library.no_unique_symbols"}};
+INSTANTIATE_TEST_SUITE_P(Each, SwapFixture, ::testing::ValuesIn(kSwapFixtures), test_name);
+
+// One that is not in the list yet must not get through unnoticed either.
+TEST_F(PolicyCheck, NoSwapFixturePassesUnnoticed) {
+  std::set<std::string> listed{"good_v1", "good_v2"};
+  for (const Expected& expected : kSwapFixtures) listed.insert(expected.fault);
+  for (const auto& entry : std::filesystem::directory_iterator(SWAP_FIXTURES)) {
+    if (entry.path().extension() != ".so" || listed.count(entry.path().stem().string()) > 0) continue;
+    const ProgramResult result = lithos("policy check --timeout 1s " + entry.path().string());
+    EXPECT_TRUE(result.exit_code == 1 || result.out.find("WARN ") != std::string::npos) << entry.path() << "\n"
+                                                                                        << result.out;
+  }
+}
 
 TEST_F(PolicyCheck, WithoutAFaultEverythingPasses) {
   const ProgramResult result = check("none");

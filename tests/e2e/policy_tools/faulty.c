@@ -9,13 +9,23 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lithos/manifest.h"
 #include "lithos/policy_abi.h"
+
+LITHOS_POLICY_MANIFEST(1, {LITHOS_KIND_SCHEDULER, "org.example.faulty", "1.0.0"});
 
 struct self {
   const lithos_host* host;
   int64_t atom_ns;
   uint64_t last_ns;
   uint64_t asked;
+  uint64_t seen;       /* the highest tenant so far */
+  struct note* notes;  /* of tenants */
+};
+
+struct note {
+  struct note* next;
+  uint64_t tenant_id;
 };
 
 #if defined FAULT_GLOBAL
@@ -57,7 +67,15 @@ static lithos_status create(const lithos_host* host, const lithos_gpu_info* gpu,
   return LITHOS_OK;
 }
 
-static void destroy(void* self) { free(self); }
+static void destroy(void* opaque) {
+  struct self* self = opaque;
+  while (self->notes != NULL) {
+    struct note* note = self->notes;
+    self->notes = note->next;
+    free(note);
+  }
+  free(self);
+}
 
 static lithos_status set_param(void* opaque, uint32_t id, const lithos_value* value) {
 #ifdef FAULT_UNKNOWN_ID
@@ -124,6 +142,13 @@ static lithos_status decide(void* opaque, const lithos_sched_view* view, lithos_
     lease->atom_ns = 1000 / tenant_of(view, i)->queues;
 #elif defined FAULT_VIEW
     ((lithos_tenant_view*)tenant_of(view, i))->queues += 1;
+#elif defined FAULT_REMEMBERS
+    if (tenant_of(view, i)->tenant_id > self->seen) {
+      struct note* note = malloc(sizeof *note);
+      if (note == NULL) return LITHOS_E_NO_MEMORY;
+      *note = (struct note){self->notes, self->seen = tenant_of(view, i)->tenant_id};
+      self->notes = note; /* until the policy goes, not the tenant */
+    }
 #endif
     (void)tenant_of;
   }

@@ -37,6 +37,22 @@ TEST(CommandLineParsing, SimDefaults) {
   EXPECT_FALSE(sim.quiet);
 }
 
+TEST(CommandLineParsing, RunKeepsTheProgramsOwnOptions) {
+  const auto run =
+      std::get<RunArguments>(parse({"run", "--tenant", "hp", "--tpcs", "0-3", "--no-hook", "--advertised-tpcs", "8",
+                                    "--", "python", "-c", "x", "--tenant", "not_ours"}));
+  EXPECT_EQ(run.tenant, "hp");
+  EXPECT_EQ(run.tpcs, "0-3");
+  EXPECT_TRUE(run.no_hook);
+  EXPECT_EQ(run.advertised_tpcs, 8u);
+  EXPECT_EQ(run.program, (std::vector<std::string>{"python", "-c", "x", "--tenant", "not_ours"}));
+  EXPECT_EQ(exit_code_of({"run", "--", "python"}), 2);
+  EXPECT_EQ(exit_code_of({"run", "--tenant", "hp"}), 2);
+  EXPECT_EQ(exit_code_of({"run", "--tenant", "hp", "--unmanaged", "sometimes", "--", "x"}), 2);
+  EXPECT_TRUE(std::get<DoctorArguments>(parse({"doctor", "--json"})).json);
+  EXPECT_EQ(std::get<CalibrateArguments>(parse({"calibrate", "--timeout", "5"})).timeout_s, 5u);
+}
+
 TEST(CommandLineParsing, ConfigCheckTakesSeveralFiles) {
   const auto check = std::get<ConfigCheckArguments>(parse({"config", "check", "a.toml", "b.toml"}));
   EXPECT_EQ(check.files, (std::vector<std::string>{"a.toml", "b.toml"}));

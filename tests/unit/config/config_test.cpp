@@ -238,8 +238,8 @@ TEST_F(ConfigTest, PluginsKeepTheirOrderAndTheirParameters) {
   EXPECT_EQ(std::get<std::string>(config.plugins[0].choice.params.at("path").value), "x");
   EXPECT_EQ(config.plugins[1].kind, PluginKind::power);
   for (const auto& [lines, said] : std::map<std::string, std::string>{
-           {"params = {}", "plugin[0]: expected one of exporter = \"jsonl\" and power = \"nvml\""},
-           {"exporter = \"a\"\npower = \"b\"", "plugin[0]: expected one of exporter = \"jsonl\" and power = \"nvml\", not both"},
+           {"params = {}", "plugin[0]: expected one of exporter = \"jsonl\" and power = \"none\""},
+           {"exporter = \"a\"\npower = \"b\"", "plugin[0]: expected one of exporter = \"jsonl\" and power = \"none\", not both"},
            {"exporter = \"a\"\nset = \"alon\"", "plugin.set: there is no set \"alon\"; did you mean \"alone\"?"}}) {
     const ParsedConfig wrong = parse_config_text(std::string(kFull) + "\n[[plugin]]\n" + lines + "\n", folder_.at("x.toml"));
     ASSERT_EQ(wrong.diagnostics.size(), 1u) << lines;

@@ -210,7 +210,7 @@ TEST(Cutting, OnlyOnBorrowedTpcsAndOnlyWhereItPays) {
   u.predict(tiny_blocks, 900 * kUs);    // early exit would take longer than the kernel
   u.launch(tiny_blocks);
   EXPECT_FALSE(u.device.atoms[0].cut);
-  EXPECT_THAT(u.coverage(), testing::ElementsAre(Coverage::whole_small));
+  EXPECT_THAT(u.coverage(), testing::ElementsAre(Coverage::whole_dear));
 }
 
 TEST(CoResidency, WaitsForItsRightAndStarvesWithoutIt) {

@@ -51,7 +51,7 @@ class SmallDaemon {
     Result<SharedMemory> memory = SharedMemory::make(wake.get(), incarnation);
     ASSERT_TRUE(memory.ok());
     peer = std::make_unique<TenantPeer>(std::move(memory).value(), TenantId{slot}, incarnation);
-    ASSERT_TRUE(send_welcome(*channel, peer->memory(), TenantId{slot}, incarnation, small_gpu()).ok());
+    ASSERT_TRUE(send_welcome(*channel, peer->memory(), TenantId{slot}, incarnation, small_gpu(), terms).ok());
     ASSERT_TRUE(channel->wait_for(message, Nanoseconds{5'000'000'000}));
     ASSERT_EQ(message.head.type, MessageType::mapped);
     ASSERT_TRUE(peer->memory().seal_pressure().ok());
@@ -73,6 +73,7 @@ class SmallDaemon {
     peer->ring_bell();
   }
 
+  const TenantTerms terms{.memory_limit_bytes = 0, .submit_ahead_ns = 35'000};
   std::string path;
   Fd wake, listener;
   std::unique_ptr<Channel> channel;
@@ -113,6 +114,7 @@ TEST_F(LinkTest, LeasesRecordsAndPressureCross) {
   EXPECT_EQ(link->gpu().tpcs, 8u);
   EXPECT_EQ(link->gpu().clocks_mhz.size(), 2u);
   EXPECT_EQ(link->slot(), TenantId{3});
+  EXPECT_EQ(to_u64(link->submit_ahead()), daemon->terms.submit_ahead_ns);
   EXPECT_EQ(link->lease().generation, 0u);
   daemon->publish(testing::lease_number(4, 2));
   EXPECT_TRUE(link->lease_changed());
@@ -197,7 +199,7 @@ TEST_F(LinkTest, AnotherVersionIsRefusedWithItsReason) {
   Received answer;
   ASSERT_TRUE(channel.wait_for(answer, Nanoseconds{5'000'000'000}));
   ASSERT_EQ(answer.head.type, MessageType::refused);
-  EXPECT_NE(std::string(answer.as<Refused>()->text).find("version 2"), std::string::npos);
+  EXPECT_NE(std::string(answer.as<Refused>()->text).find("version " + std::to_string(kMajor + 1)), std::string::npos);
 }
 
 TEST_F(LinkTest, NoDaemonIsSaid) {

@@ -35,7 +35,7 @@ TEST(Atoms, CostWhatWasMeasured) {
 
 TEST(Atoms, LessThanAWaveTakesAWave) {
   DeviceModel model = bare_model();
-  model.prelude_ns_small = model.prelude_ns_large = model.skip_ns_small = model.skip_ns_large = 0;
+  model.cut.prelude_ns_small = model.cut.prelude_ns_large = model.cut.skip_ns_small = model.cut.skip_ns_large = 0;
   GpuHarness h(model);
   const KernelInfo& kernel = h.kernel(full_sm(1320));  // ten waves of 100 ns
   h.launch_atom(0, kernel, h.shape.all(), 0, 1).ok();

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# Completion for bash. Asks the program itself for its commands and options, so it never falls behind.
+# Completion for bash, of lithos, lithosd and lithos-tenant. Asks the programs themselves for their commands and options, so
+# it never falls behind.
 _lithos() {
   local current=${COMP_WORDS[COMP_CWORD]} word
   local -a given=()
@@ -7,10 +8,10 @@ _lithos() {
     [[ $word =~ ^[a-z_]+$ ]] && given+=("$word")
   done
   local known
-  known=$(lithos "${given[@]}" --help 2>/dev/null |
+  known=$("${COMP_WORDS[0]}" "${given[@]}" --help 2>/dev/null |
     sed -nE '/^Subcommands:/,/^$/ s/^  ([a-z_-]+) .*/\1/p; s/^  (-[a-z],)?(--[a-z-]+).*/\2/p
              s/.*\{([a-z_,]+)\}.*REQUIRED.*/\1/p' | tr ',' ' ')
   mapfile -t COMPREPLY < <(compgen -W "$known" -- "$current")
   [ ${#COMPREPLY[@]} -gt 0 ] || mapfile -t COMPREPLY < <(compgen -f -- "$current")
 }
-complete -o filenames -F _lithos lithos
+complete -o filenames -F _lithos lithos lithosd lithos-tenant

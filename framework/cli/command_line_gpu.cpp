@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/command_line_gpu.hpp"
+
+#include <CLI/CLI.hpp>
+
+namespace lithos {
+namespace {
+
+constexpr const char* kRunNotes =
+    "The program runs unmodified: the shim is found as libcuda.so.1 through LD_LIBRARY_PATH. What LithOS did is in "
+    "the\n"
+    "counters that --stats writes. The exit code is the program's own; 127 where it could not be started.";
+
+}  // namespace
+
+GpuCommands::GpuCommands(CLI::App& program) {
+  add_run(program);
+  add_doctor(program);
+  add_calibrate(program);
+}
+
+void GpuCommands::add_run(CLI::App& program) {
+  run_app_ = program.add_subcommand("run", "Run a CUDA program as a tenant: lithos run --tenant hp -- program ...");
+  CLI::App& app = *run_app_;
+  app.add_option("--tenant", run_.tenant, "The tenant's name in lithosd's configuration")->required();
+  app.add_option("--run-dir", run_.run_folder, "Where lithosd's sockets are")->type_name("DIR");
+  app.add_flag("--no-daemon", run_.no_daemon, "Without lithosd: count and time, confine only to --tpcs");
+  app.add_option("--tpcs", run_.tpcs, "Without lithosd: confine to these TPCs, for example 0-15,40");
+  app.add_option("--unmanaged", run_.unmanaged, "Where LithOS has to stand aside: run, limit or refuse")
+      ->check(CLI::IsMember({"run", "limit", "refuse"}));
+  app.add_option("--advertised-tpcs", run_.advertised_tpcs, "Tell the program that the GPU has so many TPCs");
+  app.add_option("--memory-limit", run_.memory_limit, "For example 8GiB (default: the configuration's)");
+  app.add_flag("--no-hook", run_.no_hook, "Leave the tools interface to a profiler; nothing is confined");
+  app.add_option("--map", run_.map, "TPC map, without lithosd (default: what lithos calibrate keeps)")
+      ->type_name("FILE");
+  app.add_option("--kernel-rules", run_.kernel_rules, "Default: the shipped ones")->type_name("FILE");
+  app.add_option("--stats", run_.stats, "Write counters as JSON when the program ends")->type_name("FILE");
+  app.add_option("program", run_.program, "The program and its arguments, after --")->required();
+  app.footer(kRunNotes);
+}
+
+void GpuCommands::add_doctor(CLI::App& program) {
+  doctor_app_ = program.add_subcommand("doctor", "What works on this machine, what does not, and how to turn it on");
+  doctor_app_->add_option("--run-dir", doctor_.run_folder, "Where lithosd's sockets are")->type_name("DIR");
+  doctor_app_->add_flag("--json", doctor_.json, "For machines");
+}
+
+void GpuCommands::add_calibrate(CLI::App& program) {
+  calibrate_app_ =
+      program.add_subcommand("calibrate", "Measure which position of the TPC mask is which TPC of the GPU");
+  calibrate_app_->add_option("--output", calibrate_.output, "Default: kept for lithos run, by the GPU's uuid")
+      ->type_name("FILE");
+  calibrate_app_->add_option("--device", calibrate_.device, "CUDA's number of the GPU");
+  calibrate_app_->add_option("--timeout", calibrate_.timeout_s, "Seconds")->check(CLI::Range(1, 3600));
+}
+
+std::optional<CommandLine> GpuCommands::parsed() const {
+  if (run_app_->parsed()) return run_;
+  if (doctor_app_->parsed()) return doctor_;
+  if (calibrate_app_->parsed()) return calibrate_;
+  return std::nullopt;
+}
+
+}  // namespace lithos

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of the command line for CUDA programs: run, doctor, calibrate. Like command_line.cpp, command_line_gpu.cpp
+// knows the library that parses it.
+#pragma once
+
+#include <optional>
+
+#include "cli/command_line.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace lithos {
+
+// Declares the commands; after the parse, parsed() says which was given. Must outlive the parse.
+class GpuCommands {
+ public:
+  explicit GpuCommands(CLI::App& program);
+  GpuCommands(const GpuCommands&) = delete;
+  GpuCommands& operator=(const GpuCommands&) = delete;
+
+  std::optional<CommandLine> parsed() const;  // empty: another command
+
+ private:
+  void add_run(CLI::App& program);
+  void add_doctor(CLI::App& program);
+  void add_calibrate(CLI::App& program);
+
+  CLI::App* run_app_ = nullptr;
+  CLI::App* doctor_app_ = nullptr;
+  CLI::App* calibrate_app_ = nullptr;
+  RunArguments run_;
+  DoctorArguments doctor_;
+  CalibrateArguments calibrate_;
+};
+
+}  // namespace lithos

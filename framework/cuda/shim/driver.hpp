@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real driver, as the shim calls it.
+//
+// The shim is called libcuda.so.1 and needs the real driver under another name (kPrivateLink), which `lithos run` puts
+// beside it as a symbolic link. So the loader has both, everything that the shim does not define is found in the real
+// one, and the shim finds the functions that it does define by asking that library alone (docs/design/shim.md).
+// The table is filled by a constructor of the library, before anybody can call it, and constant afterwards. Any thread.
+#pragma once
+
+#include <cuda.h>
+
+// cuda.h gives the old name the new meaning; both exist in the driver, and both are ours.
+#undef cuGetProcAddress
+
+namespace lithos::cuda::shim {
+
+// NEEDED name of the real driver. Never libcuda.so.1: the loader would take us for it.
+inline constexpr const char* kPrivateLink = "liblithos_real_cuda.so.1";
+
+struct DriverTable {
+  // nullptr: this driver has no such function.
+#define INTERCEPT(name, base, since, per_thread, parameters) CUresult(CUDAAPI* name) parameters = nullptr;
+#include "cuda/shim/intercepts.def"
+#undef INTERCEPT
+
+  // What the shim itself uses of the driver; also found by name, so that an older driver without one of them loads.
+  CUresult(CUDAAPI* cuGetExportTable)(const void**, const CUuuid*) = nullptr;
+  CUresult(CUDAAPI* cuDriverGetVersion)(int*) = nullptr;
+  CUresult(CUDAAPI* cuDeviceGetCount)(int*) = nullptr;
+  CUresult(CUDAAPI* cuDevicePrimaryCtxGetState)(CUdevice, unsigned*, int*) = nullptr;
+  CUresult(CUDAAPI* cuDeviceGetUuid_v2)(CUuuid*, CUdevice) = nullptr;
+  CUresult(CUDAAPI* cuCtxGetCurrent)(CUcontext*) = nullptr;
+  CUresult(CUDAAPI* cuCtxGetDevice)(CUdevice*) = nullptr;
+  CUresult(CUDAAPI* cuFuncGetName)(const char**, CUfunction) = nullptr;
+  CUresult(CUDAAPI* cuFuncGetAttribute)(int*, CUfunction_attribute, CUfunction) = nullptr;
+  CUresult(CUDAAPI* cuStreamIsCapturing)(CUstream, CUstreamCaptureStatus*) = nullptr;
+  CUresult(CUDAAPI* cuThreadExchangeStreamCaptureMode)(CUstreamCaptureMode*) = nullptr;
+  CUresult(CUDAAPI* cuGraphGetNodes)(CUgraph, CUgraphNode*, size_t*) = nullptr;
+  CUresult(CUDAAPI* cuGraphNodeGetType)(CUgraphNode, CUgraphNodeType*) = nullptr;
+  CUresult(CUDAAPI* cuGraphNodeGetDependentNodes)(CUgraphNode, CUgraphNode*, size_t*) = nullptr;
+  CUresult(CUDAAPI* cuGraphKernelNodeGetParams_v2)(CUgraphNode, CUDA_KERNEL_NODE_PARAMS*) = nullptr;
+  CUresult(CUDAAPI* cuGraphChildGraphNodeGetGraph)(CUgraphNode, CUgraph*) = nullptr;
+  CUresult(CUDAAPI* cuMemHostRegister_v2)(void*, size_t, unsigned) = nullptr;
+  CUresult(CUDAAPI* cuMemHostGetDevicePointer_v2)(CUdeviceptr*, void*, unsigned) = nullptr;
+};
+
+const DriverTable& driver();
+
+// ours ↔ the real one, for cuGetProcAddress.
+struct InterceptEntry {
+  const char* exported;
+  const char* base;
+  int since;
+  bool per_thread;
+  void* ours;
+  void* real;  // nullptr: this driver has no such function
+};
+struct InterceptList {
+  const InterceptEntry* entries;
+  unsigned count;
+};
+InterceptList intercepts();
+
+}  // namespace lithos::cuda::shim

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernel launches: find the operator, decide where it goes, arm the patch, call the driver, report (DESIGN.md §4,
+// inline path).
+#include <cuda.h>
+
+#include "cuda/shim/process.hpp"
+#include "cuda/shim/quiet.hpp"
+#include "cuda/shim/tenancy.hpp"
+#include "cuda/shim/thread_state.hpp"
+
+namespace lithos::cuda::shim {
+namespace {
+
+// The stream as a queue's name: stream 0 is another one in each thread (per-thread) and in each context.
+std::uint64_t stream_key(CUstream stream, const ThreadState& thread) {
+  const auto handle = reinterpret_cast<std::uint64_t>(stream);
+  if (stream == CU_STREAM_PER_THREAD) return reinterpret_cast<std::uint64_t>(&thread) | 1;
+  if (stream == nullptr || stream == CU_STREAM_LEGACY) return thread.context | 2;
+  return handle;
+}
+
+// Which context the launch is in, and whether its GPU is the managed one; asked again when it has changed.
+void follow_context(ThreadState& thread) {
+  CUcontext context = nullptr;
+  const DriverTable& calls = driver();
+  if (calls.cuCtxGetCurrent == nullptr || calls.cuCtxGetCurrent(&context) != CUDA_SUCCESS) return;
+  const auto now = reinterpret_cast<std::uint64_t>(context);
+  if (now == thread.context && now != 0) return;
+  CUdevice device = 0;
+  thread.context = now;
+  thread.other_device = calls.cuCtxGetDevice != nullptr && calls.cuCtxGetDevice(&device) == CUDA_SUCCESS && device != 0;
+  thread.slots_base =
+      now == 0 || thread.other_device ? 0 : Process::instance().tenancy()->completions().device_base(now);
+  thread.streams.clear();
+}
+
+const Operator* find_operator(ThreadState& thread, const LaunchKey& key) {
+  if (const Operator* known = thread.operators.find(key)) return known;
+  const Operator* const made = describe_operator(key);
+  if (made != nullptr) thread.operators.put(key, made);
+  return made;
+}
+
+std::uint64_t queue_of(ThreadState& thread, std::uint64_t key) {
+  if (const std::uint32_t* known = thread.streams.find(key)) return *known - 1;
+  const std::uint32_t made = Process::instance().tenancy()->queue_of(key);
+  thread.streams.put(key, made);
+  return made - 1;
+}
+
+CompletionWish take_slot(ThreadState& thread, std::uint64_t& slot) {
+  slot = kNoSlot;
+  // Without room for the report nobody would give the slot back.
+  if (thread.slots_base == 0 || !thread.reports.has_room()) return {};
+  SlotIndex free{thread.spare_slot};
+  if (free.slot == kNoSlot && !thread.slots.pop(free)) return {};
+  thread.spare_slot = kNoSlot;
+  slot = free.slot;
+  return {thread.slots_base + slot * sizeof(ipc::CompletionSlot), ++thread.next_generation, kReleasePlain};
+}
+
+struct Prepared {
+  InlineDecider::Decision decision;
+  LaunchReport report;
+};
+
+void arm(ThreadState& thread, const Operator& op, Prepared& prepared, Nanoseconds now) {
+  Process& process = Process::instance();
+  Armed& armed = thread.armed;
+  armed.kind = Armed::Kind::launch;
+  armed.done = false;
+  armed.outcome = {};
+  armed.shape = op.shape;
+  PatchWish& wish = armed.wish;
+  wish.mask = prepared.decision.confine;
+  wish.min_tpcs = op.info.min_tpcs;
+  wish.blocks_per_tpc = op.info.blocks_per_tpc;
+  if (wish.mask) {
+    const TpcSet& tpcs = prepared.decision.verdict.tpcs;
+    if (!(tpcs == thread.masked_tpcs)) {
+      thread.masked_tpcs = tpcs;
+      thread.masked_bits = process.geometry().bits_of(tpcs);
+    }
+    wish.enabled = thread.masked_bits;
+  }
+  LaunchReport& report = prepared.report;
+  wish.completion = take_slot(thread, report.slot);
+  report.kernel = reinterpret_cast<std::uint64_t>(&op.info);
+  report.launch = process.tenancy()->next_launch();
+  report.generation = wish.completion.payload;
+  report.submitted_ns = to_u64(now);
+  report.predicted_ns = to_u64(prepared.decision.verdict.predicted);
+  report.coverage = static_cast<std::uint64_t>(prepared.decision.verdict.coverage);
+  report.borrowed = prepared.decision.verdict.on_borrowed ? 1u | (prepared.decision.verdict.long_whole ? 2u : 0u) : 0u;
+  report.tpcs = ipc::to_wire(prepared.decision.verdict.tpcs);
+}
+
+// A slot that was taken and not used stays this thread's: it is offered again first.
+void keep_slot(ThreadState& thread, const LaunchReport& report) {
+  if (report.slot != kNoSlot) thread.spare_slot = report.slot;
+}
+
+void account(ThreadState& thread, CUresult result, CUstream stream, Prepared& prepared) {
+  const Armed& armed = thread.armed;
+  Tenancy& tenancy = *Process::instance().tenancy();
+  LaunchReport& report = prepared.report;
+  const bool used = armed.done && armed.outcome.timed;
+  if (!used) {
+    keep_slot(thread, report);
+    report.slot = kNoSlot;
+  }
+  if (result != CUDA_SUCCESS || !armed.done) {
+    thread.counters.add(result != CUDA_SUCCESS ? Count::failed
+                        : is_capturing(stream) ? Count::captured
+                                               : Count::unseen);
+    tenancy.never_flew();
+    return;
+  }
+  thread.counters.add(count_of(armed.outcome.mask));
+  thread.counters.add(used ? Count::timed : Count::untimed);
+  if (armed.outcome.mask != MaskOutcome::masked)
+    report.coverage = static_cast<std::uint64_t>(armed.outcome.mask == MaskOutcome::not_wanted ? Coverage::unmasked
+                                                                                               : Coverage::bypassed);
+  tenancy.report(thread, report);
+}
+
+LaunchReport waiting_report(const Operator& op, std::uint64_t queue) {
+  LaunchReport report;
+  report.kind = LaunchReport::waiting;
+  report.kernel = reinterpret_cast<std::uint64_t>(&op.info);
+  report.queue = queue;
+  report.slot = kNoSlot;
+  return report;
+}
+
+template <class Call>
+CUresult launch(ThreadState& thread, const LaunchKey& key, CUstream stream, bool per_thread, Call&& call) {
+  const Inside inside(thread);
+  Tenancy& tenancy = *Process::instance().tenancy();
+  if (per_thread && stream == nullptr) stream = CU_STREAM_PER_THREAD;
+  thread.counters.add(Count::launches);
+  follow_context(thread);
+  const Operator* const op = thread.other_device ? nullptr : find_operator(thread, key);
+  if (op == nullptr || thread.decider == nullptr) {
+    thread.counters.add(thread.other_device ? Count::other_device : Count::unseen);
+    return call();
+  }
+  Prepared prepared;
+  const Nanoseconds now = host_now();
+  prepared.report.queue = queue_of(thread, stream_key(stream, thread));
+  thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
+  prepared.decision = thread.decider->decide(op->info, now, [&] {
+    if (is_capturing(stream)) return false;
+    tenancy.report_only(thread, waiting_report(*op, prepared.report.queue));
+    return true;
+  });
+  TpcSet home;
+  thread.decider->home(home);  // what the driver launches of itself meanwhile
+  if (prepared.decision.waited) thread.counters.add(Count::waited);
+  if (prepared.decision.starved) thread.counters.add(Count::starved);
+  tenancy.raise_pressure(now);
+  arm(thread, *op, prepared, now);
+  const CUresult result = call();
+  thread.armed.kind = Armed::Kind::nothing;
+  account(thread, result, stream, prepared);
+  thread.deciding.store(~std::uint64_t{0}, std::memory_order_release);
+  return result;
+}
+
+LaunchKey key_of(CUfunction function, const Dims& grid, const Dims& block, unsigned shared, std::uint32_t special) {
+  return {reinterpret_cast<std::uint64_t>(function), grid, block, {0, 0, 0}, shared, special};
+}
+
+// Which attributes matter to us: the cluster's size, and what forbids cutting. All others are the driver's business;
+// masks hold under every one of them (hardware.md §5).
+LaunchKey key_of(const CUlaunchConfig& config, CUfunction function) {
+  LaunchKey key = key_of(function, {config.gridDimX, config.gridDimY, config.gridDimZ},
+                         {config.blockDimX, config.blockDimY, config.blockDimZ}, config.sharedMemBytes, 0);
+  for (unsigned i = 0; config.attrs != nullptr && i < config.numAttrs; ++i) {
+    const CUlaunchAttribute& attribute = config.attrs[i];
+    switch (attribute.id) {
+      case CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION:
+        key.cluster = {attribute.value.clusterDim.x, attribute.value.clusterDim.y, attribute.value.clusterDim.z};
+        break;
+      case CU_LAUNCH_ATTRIBUTE_COOPERATIVE: key.special |= attribute.value.cooperative != 0 ? 1 : 0; break;
+      case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION:
+        key.special |= attribute.value.programmaticStreamSerializationAllowed != 0 ? 2 : 0;
+        break;
+      case CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT: key.special |= 4; break;
+      case CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE:
+        key.special |= attribute.value.deviceUpdatableKernelNode.deviceUpdatable != 0 ? 8 : 0;
+        break;
+      default: break;
+    }
+  }
+  return key;
+}
+
+using Kernel = decltype(driver().cuLaunchKernel);
+CUresult launch_kernel(Kernel real, bool per_thread, CUfunction f, const Dims& grid, const Dims& block, unsigned shared,
+                       CUstream stream, void** parameters, void** extra) {
+  const auto call = [&] {
+    return real(f, grid[0], grid[1], grid[2], block[0], block[1], block[2], shared, stream, parameters, extra);
+  };
+  ThreadState* const thread = managing_thread();
+  return thread == nullptr ? call() : launch(*thread, key_of(f, grid, block, shared, 0), stream, per_thread, call);
+}
+
+using KernelEx = decltype(driver().cuLaunchKernelEx);
+CUresult launch_kernel_ex(KernelEx real, bool per_thread, const CUlaunchConfig* config, CUfunction f, void** parameters,
+                          void** extra) {
+  const auto call = [&] { return real(config, f, parameters, extra); };
+  ThreadState* const thread = config == nullptr ? nullptr : managing_thread();
+  return thread == nullptr ? call() : launch(*thread, key_of(*config, f), config->hStream, per_thread, call);
+}
+
+using Cooperative = decltype(driver().cuLaunchCooperativeKernel);
+CUresult launch_cooperative(Cooperative real, bool per_thread, CUfunction f, const Dims& grid, const Dims& block,
+                            unsigned shared, CUstream stream, void** parameters) {
+  const auto call = [&] {
+    return real(f, grid[0], grid[1], grid[2], block[0], block[1], block[2], shared, stream, parameters);
+  };
+  ThreadState* const thread = managing_thread();
+  return thread == nullptr ? call() : launch(*thread, key_of(f, grid, block, shared, 1), stream, per_thread, call);
+}
+
+// The interface of CUDA 3: the block is set on the function before, and nobody tells us. Counted, and masked as what
+// the driver launches of itself.
+template <class Call>
+CUresult launch_unknown(Call&& call) {
+  if (ThreadState* const thread = managing_thread()) {
+    thread->counters.add(Count::launches);
+    thread->counters.add(Count::unseen);
+  }
+  return call();
+}
+
+}  // namespace
+}  // namespace lithos::cuda::shim
+
+using namespace lithos::cuda::shim;
+
+extern "C" {
+
+CUresult CUDAAPI cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
+                                unsigned bz, unsigned shared, CUstream stream, void** parameters, void** extra) {
+  return launch_kernel(driver().cuLaunchKernel, false, f, {gx, gy, gz}, {bx, by, bz}, shared, stream, parameters,
+                       extra);
+}
+CUresult CUDAAPI cuLaunchKernel_ptsz(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by,
+                                     unsigned bz, unsigned shared, CUstream stream, void** parameters, void** extra) {
+  return launch_kernel(driver().cuLaunchKernel_ptsz, true, f, {gx, gy, gz}, {bx, by, bz}, shared, stream, parameters,
+                       extra);
+}
+CUresult CUDAAPI cuLaunchKernelEx(const CUlaunchConfig* config, CUfunction f, void** parameters, void** extra) {
+  return launch_kernel_ex(driver().cuLaunchKernelEx, false, config, f, parameters, extra);
+}
+CUresult CUDAAPI cuLaunchKernelEx_ptsz(const CUlaunchConfig* config, CUfunction f, void** parameters, void** extra) {
+  return launch_kernel_ex(driver().cuLaunchKernelEx_ptsz, true, config, f, parameters, extra);
+}
+CUresult CUDAAPI cuLaunchCooperativeKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+                                           unsigned by, unsigned bz, unsigned shared, CUstream stream,
+                                           void** parameters) {
+  return launch_cooperative(driver().cuLaunchCooperativeKernel, false, f, {gx, gy, gz}, {bx, by, bz}, shared, stream,
+                            parameters);
+}
+CUresult CUDAAPI cuLaunchCooperativeKernel_ptsz(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx,
+                                                unsigned by, unsigned bz, unsigned shared, CUstream stream,
+                                                void** parameters) {
+  return launch_cooperative(driver().cuLaunchCooperativeKernel_ptsz, true, f, {gx, gy, gz}, {bx, by, bz}, shared,
+                            stream, parameters);
+}
+CUresult CUDAAPI cuLaunchCooperativeKernelMultiDevice(CUDA_LAUNCH_PARAMS* launches, unsigned count, unsigned flags) {
+  return launch_unknown([&] { return driver().cuLaunchCooperativeKernelMultiDevice(launches, count, flags); });
+}
+CUresult CUDAAPI cuLaunch(CUfunction f) {
+  return launch_unknown([&] { return driver().cuLaunch(f); });
+}
+CUresult CUDAAPI cuLaunchGrid(CUfunction f, int width, int height) {
+  return launch_unknown([&] { return driver().cuLaunchGrid(f, width, height); });
+}
+CUresult CUDAAPI cuLaunchGridAsync(CUfunction f, int width, int height, CUstream stream) {
+  return launch_unknown([&] { return driver().cuLaunchGridAsync(f, width, height, stream); });
+}
+
+}  // extern "C"

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cuda/shim/operators.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <mutex>
+
+#include "cuda/shim/driver.hpp"
+#include "cuda/shim/process.hpp"
+#include "cuda/shim/quiet.hpp"
+#include "cuda/shim/tenancy.hpp"
+
+namespace lithos::cuda::shim {
+namespace {
+
+constexpr std::size_t kOperatorsMax = 65536;
+constexpr std::size_t kNameMax = 4096;  // what a registration carries (ipc/messages.hpp)
+
+struct Book {
+  std::mutex mutex;
+  std::deque<Operator> operators;  // addresses are stable; entries are never removed, only their handles forgotten
+};
+Book& book() {
+  static Book* const made = new Book;  // never destroyed: threads may launch while the process ends
+  return *made;
+}
+
+int attribute(CUfunction_attribute which, CUfunction function) {
+  int value = 0;
+  if (driver().cuFuncGetAttribute == nullptr || driver().cuFuncGetAttribute(&value, which, function) != CUDA_SUCCESS)
+    return 0;
+  return value;
+}
+
+Dim3 dim_of(const Dims& dims) { return {std::max(dims[0], 1u), std::max(dims[1], 1u), std::max(dims[2], 1u)}; }
+
+// A size that was compiled into the kernel is not in the launch.
+Dims cluster_of(const LaunchKey& key, CUfunction function) {
+  if (key.cluster[0] != 0) return key.cluster;
+  const auto part = [function](CUfunction_attribute which) {
+    return static_cast<std::uint32_t>(std::max(attribute(which, function), 1));
+  };
+  return {part(CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_WIDTH), part(CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_HEIGHT),
+          part(CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_DEPTH)};
+}
+
+KernelShape shape_of(const LaunchKey& key, CUfunction function, const Dims& cluster) {
+  KernelShape shape;
+  const char* name = nullptr;
+  if (driver().cuFuncGetName != nullptr && driver().cuFuncGetName(&name, function) == CUDA_SUCCESS && name != nullptr)
+    shape.name.assign(name, strnlen(name, kNameMax));
+  if (shape.name.empty()) shape.name = "(unnamed)";
+  shape.grid = dim_of(key.grid);
+  shape.block = dim_of(key.block);
+  shape.cluster = dim_of(cluster);
+  shape.registers_per_thread =
+      static_cast<std::uint32_t>(std::clamp(attribute(CU_FUNC_ATTRIBUTE_NUM_REGS, function), 1, 255));
+  shape.shared_bytes = key.dynamic_shared_bytes + static_cast<std::uint32_t>(std::max(
+                                                      attribute(CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, function), 0));
+  shape.launch_special = key.special != 0;
+  return shape;
+}
+
+}  // namespace
+
+const Operator* describe_operator(const LaunchKey& key) {
+  Book& all = book();
+  const std::lock_guard lock(all.mutex);
+  for (const Operator& known : all.operators)
+    if (known.key == key) return &known;
+  if (all.operators.size() >= kOperatorsMax) return nullptr;
+  const QuietCapture quiet;
+  Process& process = Process::instance();
+  const auto function = reinterpret_cast<CUfunction>(key.function);
+  const Dims cluster = cluster_of(key, function);
+  const KernelShape shape = shape_of(key, function, cluster);
+  Operator made;
+  made.key = key;
+  const unsigned advertised = process.advertised_tpcs() != 0 ? process.advertised_tpcs() : process.gpu().tpcs;
+  made.info = make_kernel_info(shape, process.gpu(), advertised, process.tenancy()->rules());
+  made.shape.grid = {shape.grid.x, shape.grid.y, shape.grid.z};
+  made.shape.block = {shape.block.x, shape.block.y, shape.block.z};
+  made.shape.cluster = volume(cluster) > 1 ? cluster : Dims{0, 0, 0};
+  made.shape.shared_bytes = shape.shared_bytes;
+  all.operators.push_back(std::move(made));
+  const Operator& kept = all.operators.back();
+  process.tenancy()->add_kernel(kept.info);
+  return &kept;
+}
+
+void forget_functions() {
+  Book& all = book();
+  {
+    const std::lock_guard lock(all.mutex);
+    for (Operator& known : all.operators) known.key.function = 0;  // nobody launches function 0
+  }
+  Process::instance().new_epoch();
+}
+
+}  // namespace lithos::cuda::shim

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cuda/shim/tenancy.hpp"
+
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "cuda/shim/process.hpp"
+#include "cuda/shim/service.hpp"
+#include "cuda/shim/thread_state.hpp"
+#include "ipc/attachment.hpp"
+#include "ipc/wake.hpp"
+
+namespace lithos::cuda::shim {
+namespace {
+
+constexpr std::uint64_t kFixedGeneration = 1;
+
+Lease make_fixed_lease(const GpuShape& gpu, const Settings& settings) {
+  Lease lease;
+  lease.generation = kFixedGeneration;
+  lease.masked = settings.fixed_tpcs.has_value();
+  lease.own = lease.masked ? *settings.fixed_tpcs & gpu.all() : gpu.all();
+  lease.co_resident = lease.own;                    // who shares TPCs is the business of whoever fixed them
+  lease.starvation_limit = Nanoseconds{1'000'000};  // nothing will change: do not wait for it
+  return lease;
+}
+
+}  // namespace
+
+Nanoseconds host_now() {
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return Nanoseconds{now.tv_sec * 1'000'000'000 + now.tv_nsec};
+}
+
+// ---- Tenancy ---------------------------------------------------------------------------------------------
+
+Tenancy::Tenancy(GpuShape gpu, const Settings& settings)
+    : gpu_(std::move(gpu)),
+      map_(gpu_),
+      rules_(read_rules(settings.rules_file)),
+      wake_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+Tenancy* Tenancy::fixed(const GpuShape& gpu, const Settings& settings) {
+  auto* const made = new Tenancy(gpu, settings);
+  made->fixed_lease_ = make_fixed_lease(made->gpu_, settings);
+  made->completions_.open(nullptr);
+  return made;
+}
+
+Result<Tenancy*> Tenancy::attach(const Settings& settings) {
+  ipc::TenantOptions options;
+  options.socket = settings.socket;
+  options.name = settings.tenant;
+  options.read_by_others = true;
+  Result<std::unique_ptr<ipc::TenantLink>> link = ipc::TenantLink::connect(options);
+  if (!link.ok()) return link.status();
+  auto* const made = new Tenancy(link.value()->gpu(), settings);
+  made->link_ = std::move(link).value();
+  made->terms_ = made->link_->terms();
+  made->config_.tenant = made->link_->slot();
+  made->completions_.open(made->link_->attachment().area().slots);
+  made->follow_link();
+  return made;
+}
+
+void Tenancy::follow_link() {
+  ipc::Attachment& now = link_->attachment();
+  own_page_.store(static_cast<ipc::PressurePage*>(now.pressure_map.get()), std::memory_order_release);
+  for (unsigned i = 0; i < pages_.size(); ++i) {
+    const ipc::Attachment::OtherPage& page = now.others[i];
+    const std::uint64_t key = page.map ? std::uint64_t{page.incarnation} << 32 | i : 0;
+    if (pages_[i].key.load(std::memory_order_relaxed) == key) continue;
+    pages_[i].key.store(0, std::memory_order_seq_cst);
+    pages_[i].at.store(static_cast<const ipc::PressurePage*>(page.map.get()), std::memory_order_seq_cst);
+    pages_[i].key.store(key, std::memory_order_seq_cst);
+  }
+  area_.store(&now.area(), std::memory_order_release);
+  daemon_gone_.store(!link_->attached(), std::memory_order_release);
+}
+
+PressureWord Tenancy::pressure_of(std::uint64_t lender_key) const {
+  constexpr PressureWord kPressed{Pressure::pressed, Nanoseconds{0}};
+  const auto index = static_cast<std::uint32_t>(lender_key);
+  if (index >= pages_.size()) return kPressed;
+  const Page& page = pages_[index];
+  const ipc::PressurePage* const at = page.at.load(std::memory_order_acquire);
+  if (at == nullptr || page.key.load(std::memory_order_acquire) != lender_key) return kPressed;
+  return ipc::pressure_from_wire(ipc::load(&at->word.value));
+}
+
+void Tenancy::raise_pressure(Nanoseconds now) {
+  const std::uint64_t before =
+      launched_.fetch_add(1, std::memory_order_seq_cst) - finished_.load(std::memory_order_seq_cst);
+  ipc::PressurePage* const page = own_page_.load(std::memory_order_acquire);
+  if (page == nullptr) return;
+  const bool close = now.count() - last_finished_ns_.load(std::memory_order_relaxed) < config_.back_to_back.count();
+  const Pressure level = before != 0 || close ? Pressure::pressed : Pressure::active;
+  if (level_.load(std::memory_order_relaxed) >= static_cast<std::uint32_t>(level)) return;
+  level_.store(static_cast<std::uint32_t>(level), std::memory_order_relaxed);
+  ipc::store(&page->word.value, ipc::to_wire(PressureWord{level, now}), std::memory_order_seq_cst);
+}
+
+void Tenancy::report(ThreadState& thread, const LaunchReport& report) {
+  add_borrowed(report.borrowed, static_cast<std::int64_t>(report.predicted_ns), 1);
+  if (!thread.reports.push(report)) {
+    thread.counters.add(Count::reports_dropped);
+    add_borrowed(report.borrowed, static_cast<std::int64_t>(report.predicted_ns), -1);
+    never_flew();  // nobody will see it finish
+    return;
+  }
+  ipc::wake_if_asleep(&service_asleep_, wake_event_);
+}
+
+void Tenancy::report_only(ThreadState& thread, const LaunchReport& report) {
+  if (!thread.reports.push(report)) return thread.counters.add(Count::reports_dropped);
+  ipc::wake_if_asleep(&service_asleep_, wake_event_);
+}
+
+void Tenancy::add_borrowed(std::uint64_t borrowed, std::int64_t predicted_ns, int sign) {
+  if (borrowed == 0) return;
+  borrowed_predicted_ns_.fetch_add(sign * predicted_ns, std::memory_order_relaxed);
+  borrowed_pieces_.fetch_add(static_cast<std::uint32_t>(sign), std::memory_order_relaxed);
+  if ((borrowed & 2) != 0) borrowed_long_.fetch_add(static_cast<std::uint32_t>(sign), std::memory_order_relaxed);
+}
+
+Outstanding Tenancy::outstanding() const {
+  Outstanding now;
+  now.predicted = Nanoseconds{borrowed_predicted_ns_.load(std::memory_order_relaxed)};
+  now.pieces = borrowed_pieces_.load(std::memory_order_relaxed);
+  now.long_wholes = borrowed_long_.load(std::memory_order_relaxed);
+  return now;
+}
+
+void Tenancy::start_service() { Service::start(*this); }
+
+void Tenancy::add_kernel(const KernelInfo& kernel) {
+  if (!has_daemon()) return;
+  const std::lock_guard lock(mutex_);
+  fresh_kernels_.push_back(&kernel);
+}
+
+std::uint32_t Tenancy::queue_of(std::uint64_t stream) {
+  const std::lock_guard lock(mutex_);
+  const auto known = std::find(streams_.begin(), streams_.end(), stream);
+  if (known != streams_.end()) return static_cast<std::uint32_t>(known - streams_.begin()) + 1;
+  streams_.push_back(stream);
+  fresh_queues_.push_back(static_cast<std::uint32_t>(streams_.size()) - 1);
+  return static_cast<std::uint32_t>(streams_.size());
+}
+
+// ---- InlineDecider ---------------------------------------------------------------------------------------
+
+InlineDecider::InlineDecider(Tenancy& tenancy)
+    : tenancy_(tenancy),
+      admission_(tenancy.map(), tenancy.executor_config(), *this),
+      queue_(QueueId{0}, LaunchPath::inline_path, 1),
+      lease_(tenancy.fixed_lease()) {}
+
+void InlineDecider::rebind(const ipc::Area* area) {
+  area_ = area;
+  reader_ = std::make_unique<ipc::LeaseReader>(*area);
+  operators_ = std::make_unique<ipc::OperatorTableReader>(*area);
+}
+
+const Lease& InlineDecider::lease() {
+  const ipc::Area* const area = tenancy_.area();
+  if (area == nullptr) return lease_;
+  if (area != area_) [[unlikely]]
+    rebind(area);
+  if (reader_->changed()) [[unlikely]] {
+    if (reader_->take(wire_)) {
+      ipc::from_wire(wire_, lease_, lender_keys_);
+      for (std::uint32_t i = 0; i < lease_.lenders; ++i)
+        if (value_of(lease_.lender[i].tenant) < key_of_slot_.size())
+          key_of_slot_[value_of(lease_.lender[i].tenant)] = lender_keys_[i];
+      lapsed_ = false;
+    }
+  }
+  // The daemon has gone: nobody can tell its owners' wishes from now on, so what was borrowed lapses.
+  if (tenancy_.daemon_gone() && !lapsed_) [[unlikely]] {
+    lapsed_ = true;
+    lease_.generation |= std::uint64_t{1} << 63;
+    lease_.borrowed = {};
+    lease_.lenders = 0;
+    lease_.hold = false;
+  }
+  return lease_;
+}
+
+const OperatorDecision* InlineDecider::decision(OperatorId op) {
+  return operators_ == nullptr ? nullptr : operators_->find(op);
+}
+
+PressureWord InlineDecider::pressure_of(TenantId lender) {
+  const auto index = value_of(lender);
+  return index < key_of_slot_.size() ? tenancy_.pressure_of(key_of_slot_[index])
+                                     : PressureWord{Pressure::pressed, Nanoseconds{0}};
+}
+
+bool InlineDecider::try_once(const KernelInfo& kernel, Nanoseconds now, Decision& decision) {
+  WaitingLaunch head;
+  head.kernel = &kernel;
+  decision.verdict = admission_.ask(queue_, head, tenancy_.outstanding(), now);
+  if (!decision.verdict.go()) return false;
+  admission_.launched(now);
+  decision.confine = decision.verdict.masked;
+  decision.starved = decision.verdict.coverage == Coverage::starved;
+  return true;
+}
+
+// Twice the limit: after the first, admission lets it run at its minimum, and the engine gathers rights for it.
+bool InlineDecider::wait_for_lease(const KernelInfo& kernel, Nanoseconds now, Decision& decision) {
+  constexpr timespec kNap{0, 50'000};
+  const Nanoseconds since = now;
+  decision.waited = true;
+  queue_.stuck_since = since;
+  bool found = false;
+  while (!found && now - since <= 2 * admission_.starvation_limit()) {
+    ::nanosleep(&kNap, nullptr);
+    now = host_now();
+    found = try_once(kernel, now, decision);
+  }
+  queue_.stuck_since = kNever;
+  return found;
+}
+
+// Its own TPCs, if it can finish there; else wherever the driver puts it: better unconfined than hung.
+void InlineDecider::go_home(const KernelInfo& kernel, Decision& decision) {
+  decision.starved = true;
+  Verdict& verdict = decision.verdict;
+  verdict = {};
+  verdict.outcome = Verdict::Outcome::go;
+  verdict.coverage = Coverage::starved;
+  verdict.blocks = kernel.blocks;
+  decision.confine = home(verdict.tpcs) && tenancy_.map().holds(kernel, verdict.tpcs);
+  if (!decision.confine) verdict.tpcs = tenancy_.gpu().all();
+}
+
+bool InlineDecider::home(TpcSet& tpcs) {
+  const Lease& now = lease();
+  tpcs = now.own | now.unowned;
+  const bool masked = now.generation != 0 && now.masked && !tpcs.empty();
+  if (masked != published_masked_ || !(tpcs == published_home_)) {
+    // Many threads may see a new lease at once and publish the same; a reader that meets two writers tries again.
+    static std::mutex one_at_a_time;
+    const std::lock_guard lock(one_at_a_time);
+    Process& process = Process::instance();
+    process.home().publish(masked, process.geometry().bits_of(tpcs));
+    published_masked_ = masked;
+    published_home_ = tpcs;
+  }
+  return masked;
+}
+
+}  // namespace lithos::cuda::shim

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// This process as a tenant: its lease, from lithosd or fixed for life, and what becomes of its launches.
+//
+//   launching threads   decide where a launch goes (InlineDecider, one for each thread: no lock, no system call), raise
+//                       the tenant's pressure, and put a report into their own ring
+//   service thread      everything else: the daemon's socket, records, completions, lowering pressure, naming kernels
+//                       that hang. Asleep while nothing is in flight; the launch that finds it asleep wakes it
+//
+// The daemon may go and come back; the last lease stays in force without what was borrowed (ipc/tenant_link.hpp).
+// After fork everything here is dead (Process stands aside). Never destroyed.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "cuda/shim/completion_memory.hpp"
+#include "cuda/shim/settings.hpp"
+#include "engine/tpc_map.hpp"
+#include "executor/admission.hpp"
+#include "executor/executor.hpp"
+#include "ipc/lease_buffer.hpp"
+#include "ipc/operator_table.hpp"
+#include "ipc/tenant_link.hpp"
+
+namespace lithos::ipc {
+class Attachment;
+}
+
+namespace lithos::cuda::shim {
+
+struct ThreadState;
+struct LaunchReport;
+struct GraphExec;
+class Service;
+
+class Tenancy {
+ public:
+  // A lease for life. `tpcs` empty: all of them, nobody is confined.
+  static Tenancy* fixed(const GpuShape& gpu, const Settings& settings);
+  // Errors as TenantLink::connect().
+  static Result<Tenancy*> attach(const Settings& settings);
+
+  const GpuShape& gpu() const { return gpu_; }
+  const TpcMap& map() const { return map_; }
+  const KernelRules& rules() const { return rules_; }
+  const ExecutorConfig& executor_config() const { return config_; }
+  bool has_daemon() const { return link_ != nullptr; }
+  const ipc::TenantTerms& terms() const { return terms_; }
+  CompletionMemory& completions() { return completions_; }
+
+  void start_service();  // once, when the process is active
+
+  // ---- any thread; locks, rare ----------------------------------------------------------------------------
+  void add_kernel(const KernelInfo& kernel);
+  // 1 + the number of the launch queue of this stream.
+  std::uint32_t queue_of(std::uint64_t stream);
+
+  // ---- launching threads ----------------------------------------------------------------------------------
+  // The newest lease's memory; nullptr: a fixed lease.
+  const ipc::Area* area() const { return area_.load(std::memory_order_acquire); }
+  bool daemon_gone() const { return daemon_gone_.load(std::memory_order_acquire); }
+  const Lease& fixed_lease() const { return fixed_lease_; }
+  PressureWord pressure_of(std::uint64_t lender_key) const;
+  std::uint64_t next_launch() { return launches_.fetch_add(1, std::memory_order_relaxed) + 1; }
+  // A launch is about to go: raises this tenant's pressure if need be.
+  void raise_pressure(Nanoseconds now);
+  void never_flew() { finished_.fetch_add(1, std::memory_order_release); }  // after raise_pressure(), no launch
+  void report(ThreadState& thread, const LaunchReport& report);
+  void report_only(ThreadState& thread, const LaunchReport& report);  // of something that is no launch
+  // `borrowed`: as in LaunchReport; 0 does nothing.
+  void add_borrowed(std::uint64_t borrowed, std::int64_t predicted_ns, int sign);
+  Outstanding outstanding() const;
+  std::uint64_t unfinished() const {
+    return launched_.load(std::memory_order_acquire) - finished_.load(std::memory_order_acquire);
+  }
+
+ private:
+  friend class Service;
+  Tenancy(GpuShape gpu, const Settings& settings);
+  void follow_link();  // publishes what the link has now to launching threads; service thread
+
+  GpuShape gpu_;
+  TpcMap map_;
+  KernelRules rules_;
+  ExecutorConfig config_;
+  CompletionMemory completions_;
+  Lease fixed_lease_;
+  ipc::TenantTerms terms_{};
+  std::unique_ptr<ipc::TenantLink> link_;  // service thread's, once it runs
+
+  std::atomic<const ipc::Area*> area_{nullptr};
+  std::atomic<ipc::PressurePage*> own_page_{nullptr};
+  std::atomic<bool> daemon_gone_{false};
+  struct Page {
+    std::atomic<const ipc::PressurePage*> at{nullptr};
+    std::atomic<std::uint64_t> key{0};
+  };
+  std::array<Page, ipc::kTenantsMax> pages_;
+
+  std::atomic<std::uint64_t> launches_{0}, launched_{0}, finished_{0};
+  std::atomic<std::int64_t> last_finished_ns_{0};
+  std::atomic<std::uint32_t> level_{0};  // of pressure, as published
+  std::atomic<std::int64_t> borrowed_predicted_ns_{0};
+  std::atomic<std::uint32_t> borrowed_pieces_{0}, borrowed_long_{0};
+  alignas(ipc::kCacheLine) std::uint32_t service_asleep_ = 0;  // wake.hpp
+  int wake_event_ = -1;
+
+  std::mutex mutex_;  // of what follows
+  std::vector<const KernelInfo*> fresh_kernels_;
+  std::vector<std::uint32_t> fresh_queues_;
+  std::vector<std::uint64_t> streams_;  // by queue number
+};
+
+// Where a launch of this thread goes.
+class InlineDecider final : private TenantPort {
+ public:
+  explicit InlineDecider(Tenancy& tenancy);
+
+  // Waits where the lease cannot run the launch now and `may_wait()`, asked once, allows it: at most twice the
+  // starvation limit. Then the launch goes where it safely can.
+  struct Decision {
+    Verdict verdict;
+    bool waited = false, starved = false;
+    bool confine = true;  // false: nothing that is safe for it is the tenant's; leave the driver's mask
+  };
+  template <class MayWait>
+  Decision decide(const KernelInfo& kernel, Nanoseconds now, MayWait&& may_wait) {
+    Decision decision;
+    if (try_once(kernel, now, decision) || (may_wait() && wait_for_lease(kernel, now, decision))) return decision;
+    go_home(kernel, decision);
+    return decision;
+  }
+  // Own TPCs and those of nobody: for graphs' nodes and for what the driver launches of itself. False: not confined.
+  bool home(TpcSet& tpcs);
+  std::uint64_t lease_generation() { return lease().generation; }
+
+ private:
+  bool try_once(const KernelInfo& kernel, Nanoseconds now, Decision& decision);
+  bool wait_for_lease(const KernelInfo& kernel, Nanoseconds now, Decision& decision);
+  void go_home(const KernelInfo& kernel, Decision& decision);
+  const Lease& lease() override;
+  const OperatorDecision* decision(OperatorId op) override;
+  PressureWord pressure_of(TenantId lender) override;
+  void publish_pressure(const PressureWord&) override {}
+  void push(const Record&) override {}
+  void rebind(const ipc::Area* area);
+
+  Tenancy& tenancy_;
+  Admission admission_;
+  LaunchQueue queue_;
+  const ipc::Area* area_ = nullptr;
+  std::unique_ptr<ipc::LeaseReader> reader_;
+  std::unique_ptr<ipc::OperatorTableReader> operators_;
+  ipc::WireLease wire_{};
+  std::uint64_t lender_keys_[Lease::kMaxLenders] = {};
+  std::array<std::uint64_t, Lease::kMaxLenders> key_of_slot_{};
+  Lease lease_;
+  bool lapsed_ = false;
+  TpcSet published_home_;
+  bool published_masked_ = false;
+};
+
+Nanoseconds host_now();
+
+}  // namespace lithos::cuda::shim

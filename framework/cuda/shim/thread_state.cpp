@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cuda/shim/thread_state.hpp"
+
+#include <mutex>
+#include <new>
+
+#include "cuda/shim/process.hpp"
+#include "cuda/shim/tenancy.hpp"
+
+namespace lithos::cuda::shim {
+namespace {
+
+// Initial-exec: one load, and never an allocation by the loader at a thread's first touch. Two words of the loader's
+// surplus of static TLS, which libraries opened later have to live from.
+[[gnu::tls_model("initial-exec")]] constinit thread_local ThreadState* current = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local bool ended = false;
+
+std::mutex mutex;  // of the list's growth
+std::atomic<ThreadState*> newest{nullptr};
+
+// Gives the state back when its thread ends.
+struct AtThreadEnd {
+  ~AtThreadEnd() {
+    ended = true;
+    if (current != nullptr) current->in_use.store(false, std::memory_order_release);
+    current = nullptr;
+  }
+};
+
+ThreadState* take_over_or_make() {
+  const std::lock_guard lock(mutex);
+  std::uint64_t number = 1;
+  for (ThreadState* known = newest.load(); known != nullptr; known = known->next, ++number) {
+    if (known->in_use.exchange(true, std::memory_order_acq_rel)) continue;
+    known->armed = {};
+    known->in_driver = 0;
+    return known;
+  }
+  auto* const made = new (std::nothrow) ThreadState;
+  if (made == nullptr) return nullptr;
+  made->next_generation = number << 40;
+  made->next = newest.load();
+  newest.store(made, std::memory_order_release);
+  return made;
+}
+
+}  // namespace
+
+ThreadState::ThreadState()
+    : report_entries(new LaunchReport[kReports]),
+      slot_entries(new SlotIndex[kSlotsPerThread]),
+      reports(report_entries.get(), &report_tail, &report_head),
+      reports_out(report_entries.get(), &report_tail, &report_head),
+      slots(slot_entries.get(), &slot_tail, &slot_head),
+      slots_in(slot_entries.get(), &slot_tail, &slot_head) {}
+ThreadState::~ThreadState() = default;
+
+ThreadState* thread_state_if_any() { return current; }
+ThreadState* all_threads() { return newest.load(std::memory_order_acquire); }
+
+ThreadState* thread_state() {
+  if (current != nullptr || ended) return current;
+  ThreadState* const state = take_over_or_make();
+  if (state == nullptr) return nullptr;
+  [[gnu::tls_model("initial-exec")]] static thread_local AtThreadEnd at_end;
+  (void)&at_end;
+  current = state;
+  Process& process = Process::instance();
+  if (process.tenancy() == nullptr || state->decider != nullptr) return state;
+  state->decider = std::make_unique<InlineDecider>(*process.tenancy());
+  CompletionMemory& completions = process.tenancy()->completions();
+  constexpr std::uint32_t kFirst = kSlotsPerThread;
+  if (const std::uint32_t first = completions.take(kFirst); first != ipc::RunPool::kNone)
+    for (std::uint32_t i = 0; i < kFirst; ++i) state->slots_in.push({first + i});
+  return state;
+}
+
+ThreadState* managing_thread() {
+  Process& process = Process::instance();
+  if (!process.active()) [[unlikely]]
+    return nullptr;
+  ThreadState* const state = thread_state();
+  if (state == nullptr || state->in_driver != 0) return nullptr;
+  const std::uint64_t epoch = process.epoch();
+  if (state->seen_epoch != epoch) [[unlikely]] {
+    state->seen_epoch = epoch;
+    state->operators.clear();
+    state->context = state->slots_base = 0;
+  }
+  return state;
+}
+
+}  // namespace lithos::cuda::shim

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a launching thread has of its own, so that launches of different threads share nothing: the armed patch,
+// counters, caches, completion slots, and a ring of reports for the service thread.
+//
+// Made at a thread's first call (the warm-up: allocation and a lock), never freed; a later thread takes over what an
+// ended one left, its counters included.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "cuda/patch.hpp"
+#include "cuda/shim/counters.hpp"
+#include "cuda/shim/operators.hpp"
+#include "ipc/layout.hpp"
+#include "ipc/spsc_ring.hpp"
+
+namespace lithos::cuda::shim {
+
+class InlineDecider;
+struct GraphExec;
+
+// What the callback is to do with descriptors of the call in flight on this thread.
+struct Armed {
+  enum class Kind : std::uint8_t { nothing, launch, graph };
+  Kind kind = Kind::nothing;
+  bool done = false;     // launch: its descriptor came by
+  LaunchShape shape;     // launch
+  PatchWish wish;        // launch: its own; graph: for nodes that nobody described
+  PatchOutcome outcome;  // launch
+  GraphExec* graph = nullptr;
+  std::uint32_t nodes = 0;  // graph: descriptors seen
+};
+
+// One launch, as the service thread is told of it.
+struct LaunchReport {
+  enum Kind : std::uint64_t { submitted, waiting, synchronised, graph_submitted };
+  std::uint64_t kind = submitted;
+  std::uint64_t kernel = 0;  // const KernelInfo*; graph_submitted: GraphExec*
+  std::uint64_t launch = 0;
+  std::uint64_t queue = 0;
+  std::uint64_t slot = 0;        // kNoSlot: no completion will be seen
+  std::uint64_t generation = 0;  // what the slot will hold
+  std::uint64_t submitted_ns = 0;
+  std::uint64_t predicted_ns = 0;
+  std::uint64_t coverage = 0;
+  std::uint64_t borrowed = 0;  // bit 0: on TPCs of others; bit 1: whole and long there (DESIGN.md §5.5)
+  ipc::WireTpcs tpcs{};
+};
+inline constexpr std::uint64_t kNoSlot = ~std::uint64_t{0};
+inline constexpr std::size_t kReports = 1024;
+inline constexpr std::size_t kSlotsPerThread = 256;
+
+struct SlotIndex {
+  std::uint64_t slot;
+};
+
+struct ThreadState {
+  ThreadState();
+  ~ThreadState();
+
+  std::uint32_t in_driver = 0;  // depth of our own functions: what the driver calls of itself is not the program's
+  Armed armed;
+  Counters counters;
+  OperatorCache operators;
+  StreamCache streams;
+  std::unique_ptr<InlineDecider> decider;
+  std::uint64_t seen_epoch = 0;
+  std::uint64_t context = 0, slots_base = 0;  // the last context, and where its completion slots are for the GPU
+  bool other_device = false;
+  TpcSet masked_tpcs;  // the last set that was translated, and what it came to
+  MaskBits masked_bits;
+  std::uint64_t spare_slot = kNoSlot;  // taken for a launch that did not use it
+  std::uint64_t next_generation = 0;   // high bits: this thread's number
+
+  // To the service thread, and free slots back from it.
+  std::unique_ptr<LaunchReport[]> report_entries;
+  std::unique_ptr<SlotIndex[]> slot_entries;
+  std::uint64_t report_tail = 0, report_head = 0, slot_tail = 0, slot_head = 0;
+  ipc::RingWriter<LaunchReport, kReports> reports;
+  ipc::RingReader<LaunchReport, kReports> reports_out;  // service thread's end
+  ipc::RingReader<SlotIndex, kSlotsPerThread> slots;
+  ipc::RingWriter<SlotIndex, kSlotsPerThread> slots_in;  // service thread's end
+
+  // The lease generation under which a launch is being decided and has not been reported; all ones: none.
+  std::atomic<std::uint64_t> deciding{~std::uint64_t{0}};
+  std::atomic<bool> in_use{true};
+  ThreadState* next = nullptr;  // all of the process, newest first; constant once it is listed
+};
+
+// This thread's; made if need be. nullptr: out of memory, or the thread is ending.
+ThreadState* thread_state();
+// This thread's if it has one: for the callback, which must not allocate.
+ThreadState* thread_state_if_any();
+// The newest of all; follow `next`.
+ThreadState* all_threads();
+
+// Marks that this thread is inside a function of ours.
+class Inside {
+ public:
+  explicit Inside(ThreadState& thread) : thread_(thread) { ++thread_.in_driver; }
+  ~Inside() { --thread_.in_driver; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  ThreadState& thread_;
+};
+
+// The state to account a call of the program to; nullptr: pass it on as it is.
+ThreadState* managing_thread();
+
+}  // namespace lithos::cuda::shim

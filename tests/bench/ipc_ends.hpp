@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// A daemon's and a tenant's end of the transport in one process, over a real memfd.
+#pragma once
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <memory>
+
+#include "ipc/shared_memory.hpp"
+#include "ipc/tenant_peer.hpp"
+
+namespace lithos::ipc {
+
+struct Ends {
+  Ends() : event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    Result<SharedMemory> memory = SharedMemory::make(event.get(), 1);
+    tenant = Mapping(memory->area.get(), sizeof(Area), true);
+    page = Mapping(memory->pressure.get(), kPage, true);
+    tenant_event = Fd(::dup(memory->tenant_event.get()));
+    peer = std::make_unique<TenantPeer>(std::move(memory).value(), TenantId{0}, 1);
+  }
+  Area& area() { return *static_cast<Area*>(tenant.get()); }
+
+  Fd event, tenant_event;
+  Mapping tenant, page;
+  std::unique_ptr<TenantPeer> peer;
+};
+
+inline Lease some_lease(std::uint64_t generation) {
+  Lease lease;
+  lease.generation = generation;
+  lease.own = TpcSet::first(40);
+  lease.lenders = 4;
+  return lease;
+}
+
+inline Record some_record() {
+  Record record;
+  record.kind = RecordKind::submitted;
+  record.sequence = 1;
+  record.tpcs = TpcSet::first(40);
+  return record;
+}
+
+}  // namespace lithos::ipc

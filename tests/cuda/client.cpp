@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+// CUDA programs of every kind, as small as can be, for tests of the shim: `client MODE [N]` does one thing and says on
+// stdout what it saw, one "key value" a line. Linked against libcuda.so.1 as programs are (and against functions that
+// only the stand-in has); `client_alone` is the same for modes that find the driver by dlopen.
+#include <dlfcn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cuda/stand_in.h"
+
+#undef cuGetProcAddress
+
+namespace {
+
+void say(const char* key, long long value) { std::printf("%s %lld\n", key, value); }
+
+// What the shim counted; "" without it.
+void say_report() {
+  using Report = std::size_t (*)(char*, std::size_t);
+  void* const driver = ::dlopen("libcuda.so.1", RTLD_LAZY);
+  const auto report = reinterpret_cast<Report>(::dlsym(driver, "lithos_shim_report"));
+  std::vector<char> text(report == nullptr ? 1 : report(nullptr, 0) + 64);
+  if (report != nullptr) report(text.data(), text.size());
+  std::printf("report %s\n", text.data());
+}
+
+#ifndef CLIENT_ALONE
+
+CUfunction kernel(const char* name) {
+  static CUmodule module = nullptr;
+  if (module == nullptr) cuModuleLoadData(&module, "");
+  CUfunction function = nullptr;
+  cuModuleGetFunction(&function, module, name);
+  return function;
+}
+
+bool start() {
+  const CUresult result = cuInit(0);
+  say("init", result);
+  CUcontext context = nullptr;
+  cuDevicePrimaryCtxRetain(&context, 0);
+  cuCtxSetCurrent(context);
+  return result == CUDA_SUCCESS;
+}
+
+CUresult launch(CUfunction f, unsigned blocks, CUstream stream = nullptr) {
+  return cuLaunchKernel(f, blocks, 1, 1, 256, 1, 1, 0, stream, nullptr, nullptr);
+}
+
+void say_descriptors() {
+  std::vector<CUstandInDescriptor> all(cuStandInDescriptors(nullptr, 0));
+  cuStandInDescriptors(all.data(), static_cast<unsigned>(all.size()));
+  say("descriptors", static_cast<long long>(all.size()));
+  for (const CUstandInDescriptor& one : all)
+    std::printf("descriptor %u %u %08x %08x %08x %08x %u %u\n", one.grid[0], one.mask_valid, one.off[0], one.off[1],
+                one.off[2], one.off[3], one.timed, one.internal);
+}
+
+void many(CUfunction f, unsigned launches, CUstream stream) {
+  for (unsigned i = 0; i < launches; ++i) launch(f, 5000 + i % 3, stream);
+}
+
+void from_threads(unsigned threads, unsigned launches) {
+  const CUfunction f = kernel("threaded");
+  CUcontext context = nullptr;
+  cuCtxGetCurrent(&context);
+  std::vector<std::thread> all;
+  for (unsigned t = 0; t < threads; ++t)
+    all.emplace_back([&, t] {
+      cuCtxSetCurrent(context);
+      CUstream stream = nullptr;
+      cuStreamCreate(&stream, 0);
+      many(f, launches, t % 2 == 0 ? stream : nullptr);
+      cuStreamSynchronize(stream);
+    });
+  for (std::thread& thread : all) thread.join();
+}
+
+void graph(unsigned replays) {
+  CUstream stream = nullptr;
+  cuStreamCreate(&stream, 0);
+  cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL);
+  for (unsigned i = 0; i < 3; ++i) say("launch", launch(kernel("node"), 5000 + i, stream));
+  CUgraph graph = nullptr;
+  say("capture", cuStreamEndCapture(stream, &graph));
+  say("descriptors_in_capture", cuStandInDescriptors(nullptr, 0));
+  CUgraphExec exec = nullptr;
+  cuGraphInstantiateWithFlags(&exec, graph, 0);
+  for (unsigned i = 0; i < replays; ++i) {
+    say("graph_launch", cuGraphLaunch(exec, stream));
+    cuStreamSynchronize(stream);
+  }
+  say_descriptors();
+  cuGraphExecDestroy(exec);
+  cuGraphDestroy(graph);
+}
+
+void memory() {
+  std::size_t free_bytes = 0, total = 0;
+  const auto info = [&] {
+    cuMemGetInfo_v2(&free_bytes, &total);
+    say("free", static_cast<long long>(free_bytes));
+  };
+  info();
+  say("total", static_cast<long long>(total));
+  cuDeviceTotalMem_v2(&total, 0);
+  say("device_total", static_cast<long long>(total));
+  CUdeviceptr a = 0, b = 0, c = 0;
+  CUarray array = nullptr;
+  CUDA_ARRAY3D_DESCRIPTOR shape{};
+  shape.Width = 1024, shape.Height = 1024, shape.Depth = 256, shape.Format = CU_AD_FORMAT_FLOAT, shape.NumChannels = 1;
+  CUmemGenericAllocationHandle pages = 0;
+  CUmemAllocationProp on_device{};
+  on_device.location.type = CU_MEM_LOCATION_TYPE_DEVICE;
+  constexpr std::size_t kGiB = std::size_t{1} << 30;
+  say("malloc", cuMemAlloc_v2(&a, kGiB / 2));
+  info();
+  say("too_much", cuMemAlloc_v2(&b, kGiB));
+  say("async_too_much", cuMemAllocAsync(&b, kGiB, nullptr));
+  say("managed_too_much", cuMemAllocManaged(&b, kGiB, CU_MEM_ATTACH_GLOBAL));
+  say("create_too_much", cuMemCreate(&pages, kGiB, &on_device, 0));
+  say("array_too_much", cuArray3DCreate_v2(&array, &shape));
+  say("async", cuMemAllocAsync(&c, kGiB / 4, nullptr));
+  info();
+  say("free_async", cuMemFreeAsync(c, nullptr));
+  say("free_malloc", cuMemFree_v2(a));
+  info();
+  say("now_it_fits", cuMemAlloc_v2(&b, kGiB));
+  say("free_twice", (cuMemFree_v2(b), cuMemFree_v2(b)));
+  info();
+}
+
+void facts() {
+  int value = 0, block = 0;
+  cuDeviceGetAttribute(&value, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 0);
+  say("sms", value);
+  cuDeviceGetAttribute(&value, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, 0);
+  say("major", value);
+  cuOccupancyMaxPotentialBlockSize(&value, &block, kernel("k"), nullptr, 0, 0);
+  say("potential_grid", value);
+  cuOccupancyMaxActiveClusters(&value, kernel("k"), nullptr);
+  say("clusters", value);
+}
+
+void fork_and_launch(bool before_init) {
+  if (before_init == false) start();
+  const pid_t child = ::fork();
+  if (child == 0) {
+    if (before_init) {
+      start();
+      many(kernel("child"), 5, nullptr);
+      say_report();
+    } else {
+      many(kernel("child"), 5, nullptr);  // the driver would refuse; the shim must not be in the way
+    }
+    std::fflush(stdout);
+    ::_exit(0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  say("child", status);
+  if (before_init) start();
+  many(kernel("parent"), 5, nullptr);
+}
+
+// cuLaunchKernel by every other way to say it.
+void all_launches() {
+  const CUfunction f = kernel("ways");
+  CUlaunchConfig config{};
+  config.gridDimX = 20000, config.gridDimY = config.gridDimZ = 1;
+  config.blockDimX = 128, config.blockDimY = config.blockDimZ = 1;
+  say("ex", cuLaunchKernelEx(&config, f, nullptr, nullptr));
+  say("cooperative", cuLaunchCooperativeKernel(f, 40, 1, 1, 256, 1, 1, 0, nullptr, nullptr));
+  say("bad", cuLaunchKernel(f, 0, 1, 1, 1, 1, 1, 0, nullptr, nullptr, nullptr));
+  say("copy", cuMemcpyDtoDAsync_v2(0, 0, 8192, nullptr));
+  say("driver_ex_calls", cuStandInCalls("cuLaunchKernelEx"));
+  say_descriptors();
+}
+
+// Launches until killed, or until its lease has changed to what is asked: what a test steers through the daemon.
+void steady() {
+  const CUfunction f = kernel("steady");
+  for (std::string line;;) {
+    char buffer[64];
+    if (std::fgets(buffer, sizeof buffer, stdin) == nullptr) return;
+    cuStandInForget();
+    many(f, static_cast<unsigned>(std::atoi(buffer)), nullptr);
+    cuCtxSynchronize();
+    say_descriptors();
+    say("done", 1);
+    std::fflush(stdout);
+  }
+}
+
+void hang() {
+  cuStandInHold(1);
+  launch(kernel("hanging_kernel"), 5000);
+  ::sleep(3);
+  cuStandInHold(0);
+  ::usleep(200'000);
+}
+
+int run(const std::string& mode, unsigned n) {
+  if (mode == "fork") return fork_and_launch(false), say_report(), 0;
+  if (mode == "fork_first") return fork_and_launch(true), 0;
+  if (!start()) return say_report(), 1;
+  if (mode == "launch") many(kernel("kernel"), n, nullptr), say_descriptors();
+  if (mode == "threads") from_threads(n, 200);
+  if (mode == "graph") graph(n);
+  if (mode == "memory") memory();
+  if (mode == "facts") facts();
+  if (mode == "ways") all_launches();
+  if (mode == "steady") steady();
+  if (mode == "hang") hang();
+  if (mode == "speed") {
+    const CUfunction f = kernel("speed");
+    for (unsigned i = 0; i < n; ++i) launch(f, 5000);
+  }
+  ::usleep(20'000);  // completions
+  say_report();
+  return 0;
+}
+
+#else
+
+// As a static runtime does it: the library by name, one function by dlsym, the others from that one.
+int run(const std::string& mode, unsigned n) {
+  void* const driver = ::dlopen("libcuda.so.1", RTLD_NOW);
+  if (driver == nullptr) return say("dlopen", 0), 1;
+  using GetProcAddress = CUresult (*)(const char*, void**, int, cuuint64_t, CUdriverProcAddressQueryResult*);
+  const auto by_name = [&](const char* name) { return ::dlsym(driver, name); };
+  auto get = reinterpret_cast<GetProcAddress>(by_name("cuGetProcAddress_v2"));
+  void* again = nullptr;
+  get("cuGetProcAddress", &again, 12000, 0, nullptr);
+  say("itself", again == reinterpret_cast<void*>(get));
+  const bool per_thread = mode == "per_thread";
+  const auto find = [&](const char* name, int version) {
+    void* function = nullptr;
+    CUdriverProcAddressQueryResult status{};
+    get(name, &function, version, per_thread ? CU_GET_PROC_ADDRESS_PER_THREAD_DEFAULT_STREAM : 0, &status);
+    return mode == "dlsym" ? by_name(name) : function;
+  };
+  say("unknown_function", find("cuStandInCalls", 13000) == by_name("cuStandInCalls"));
+  say("not_there", find("cuNobodyHasThis", 13000) == nullptr);
+  const auto init = reinterpret_cast<CUresult (*)(unsigned)>(find("cuInit", 13000));
+  say("init", init(0));
+  CUcontext context = nullptr;
+  reinterpret_cast<CUresult (*)(CUcontext*, CUdevice)>(find("cuDevicePrimaryCtxRetain", 13000))(&context, 0);
+  reinterpret_cast<CUresult (*)(CUcontext)>(find("cuCtxSetCurrent", 13000))(context);
+  CUmodule module = nullptr;
+  CUfunction f = nullptr;
+  reinterpret_cast<CUresult (*)(CUmodule*, const void*)>(find("cuModuleLoadData", 13000))(&module, "");
+  reinterpret_cast<CUresult (*)(CUfunction*, CUmodule, const char*)>(find("cuModuleGetFunction", 13000))(&f, module,
+                                                                                                         "alone");
+  using Launch = decltype(&cuLaunchKernel);
+  const auto launch = reinterpret_cast<Launch>(find("cuLaunchKernel", 13000));
+  for (unsigned i = 0; i < n; ++i) launch(f, 5000, 1, 1, 256, 1, 1, 0, nullptr, nullptr, nullptr);
+  const auto calls = reinterpret_cast<unsigned (*)(const char*)>(by_name("cuStandInCalls"));
+  say("calls", calls("cuLaunchKernel"));
+  say("per_thread_calls", calls("cuLaunchKernel_ptsz"));
+  ::usleep(20'000);
+  say_report();
+  return 0;
+}
+
+#endif
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int result = run(argc > 1 ? argv[1] : "launch", argc > 2 ? static_cast<unsigned>(std::atoi(argv[2])) : 10);
+  std::fflush(stdout);
+  return result;
+}

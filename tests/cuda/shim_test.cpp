@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shim under programs of every kind, with a stand-in for the driver: every way to the driver is ours or goes
+// through, launches are confined and counted, and standing aside leaves the program as it is without us.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "cuda/world.hpp"
+#include "unit/cuda/descriptors.hpp"
+
+namespace lithos::cuda {
+namespace {
+
+using testing::Environment;
+using testing::Outcome;
+using testing::SeenDescriptor;
+using testing::World;
+
+MaskBits bits_of(const TpcSet& tpcs) { return MaskGeometry(testing::h200()).bits_of(tpcs); }
+
+void expect_confined(const Outcome& outcome, const TpcSet& tpcs, unsigned launches) {
+  EXPECT_EQ(outcome.descriptors.size(), launches) << outcome.out << outcome.err;
+  for (const SeenDescriptor& seen : outcome.descriptors) {
+    EXPECT_TRUE(seen.masked);
+    EXPECT_EQ(seen.on, bits_of(tpcs));
+  }
+}
+
+// ---- ways to the driver ----------------------------------------------------------------------------------
+
+TEST(Shim, ALinkedProgramIsConfinedAndCounted) {
+  const World world;
+  const Outcome outcome = world.run("client", {"launch", "20"}, {{"LITHOS_TPCS", "10-25"}});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_TRUE(outcome.reports("\"standing\": \"active\"")) << outcome.out << outcome.err;
+  expect_confined(outcome, TpcSet::range(10, 26), 20);
+  EXPECT_EQ(outcome.count("launches"), 20);
+  EXPECT_EQ(outcome.count("masked"), 20);
+  EXPECT_EQ(outcome.count("timed"), 20);
+  for (const SeenDescriptor& seen : outcome.descriptors) EXPECT_EQ(seen.timed, 1u);
+}
+
+TEST(Shim, AProgramThatFindsTheDriverByNameGetsOurs) {
+  const World world;
+  for (const char* mode : {"proc_address", "dlsym", "per_thread"}) {
+    const Outcome outcome = world.run("client_alone", {mode, "7"}, {{"LITHOS_TPCS", "0-7"}});
+    EXPECT_EQ(outcome.status, 0) << mode << outcome.err;
+    EXPECT_EQ(outcome.value("init"), 0);
+    EXPECT_EQ(outcome.value("unknown_function"), 1) << "a function that the shim has never heard of is the driver's";
+    EXPECT_EQ(outcome.value("not_there"), 1);
+    const bool per_thread = std::string(mode) == "per_thread";
+    EXPECT_EQ(outcome.value("calls"), per_thread ? 0 : 7) << mode;
+    EXPECT_EQ(outcome.value("per_thread_calls"), per_thread ? 7 : 0) << mode;
+    EXPECT_EQ(outcome.count("masked"), 7) << mode << outcome.out;
+  }
+}
+
+TEST(Shim, EveryKindOfLaunchIsCountedOnce) {
+  const World world;
+  const Outcome outcome = world.run("client", {"ways"}, {{"LITHOS_TPCS", "0-31"}});
+  EXPECT_EQ(outcome.value("ex"), 0);
+  EXPECT_EQ(outcome.value("cooperative"), 0);
+  EXPECT_NE(outcome.value("bad"), 0);
+  // The stand-in's cooperative launch comes back through our cuLaunchKernelEx: that is not one more of the program's.
+  EXPECT_EQ(outcome.value("driver_ex_calls"), 2);
+  EXPECT_EQ(outcome.count("launches"), 3);
+  EXPECT_EQ(outcome.count("masked"), 2);
+  EXPECT_EQ(outcome.count("failed"), 1);
+  EXPECT_EQ(outcome.count("internal_masked"), 1);
+  ASSERT_EQ(outcome.descriptors.size(), 3u);
+  EXPECT_TRUE(outcome.descriptors[2].internal);
+  EXPECT_EQ(outcome.descriptors[2].on, bits_of(TpcSet::first(32)))
+      << "the driver's own kernels run on the tenant's TPCs";
+  EXPECT_EQ(outcome.descriptors[2].timed, 0u);
+}
+
+TEST(Shim, ManyThreadsShareNothing) {
+  const World world;
+  const Outcome outcome = world.run("client", {"threads", "8"}, {{"LITHOS_TPCS", "0-15"}});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.count("launches"), 1600);
+  EXPECT_EQ(outcome.count("masked"), 1600);
+  EXPECT_EQ(outcome.count("timed") + outcome.count("untimed"), 1600);
+}
+
+TEST(Shim, AForkedChildStandsAside) {
+  const World world;
+  const Outcome after = world.run("client", {"fork"}, {{"LITHOS_TPCS", "0-15"}});
+  EXPECT_EQ(after.status, 0) << after.err;
+  EXPECT_EQ(after.value("child"), 0);
+  EXPECT_EQ(after.count("launches"), 5) << "the parent's";
+  const Outcome before = world.run("client", {"fork_first"}, {{"LITHOS_TPCS", "0-15"}});
+  EXPECT_EQ(before.value("child"), 0);
+  EXPECT_EQ(before.count("launches"), 5) << "a child of a parent without CUDA starts for itself";
+}
+
+// ---- safety ----------------------------------------------------------------------------------------------
+
+// 40 blocks of 256 threads need 40/16 TPCs; 264 such blocks that must be resident together do not fit two.
+TEST(Shim, WhatCouldHangRunsUnconfinedAndIsCounted) {
+  const World world;
+  const Outcome outcome = world.run("client", {"ways"}, {{"LITHOS_TPCS", "0"}});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.count("masked") + outcome.count("not_confined") + outcome.count("conflict_resident") +
+                outcome.count("conflict_too_few"),
+            2);
+  EXPECT_GE(outcome.count("starved"), 1);
+}
+
+// ---- graphs ----------------------------------------------------------------------------------------------
+
+TEST(Shim, GraphsAreMaskedAtTheirFirstLaunchAndCapturesAreNotDisturbed) {
+  const World world;
+  const Outcome outcome = world.run("client", {"graph", "5"}, {{"LITHOS_TPCS", "20-40"}});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(outcome.value("capture"), 0);
+  EXPECT_EQ(outcome.value("descriptors_in_capture"), 0);
+  expect_confined(outcome, TpcSet::range(20, 41), 3);
+  EXPECT_EQ(outcome.count("captured"), 3);
+  EXPECT_EQ(outcome.count("graph_launches"), 5);
+  EXPECT_EQ(outcome.count("graph_nodes"), 3);
+  EXPECT_EQ(outcome.count("graph_nodes_masked"), 3);
+  unsigned timed = 0;
+  for (const SeenDescriptor& seen : outcome.descriptors) timed += seen.timed;
+  EXPECT_EQ(timed, 1u) << "the leaf";
+}
+
+// ---- what the program is told ----------------------------------------------------------------------------
+
+TEST(Shim, AdvertisesFewerSmsWhereverTheyShow) {
+  const World world;
+  const Outcome all = world.run("client", {"facts"}, {{"LITHOS_TPCS", "0-15"}});
+  EXPECT_EQ(all.value("sms"), 132);
+  const Outcome few = world.run("client", {"facts"}, {{"LITHOS_TPCS", "0-15"}, {"LITHOS_ADVERTISED_TPCS", "16"}});
+  EXPECT_EQ(few.value("sms"), 32);
+  EXPECT_EQ(few.value("major"), 9);
+  EXPECT_EQ(few.value("potential_grid"), 64);
+  EXPECT_EQ(few.value("clusters"), 16);
+  const Outcome more = world.run("client", {"facts"}, {{"LITHOS_TPCS", "0-15"}, {"LITHOS_ADVERTISED_TPCS", "200"}});
+  EXPECT_EQ(more.value("sms"), 132) << "never more than there are";
+}
+
+TEST(Shim, TheMemoryLimitHoldsOnEveryWayToAllocate) {
+  const World world;
+  const Outcome outcome =
+      world.run("client", {"memory"}, {{"LITHOS_TPCS", "0-15"}, {"LITHOS_MEMORY_LIMIT", "1073741824"}});
+  const long long gib = 1ll << 30;
+  EXPECT_EQ(outcome.value("total"), gib);
+  EXPECT_EQ(outcome.value("device_total"), gib);
+  EXPECT_EQ(outcome.value("malloc"), 0);
+  for (const char* refused : {"too_much", "async_too_much", "managed_too_much", "create_too_much", "array_too_much"})
+    EXPECT_EQ(outcome.value(refused), 2) << refused;
+  EXPECT_EQ(outcome.value("now_it_fits"), 0);
+  EXPECT_EQ(outcome.count("memory_refused"), 5);
+  EXPECT_EQ(outcome.count("memory_used_bytes"), 0);
+  std::vector<std::string> free_bytes;
+  for (auto [at, end] = outcome.lines.equal_range("free"); at != end; ++at) free_bytes.push_back(at->second);
+  EXPECT_THAT(free_bytes, ::testing::ElementsAre(std::to_string(gib), std::to_string(gib / 2), std::to_string(gib / 4),
+                                                 std::to_string(gib), std::to_string(gib)));
+}
+
+// ---- standing aside --------------------------------------------------------------------------------------
+
+struct Aside {
+  const char* name;
+  Environment environment;
+  const char* reason;
+};
+class StandsAside : public ::testing::TestWithParam<Aside> {};
+
+TEST_P(StandsAside, AndTheProgramRunsAsWithoutUs) {
+  const World world;
+  const Outcome outcome = world.run("client", {"launch", "5"}, GetParam().environment);
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_TRUE(outcome.reports(GetParam().reason)) << outcome.out;
+  EXPECT_EQ(outcome.descriptors.size(), 5u);
+  for (const SeenDescriptor& seen : outcome.descriptors) {
+    EXPECT_FALSE(seen.masked);
+    EXPECT_EQ(seen.timed, 0u);
+  }
+  std::size_t said = 0;
+  for (std::size_t at = 0; (at = outcome.err.find("standing aside", at)) != std::string::npos; ++at) ++said;
+  EXPECT_EQ(said, GetParam().environment.contains("LITHOS_TENANT") ? 0u : 1u) << outcome.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Shim, StandsAside,
+    ::testing::Values(
+        Aside{"no_tenant", {{"LITHOS_TENANT", ""}, {"LITHOS_TPCS", "0-7"}}, "no tenant"},
+        Aside{"no_hook", {{"LITHOS_HOOK", "0"}, {"LITHOS_TPCS", "0-7"}}, "switched off"},
+        Aside{"profiler_first", {{"STAND_IN_PROFILER", "1"}, {"LITHOS_TPCS", "0-7"}}, "a profiler has"},
+        Aside{"profiler_comes", {{"CUDA_INJECTION64_PATH", "/x.so"}, {"LITHOS_TPCS", "0-7"}}, "a profiler comes"},
+        Aside{"no_tools", {{"STAND_IN_NO_TOOLS", "1"}, {"LITHOS_TPCS", "0-7"}}, "no tools table"},
+        Aside{
+            "callback_refused", {{"STAND_IN_REFUSES_CALLBACK", "1"}, {"LITHOS_TPCS", "0-7"}}, "refused the descriptor"},
+        Aside{"other_gpu", {{"STAND_IN_CAPABILITY", "100"}, {"LITHOS_TPCS", "0-7"}}, "nobody has tried"},
+        Aside{"unknown_gpu", {{"STAND_IN_CAPABILITY", "75"}, {"LITHOS_TPCS", "0-7"}}, "not known"},
+        Aside{"no_map", {{"LITHOS_TPC_MAP", "/nowhere"}, {"LITHOS_TPCS", "0-7"}}, "neither a daemon nor a map"},
+        Aside{"no_daemon", {{"LITHOS_SOCKET", "/nowhere/tenants.sock"}}, "no daemon"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Shim, ATenantThatMayNotRunUnmanagedDoesNot) {
+  const World world;
+  const Outcome outcome =
+      world.run("client", {"launch", "5"}, {{"LITHOS_SOCKET", "/nowhere"}, {"LITHOS_UNMANAGED", "refuse"}});
+  EXPECT_NE(outcome.status, 0);
+  EXPECT_NE(outcome.value("init"), 0);
+  EXPECT_NE(outcome.err.find("may not run unmanaged"), std::string::npos) << outcome.err;
+}
+
+TEST(Shim, AProgramWithoutADeviceSeesTheDriversError) {
+  const World world;
+  EXPECT_EQ(world.run("client", {"launch", "5"}, {{"STAND_IN_NO_DEVICE", "1"}}).value("init"), 100);
+}
+
+TEST(Shim, AKernelThatDoesNotEndIsNamed) {
+  const World world;
+  const Outcome outcome = world.run("client", {"hang"}, {{"LITHOS_TPCS", "0-7"}, {"LITHOS_HANG_LIMIT_S", "1"}});
+  EXPECT_NE(outcome.err.find("hanging_kernel"), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find("on 8 TPCs"), std::string::npos) << outcome.err;
+}
+
+// The map that comes out is the one that the stand-in has, which is the H200's.
+TEST(Calibrate, FindsTheTpcsOfTheGpu) {
+  const World world;
+  const std::string driver = world.folder() + "/liblithos_real_cuda.so.1";
+  const Outcome outcome = world.run("calibrate_client", {driver}, {{"LITHOS_TENANT", ""}});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("GPU-00010203-0405-0607-0809-0a0b0c0d0e0f"), std::string::npos) << outcome.out;
+  const GpuShape gpu = testing::h200();
+  auto [at, end] = outcome.lines.equal_range("tpc");
+  EXPECT_EQ(std::distance(at, end), gpu.tpcs);
+  for (unsigned tpc = 0; at != end; ++at, ++tpc) {
+    const std::string gpc = gpu.gpc_of_tpc[tpc] == kNoGpc ? "-" : std::to_string(gpu.gpc_of_tpc[tpc]);
+    EXPECT_EQ(at->second, std::to_string(gpu.mask_bit_of_tpc[tpc]) + " " + gpc + " " + std::to_string(2 * tpc) + " " +
+                              std::to_string(2 * tpc + 1));
+  }
+  for (const auto& [variable, says] :
+       {std::pair{"STAND_IN_PROFILER", "profiler"}, std::pair{"STAND_IN_NO_DEVICE", "cuInit"}}) {
+    const Outcome refused = world.run("calibrate_client", {driver}, {{"LITHOS_TENANT", ""}, {variable, "1"}});
+    EXPECT_NE(refused.status, 0);
+    EXPECT_NE(refused.err.find(says), std::string::npos) << refused.err;
+  }
+}
+
+// ---- with a daemon ---------------------------------------------------------------------------------------
+
+bool has_completed(const std::vector<Record>& records, unsigned n) {
+  unsigned seen = 0;
+  for (const Record& record : records) seen += record.kind == RecordKind::completed;
+  return seen >= n;
+}
+
+TEST(ShimWithDaemon, LaunchesFollowTheLeaseAndAreTold) {
+  const World world;
+  const std::string socket = world.folder() + "/tenants.sock";
+  testing::SmallDaemon daemon(socket, testing::h200());
+  daemon.accept(testing::lease_of(1, TpcSet::first(8)));
+  testing::Talk client(world, "client", {"steady"}, {{"LITHOS_SOCKET", socket}});
+  expect_confined(client.ask("6"), TpcSet::first(8), 6);
+  daemon.wait_attached();
+  EXPECT_EQ(daemon.tenant_name(), "test");
+  daemon.publish(testing::lease_of(2, TpcSet::range(30, 50)));
+  expect_confined(client.ask("4"), TpcSet::range(30, 50), 4);
+  const std::vector<Record> records = daemon.records([](const auto& all) { return has_completed(all, 10); });
+  unsigned submitted = 0, completed = 0;
+  std::uint64_t sequence = 0;
+  for (const Record& record : records) {
+    EXPECT_GT(record.sequence, sequence);
+    sequence = record.sequence;
+    submitted += record.kind == RecordKind::submitted;
+    if (record.kind != RecordKind::completed) continue;
+    ++completed;
+    EXPECT_LE(record.started, record.at);
+    EXPECT_EQ(record.tpcs, completed <= 6 ? TpcSet::first(8) : TpcSet::range(30, 50));
+  }
+  EXPECT_EQ(submitted, 10u);
+  EXPECT_EQ(completed, 10u);
+  EXPECT_THAT(daemon.kernels(), ::testing::Contains("steady"));
+}
+
+TEST(ShimWithDaemon, ADaemonThatGoesLeavesTheLeaseInForce) {
+  const World world;
+  const std::string socket = world.folder() + "/tenants.sock";
+  auto daemon = std::make_unique<testing::SmallDaemon>(socket, testing::h200());
+  daemon->accept(testing::lease_of(1, TpcSet::range(5, 15)));
+  testing::Talk client(world, "client", {"steady"}, {{"LITHOS_SOCKET", socket}});
+  expect_confined(client.ask("3"), TpcSet::range(5, 15), 3);
+  daemon->wait_attached();
+  daemon.reset();
+  expect_confined(client.ask("3"), TpcSet::range(5, 15), 3);
+  // Another one comes, with another lease.
+  testing::SmallDaemon next(socket, testing::h200());
+  next.accept(testing::lease_of(1, TpcSet::range(40, 44)));
+  next.wait_attached();
+  for (unsigned turn = 0; turn < 200; ++turn)
+    if (const Outcome now = client.ask("1");
+        now.descriptors.size() == 1 && now.descriptors[0].on == bits_of(TpcSet::range(40, 44)))
+      break;
+  expect_confined(client.ask("2"), TpcSet::range(40, 44), 2);
+  EXPECT_EQ(client.finish().status, 0);
+}
+
+TEST(ShimWithDaemon, WithoutMasksNothingIsConfined) {
+  const World world;
+  const std::string socket = world.folder() + "/tenants.sock";
+  testing::SmallDaemon daemon(socket, testing::h200());
+  Lease lease = testing::lease_of(1, testing::h200().all());
+  lease.masked = false;
+  daemon.accept(lease);
+  const Outcome outcome = world.run("client", {"launch", "5"}, {{"LITHOS_SOCKET", socket}});
+  EXPECT_EQ(outcome.count("not_confined"), 5) << outcome.out;
+  EXPECT_EQ(outcome.count("timed"), 5);
+  for (const SeenDescriptor& seen : outcome.descriptors) EXPECT_FALSE(seen.masked);
+}
+
+TEST(ShimWithDaemon, TheMemoryLimitComesFromTheDaemon) {
+  const World world;
+  const std::string socket = world.folder() + "/tenants.sock";
+  testing::SmallDaemon daemon(socket, testing::h200(), {.memory_limit_bytes = 1u << 30});
+  daemon.accept(testing::lease_of(1, TpcSet::first(8)));
+  EXPECT_EQ(world.run("client", {"memory"}, {{"LITHOS_SOCKET", socket}}).value("device_total"), 1ll << 30);
+}
+
+}  // namespace
+}  // namespace lithos::cuda

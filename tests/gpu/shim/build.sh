@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# One relocatable folder with the shim and its checks: build.sh BUILD-FOLDER [OUT]. Needs nvcc and a built LithOS, no GPU.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${1:?usage: build.sh BUILD-FOLDER [OUT]}" && pwd)
+out=${2:-$build/gpu-shim}
+mkdir -p "$out"
+nvcc=${NVCC:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
+flags=(-std=c++20 -O2 -arch=sm_90 -I"$here" -cudart static -ldl -Xcompiler -static-libstdc++,-static-libgcc)
+for name in launch_overhead confinement times; do
+  [ "$out/$name" -nt "$here/$name.cu" ] && [ "$out/$name" -nt "$here/kernels.cuh" ] && continue
+  echo "building $name"
+  "$nvcc" -o "$out/$name" "$here/$name.cu" "${flags[@]}"
+done
+echo "building calibrate"
+g++ -std=c++20 -O2 -I"$here/../../../framework" -static-libstdc++ -static-libgcc -o "$out/calibrate" "$here/calibrate_main.cpp" \
+  "$build/framework/cuda/liblithos_cuda_calibrate.a" "$build/framework/cuda/liblithos_cuda_descriptor.a" -ldl
+cp -L "$build/lib/lithos/cuda/libcuda.so.1" "$out/libcuda_shim.so"
+cp "$here"/*.py "$here/run_all.sh" "$out/"
+du -sh "$out"

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The shim's checks on a GPU: run_all.sh OUT [suite ...]; suites: map overhead confined times covered few_tpcs faults.
+# Lives beside what build.sh made. Every command is a throw-away process under a timeout: a wrong mask hangs a kernel for
+# ever. One JSON file for each check, and summary.json with what was wanted. SCALE=0.1 makes it short.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+out=${1:?usage: run_all.sh OUT [suite ...]}
+shift
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+scale=${SCALE:-1}
+python=${PYTHON:-python3}
+started=$SECONDS
+times() { awk "BEGIN {print int($1 * $scale)}"; }
+
+# The driver that programs would get, under the name by which the shim needs it.
+real=${LITHOS_REAL_CUDA:-$(ldconfig -p | awk '/libcuda\.so\.1 .*x86-64/ {print $NF; exit}')}
+[ -e "$real" ] || { echo "no libcuda.so.1 (set LITHOS_REAL_CUDA)"; exit 77; }
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+ln -s "$here/libcuda_shim.so" "$folder/libcuda.so.1"
+ln -s libcuda.so.1 "$folder/libcuda.so"
+ln -s "$real" "$folder/liblithos_real_cuda.so.1"
+map=$out/tpc_map.txt
+before=${LD_LIBRARY_PATH:-}
+
+# run NAME SECONDS COMMAND...: stdout is the finding.
+run() {
+  local name=$1 limit=$2 begin=$SECONDS
+  shift 2
+  timeout -k 3 "$limit" "$@" >"$out/$name.json" 2>"$out/$name.err"
+  local rc=$?
+  [ -s "$out/$name.err" ] || rm -f "$out/$name.err"
+  echo "[$((SECONDS - started)) s] $name: rc $rc, $((SECONDS - begin)) s"
+  echo "{\"name\": \"$name\", \"rc\": $rc, \"seconds\": $((SECONDS - begin))}" >>"$out/runs.jsonl"
+  [ $rc -eq 0 ] || tail -n 3 "$out/$name.err" 2>/dev/null | cut -c1-300
+  return $rc
+}
+# under NAME SECONDS "VARIABLES" COMMAND...: the same, as a tenant.
+under() {
+  local name=$1 limit=$2 variables=$3
+  shift 3
+  # shellcheck disable=SC2086
+  run "$name" "$limit" env LD_LIBRARY_PATH="$folder${before:+:$before}" LITHOS_TENANT=check LITHOS_TPC_MAP="$map" \
+    LITHOS_STATS="$out/$name.stats" $variables "$@"
+}
+sms_of() { # the SMs of TPCs FIRST..LAST of the map
+  awk -v first="$1" -v last="$2" '/^tpc/ {if (n >= first && n <= last) {printf "%s%s,%s", sep, $4, $5; sep = ","} n++}' "$map"
+}
+count() { grep -c '^tpc' "$map"; }
+
+suite_map() { timeout -k 3 60 "$here/calibrate" "$real" >"$map" 2>"$out/map.err" && echo "map: $(count) TPCs" || cat "$out/map.err"; }
+suite_overhead() {
+  local n
+  n=$(times 1000000)
+  run overhead_without_shim 120 "$here/launch_overhead" "$n"
+  run overhead_forwarding 120 env LD_LIBRARY_PATH="$folder${before:+:$before}" "$here/launch_overhead" "$n"
+  under overhead_counted 120 "" "$here/launch_overhead" "$n"
+  under overhead_masked 120 "LITHOS_TPCS=0-31" "$here/launch_overhead" "$n"
+}
+suite_confined() {
+  local set first last
+  for set in 0-0 1-1 0-3 4-11 12-40 33-65 60-65 0-65; do
+    first=${set%-*} last=${set#*-}
+    under "confined_$set" 30 "LITHOS_TPCS=$set" "$here/confinement" "$(sms_of "$first" "$last")"
+  done
+  for first in $(seq 0 "$(($(count) - 1))"); do
+    under "confined_one_$first" 20 "LITHOS_TPCS=$first" "$here/confinement" "$(sms_of "$first" "$first")" >/dev/null
+  done
+}
+suite_times() {
+  under times_events 60 "LITHOS_TIMES=$out/times.txt" "$here/times" "$(times 10000)" &&
+    "$python" "$here/times.py" "$out/times_events.json" "$out/times.txt" | tee "$out/times.json"
+}
+workloads="gemm fft convolution attention graph compiled threads forks"
+suite_covered() {
+  local w
+  for w in ${WORKLOADS:-$workloads}; do
+    run "bare_$w" 120 "$python" "$here/workload.py" "$w" --count
+    run "bare_again_$w" 120 "$python" "$here/workload.py" "$w"
+    under "shim_$w" 120 "" "$python" "$here/workload.py" "$w"
+  done
+}
+suite_few_tpcs() { # VGG-16 training on 4 TPCs is the case that once hung
+  local w n
+  for w in vgg16_training convolution attention gemm; do
+    for n in 4 1 2 16 65; do under "few_${w}_$n" 120 "LITHOS_TPCS=0-$((n - 1))" "$python" "$here/workload.py" "$w"; done
+  done
+}
+suite_faults() {
+  under fault_no_daemon 60 "LITHOS_SOCKET=/nowhere/tenants.sock" "$here/launch_overhead" 2000
+  under fault_no_hook 60 "LITHOS_HOOK=0" "$here/launch_overhead" 2000
+  under fault_no_map 60 "LITHOS_TPC_MAP=/nowhere" "$here/launch_overhead" 2000
+  under fault_profiler_after 60 "LITHOS_TPCS=0-31" "$python" "$here/workload.py" gemm --count
+  under fault_profiler_no_hook 60 "LITHOS_HOOK=0" "$python" "$here/workload.py" gemm --count
+  under fault_refuse 60 "LITHOS_HOOK=0 LITHOS_UNMANAGED=refuse" "$here/launch_overhead" 2000 && echo "was not refused"
+}
+
+for suite in "${@:-map}"; do "suite_$suite"; done
+"$python" "$here/summary.py" "$out"

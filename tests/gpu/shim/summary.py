@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was wanted (issue 7) against what was measured: summary.py OUT → OUT/summary.json and a table."""
+import glob
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+
+out = sys.argv[1]
+
+
+def load(name):
+    try:
+        lines = [l for l in open(f"{out}/{name}") if l.startswith("{")]
+        return json.loads(lines[-1])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def stats(name):
+    found = load(f"{name}.stats")
+    return (found or {}).get("counts", {})
+
+
+rows = []
+
+
+def row(check, wanted, measured, good):
+    rows.append({"check": check, "wanted": wanted, "measured": measured, "good": good})
+
+
+for name, limit in (("overhead_without_shim", 0.05), ("overhead_forwarding", 0.05), ("overhead_counted", 0.3), ("overhead_masked", 0.3)):
+    if (found := load(f"{name}.json")) is not None:
+        row(name, f"<= {limit} us", found["difference_us_p50"], found["difference_us_p50"] <= limit)
+confined = [load(os.path.basename(p)) for p in glob.glob(f"{out}/confined_*.json")]
+if confined:
+    good = sum(1 for c in confined if c and c["good"])
+    row("confined", f"{len(confined)} sets", good, good == len(confined))
+if (found := load("times.json")) is not None:
+    row("times against events, p99", "<= 2 us", found["error_us_p99"], found["good"])
+for path in sorted(glob.glob(f"{out}/shim_*.json")):
+    work = os.path.basename(path)[5:-5]
+    bare, again, shim, counts = load(f"bare_{work}.json"), load(f"bare_again_{work}.json"), load(f"shim_{work}.json"), stats(f"shim_{work}")
+    if bare is None or shim is None:
+        row(f"{work}: ran", "yes", "no", False)
+        continue
+    stable = again is not None and again["digest"] == bare["digest"]
+    row(f"{work}: same bits", "as the bare driver" if stable else "not repeatable without the shim either", shim["digest"] == bare["digest"],
+        shim["digest"] == bare["digest"] or not stable)
+    ours = counts.get("launches", 0) - counts.get("captured", 0) - counts.get("failed", 0)
+    row(f"{work}: launches", bare["cupti_kernels"], {"launches": ours, "graph_nodes": counts.get("graph_nodes"), "graph_launches": counts.get("graph_launches")},
+        ours == bare["cupti_kernels"] if not counts.get("graph_launches") else None)
+for path in sorted(glob.glob(f"{out}/few_*.json")):
+    name = os.path.basename(path)[:-5]
+    runs = [json.loads(l) for l in open(f"{out}/runs.jsonl")]
+    rc = [r["rc"] for r in runs if r["name"] == name][-1]
+    c = stats(name)
+    row(name, "ends", {"rc": rc, "masked": c.get("masked"), "starved": c.get("starved"), "left": {k: c.get(k) for k in ("not_confined", "conflict_too_few", "conflict_cluster", "conflict_resident")}}, rc == 0)
+
+gpu = subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version,uuid", "--format=csv,noheader"], capture_output=True, text=True).stdout.strip()
+json.dump({"date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "gpu": gpu, "host": platform.platform(), "command": "run_all.sh", "rows": rows},
+          open(f"{out}/summary.json", "w"), indent=1)
+for r in rows:
+    print(f"{'ok  ' if r['good'] else 'look' if r['good'] is None else 'BAD '} {r['check']:<36} wanted {r['wanted']}, measured {r['measured']}")
+sys.exit(0 if all(r["good"] is not False for r in rows) else 1)
