@@ -21,6 +21,7 @@ struct ExperimentOptions {
   unsigned jobs = 0;
   bool operators = false;
   bool timelines = false;
+  std::vector<PluginConfig> plugins;  // each is loaded for the first run of its set (PluginConfig::set)
 };
 
 // One set at one point.

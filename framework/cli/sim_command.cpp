@@ -51,6 +51,7 @@ Experiment run_all(const LoadedConfig& loaded, const SimArguments& arguments, Co
   const bool in_detail = is_plain(loaded, arguments) && (!arguments.json.empty() || !arguments.report.empty());
   options.operators = arguments.operators || in_detail;
   options.timelines = in_detail;
+  options.plugins = loaded.config.plugins;
   Progress progress(console.err, console.show_progress && !arguments.quiet, count_runs(loaded, options));
   return run_experiment(loaded, options, [&progress](std::size_t run, double share) { progress.report(run, share); });
 }

@@ -10,28 +10,6 @@ namespace {
 
 constexpr double kMaxSlip = 10.0;
 
-// What a policy's parameter can be; its type and range are the policy's to say.
-struct ToRaw {
-  std::optional<RawValue> operator()(const TomlArray&) const { return std::nullopt; }
-  std::optional<RawValue> operator()(const TomlTable&) const { return std::nullopt; }
-  std::optional<RawValue> operator()(const TomlDate&) const { return std::nullopt; }
-  std::optional<RawValue> operator()(const auto& scalar) const { return RawValue{scalar, {}}; }
-};
-
-void read_params(const TomlTable& table, const std::string& path, PolicyChoice& choice,
-                 std::vector<Diagnostic>& diagnostics) {
-  for (const TomlEntry& entry : table.entries) {
-    std::optional<RawValue> raw = std::visit(ToRaw{}, entry.value.data);
-    if (!raw) {
-      diagnostics.push_back({entry.value.where, fmt::format("{}.{} = {}: a parameter is a number, text, true or false",
-                                                            path, entry.key, to_text(entry.value))});
-      continue;
-    }
-    raw->where = entry.value.where;
-    choice.params.emplace(entry.key, std::move(*raw));
-  }
-}
-
 const KeyTable<PolicyChoice>& policy_keys() {
   using P = PolicyChoice;
   static const KeyTable<P> keys(

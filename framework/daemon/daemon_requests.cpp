@@ -94,6 +94,7 @@ Result<Json> Daemon::status(const Json& arguments) {
   Json tenants = Json::array();
   for (const SessionReport& session : room.sessions) tenants.add(to_json(session));
   json.set("tenant_list", tenants);
+  json.set("plugins", to_json(plugins_->reports()));
   return json.set("policies", to_json(policies_->report()));
 }
 
@@ -148,6 +149,7 @@ Result<Json> Daemon::read_request(const AdminRequest& request, bool& known) {
   if (request.name == "status") return status(request.arguments);
   if (request.name == "tenants") return tenants();
   if (request.name == "policy.list") return list_policies();
+  if (request.name == "plugin.list") return to_json(plugins_->reports());
   if (request.name == "policy.quarantine") {
     Json list = Json::array();
     for (const QuarantinedLibrary& library : policies_->quarantine().all()) list.add(to_json(library));
@@ -194,6 +196,19 @@ Result<Json> Daemon::change_request(const AdminRequest& request, bool& known) {
     const std::string which = request.arguments.text_of("which");
     if (!policies_->quarantine().release(which)) return not_found("nothing called \"" + which + "\" is quarantined");
     return Json("released");
+  }
+  if (request.name == "plugin.start") {
+    PluginConfig wanted;
+    wanted.choice.id = request.arguments.text_of("exporter");
+    wanted.choice.path = request.arguments.text_of("path");
+    wanted.choice.where = {"request", 1, 1};
+    wanted.choice.params = params_from_json(request.arguments["params"]);
+    const Result<std::string> name = plugins_->start(wanted);
+    return name.ok() ? Result<Json>(Json(name.value())) : name.status();
+  }
+  if (request.name == "plugin.stop") {
+    const Status done = plugins_->stop(request.arguments.text_of("name"));
+    return done.ok() ? Result<Json>(Json("stopped")) : done;
   }
   if (request.name == "params.set") {
     const Result<PolicyKind> kind = kind_named(request.arguments.text_of("kind"));

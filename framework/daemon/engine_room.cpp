@@ -2,6 +2,7 @@
 #include "daemon/engine_room.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "daemon/clock.hpp"
 #include "daemon/engine_room_impl.hpp"
@@ -84,7 +85,14 @@ void EngineRoom::sample_clock(Nanoseconds now) {
   if (next_sample_ > now) return;
   const double energy_j = device_.totals().energy_j;
   const double seconds = std::max(1e-3, to_seconds(now - next_sample_ + kPowerSampleEvery));
-  engine_.on_clock(device_.clock_mhz(), (energy_j - sampled_energy_j_) / seconds, now);
+  std::uint32_t mhz = device_.clock_mhz();
+  double power_w = (energy_j - sampled_energy_j_) / seconds;
+  if (config_.power_reading) {
+    const auto [read_mhz, read_w] = config_.power_reading();
+    if (read_mhz != 0) mhz = read_mhz;
+    if (!std::isnan(read_w)) power_w = read_w;
+  }
+  engine_.on_clock(mhz, power_w, now);
   sampled_energy_j_ = energy_j;
   next_sample_ = now + kPowerSampleEvery;
 }
@@ -102,7 +110,10 @@ bool EngineRoom::step(Nanoseconds now) {
     sample_clock(now);
     if (engine_.next_timer() <= now) engine_timer(now);
   }
-  if (const std::uint32_t mhz = port_.take_clock_request(); mhz != 0) device_.request_clock(mhz);
+  if (const std::uint32_t mhz = port_.take_clock_request(); mhz != 0) {
+    device_.request_clock(mhz);
+    if (config_.set_clock) config_.set_clock(mhz);
+  }
   const auto ring = [](ipc::TenantPeer& peer) { peer.ring_bell(); };
   port_.for_each_touched(ring);
   device_.for_each_touched(ring);

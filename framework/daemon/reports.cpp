@@ -83,6 +83,27 @@ Json to_json(const PolicyManagerReport& report) {
   return json;
 }
 
+Json to_json(const std::vector<std::pair<std::string, PluginReport>>& plugins) {
+  Json list = Json::array();
+  for (const auto& [name, report] : plugins) {
+    Json one = Json::object();
+    one.set("name", name).set("kind", report.kind == PluginKind::power ? "power" : "exporter");
+    one.set("plugin", report.description.id).set("version", report.description.version);
+    one.set("path", report.description.path).set("hash", report.description.hash);
+    one.set("events", report.feed.delivered)
+        .set("events_dropped", report.feed.dropped)
+        .set("events_refused", report.feed.refused)
+        .set("events_waiting", report.feed.waiting);
+    one.set("samples", report.samples).set("clock_requests", report.clock_requests);
+    one.set("failures", report.failures).set("last_failure", report.last_failure);
+    one.set("busy_for_s", to_seconds(report.busy_for));
+    Json metrics = Json::object();
+    for (const MetricReading& metric : report.metrics) metrics.set(metric.name, metric.value);
+    list.add(one.set("metrics", metrics));
+  }
+  return list;
+}
+
 Json to_json(const ChangeReport& report) {
   Json changes = Json::array();
   for (const std::string& change : report.changes) changes.add(change);

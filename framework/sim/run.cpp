@@ -12,6 +12,7 @@ namespace {
 constexpr QueueId kQueue{1};                          // one CUDA stream per tenant
 constexpr Nanoseconds kPowerSampleEvery{10'000'000};  // the pace at which a daemon reads the board's power
 constexpr Nanoseconds kPokeAgainAfter{200};           // a polling dispatcher's round; also keeps time moving
+constexpr Nanoseconds kMetricsEvery{1'000'000'000};
 constexpr unsigned kProgressSteps = 200;
 constexpr std::uint32_t kTimelineBins = 240, kSamplesPerBin = 32;
 constexpr std::uint32_t kDetailBins = 500;
@@ -69,7 +70,9 @@ Status Run::start() {
   engine_config.starvation_limit = set_.starvation_limit;
   engine_config.slip = set_.slip;
   engine_config.masked = set_.masks;
+  engine_config.statistics = !feeds_.empty();
   engine_ = std::make_unique<Engine>(inputs_->gpu, engine_config, policies_, transport_);
+  for (const auto& feed : feeds_) engine_->attach(feed->ring(), now_);
   for (std::size_t i = 0; i < config_.tenants.size(); ++i) {
     if (!takes_part(set_, config_.tenants[i])) continue;
     if (Status status = add_tenant(config_.tenants[i], inputs_->programs[i]); !status.ok()) return status;
@@ -153,16 +156,46 @@ Status Run::run(const std::function<void(double)>& progress) {
       engine_called();
     }
     if (next_sample_ <= now_) sample_clock(now_);
-    if (const std::uint32_t mhz = transport_.take_clock_request(); mhz != 0) gpu_.request_clock(mhz);
+    if (next_metrics_ <= now_) sample_metrics(now_);
+    if (const std::uint32_t mhz = transport_.take_clock_request(); mhz != 0) request_clock(mhz);
     if (now_ < next_progress) continue;
     next_progress += progress_step;
     if (progress) progress(to_seconds(now_) / to_seconds(duration_));
-    if (config_.run.max_requests > 0 && enough_requests()) return {};
+    if (config_.run.max_requests > 0 && enough_requests()) return finish_exports(), Status{};
   }
   look_until(duration_);
   now_ = duration_;
   gpu_.advance(now_);
+  finish_exports();
   return {};
+}
+
+void Run::export_to(std::unique_ptr<ExporterService> exporter) {
+  feeds_.push_back(std::make_unique<ExporterFeed>(std::move(exporter), ExporterFeed::WhenFull::make_room));
+  if (feeds_.back()->service().takes_samples()) next_metrics_ = kMetricsEvery;
+}
+
+void Run::sample_metrics(Nanoseconds now) {
+  next_metrics_ = now + kMetricsEvery;
+  engine_->snapshot(now, snapshot_);
+  MetricPage page;
+  page.add(Metric::gpu_energy, {}, energy_before_j_ + gpu_.totals().energy_j);
+  metrics_.take(snapshot_, page);
+  page.close(now, 0);
+  for (const auto& feed : feeds_) (void)feed->sample(page.view());
+}
+
+void Run::request_clock(std::uint32_t mhz) {
+  gpu_.request_clock(mhz);
+  if (power_ != nullptr) (void)power_->apply_clock(mhz);
+}
+
+void Run::finish_exports() {
+  if (next_metrics_ != kNever) sample_metrics(now_);
+  for (const auto& feed : feeds_) {
+    feed->pump_all(now_);
+    (void)feed->flush();
+  }
 }
 
 bool Run::enough_requests() const {
@@ -230,6 +263,7 @@ void Run::start_measuring(Nanoseconds now) {
   measuring_since_ = now;
   atoms_before_ = gpu_.totals().completions;
   gpu_.advance(now);
+  energy_before_j_ = gpu_.totals().energy_j;
   gpu_.reset_totals();
   sampled_energy_j_ = 0;
   slip_.clear();
@@ -352,6 +386,10 @@ TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
 }
 
 void Run::add_warnings(SetReport& report) const {
+  for (const auto& feed : feeds_)
+    if (const FeedTotals totals = feed->totals(); totals.failures > 0)
+      report.warnings.push_back("exporter " + feed->service().description().id + " failed " +
+                                std::to_string(totals.failures) + " times: what it wrote is not complete");
   if (report.engine.refused_unmasked > 0)
     report.warnings.push_back("the scheduler wants launches unmasked, and masks are on: say masks = false in this set, or "
                               "choose another scheduler");

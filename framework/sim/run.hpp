@@ -14,6 +14,8 @@
 #include "config/config.hpp"
 #include "engine/engine.hpp"
 #include "executor/executor.hpp"
+#include "observe/engine_metrics.hpp"
+#include "observe/exporter_feed.hpp"
 #include "policy_host/policy_set.hpp"
 #include "sim/inputs.hpp"
 #include "sim/report.hpp"
@@ -38,6 +40,9 @@ class Run final : private CompletionSink {
   void keep_operators() { keep_operators_ = true; }
   // Likewise: what it looked like over time.
   void keep_timelines() { keep_timelines_ = true; }
+  // Likewise. Exporters see the whole run, warm-up included, and lose nothing: time stands still while they work.
+  void export_to(std::unique_ptr<ExporterService> exporter);
+  void control_power(std::unique_ptr<PowerService> power) { power_ = std::move(power); }
 
  private:
   struct Tenant;
@@ -56,6 +61,9 @@ class Run final : private CompletionSink {
   void on_device_completion(const Completion& completion) override;
   TenantReport tenant_report(Tenant& tenant, double seconds) const;
   void add_warnings(SetReport& report) const;
+  void request_clock(std::uint32_t mhz);
+  void finish_exports();
+  void sample_metrics(Nanoseconds now);
 
   const Config& config_;
   const PolicySetConfig& set_;
@@ -81,6 +89,12 @@ class Run final : private CompletionSink {
   double sampled_energy_j_ = 0;
   SlipWindow slip_;
   Nanoseconds next_slip_{0};
+  std::vector<std::unique_ptr<ExporterFeed>> feeds_;
+  std::unique_ptr<PowerService> power_;
+  EngineMetrics metrics_;
+  double energy_before_j_ = 0;  // up to the end of warm-up
+  EngineSnapshot snapshot_;
+  Nanoseconds next_metrics_ = kNever;
   std::uint64_t events_ = 0;
 };
 
