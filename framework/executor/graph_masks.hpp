@@ -42,7 +42,7 @@ class GraphMasks {
   GraphMasks(const TpcMap& map, WantedTpcs wanted) : map_(map), wanted_(std::move(wanted)) {}
 
   static constexpr std::uint32_t kNone = 0xffffffffu;
-  static constexpr std::uint32_t kLookAgainEvery = 16;
+  static constexpr std::uint32_t kLookAgainEvery = 4;
   // The masks to launch with now, baked anew if need be; kNone if the lease cannot hold every node. `starving`: use whatever the
   // lease names at any level, or the device.
   std::uint32_t masks_for(const GraphInfo& graph, const UsableTpcs& usable, const Lease& lease, bool starving);

@@ -32,7 +32,7 @@ class Marginal {
     std::int64_t operators;
   };
   static constexpr std::tuple params{
-      lithos::param<&Params::budget>(1, "budget", 0.4)
+      lithos::param<&Params::budget>(1, "budget", 0.5)
           .range(0.0, 1.0)
           .live()
           .doc("Share of the tolerated slowdown (slip - 1) that all of a tenant's work together may take."),
@@ -66,12 +66,13 @@ class Marginal {
     Tenant& tenant = tenant_of(query.tenant_id);
     if (known->times.counts() > 1) {
       const std::uint32_t lowest = std::max(least, (known->times.fewest() + 1) / 2);
-      return sized(*known, cheapest(known->times.curve(), lowest, most, query.slip, tenant.price), most);
+      const std::uint32_t best = cheapest(known->times.curve(), lowest, most, query.slip, tenant.price);
+      return sized(*known, says_something(query.op, best, most), most);
     }
     const std::uint32_t wish = std::max(least, first_probe(query.op, most));
     if (known->times.most() * 10 < most * 9 || wish >= most || !may_probe(tenant, query.op.op_id, *known))
       return {most, 0, 1.0};
-    return sized(*known, wish, most);
+    return sized(*known, says_something(query.op, wish, most), most);
   }
 
   // Whole launches only. While there are clean ones, those beside neighbours say how busy these were.
@@ -115,6 +116,11 @@ class Marginal {
   std::uint32_t first_probe(const lithos_op& op, std::uint32_t most) const {
     const auto share = static_cast<std::uint32_t>(params_.first_probe * most + 0.5);
     return op.blocks == 0 ? share : std::min(share, (op.blocks + sms_per_tpc_ - 1) / sms_per_tpc_);
+  }
+  // Exactly the TPCs that the blocks fill when packed is what a right-sizer says that knows nothing else, and is taken so.
+  static std::uint32_t says_something(const lithos_op& op, std::uint32_t tpcs, std::uint32_t most) {
+    const bool packed = op.blocks_per_tpc > 0 && tpcs == (op.blocks + op.blocks_per_tpc - 1) / op.blocks_per_tpc;
+    return packed ? std::min(tpcs + 1, most) : tpcs;
   }
   lithos::Size sized(const Known& known, std::uint32_t tpcs, std::uint32_t most) const {
     return {tpcs, 0, std::max(1.0, known.times.curve().ns(tpcs) / known.times.curve().ns(most))};

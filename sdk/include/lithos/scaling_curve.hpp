@@ -235,7 +235,7 @@ class ScalingCurve {
     const std::size_t last = used_ - 1u;
     const double proportional = y_[last] * x / x_[last];
     if (x_[last] < 1.1f * x_[last - 1]) return proportional;  // too close together to tell a slope
-    return 0.5 * (y_[last] + slope(last) * (x - x_[last])) + 0.5 * proportional;
+    return 0.75 * (y_[last] + slope(last) * (x - x_[last])) + 0.25 * proportional;
   }
   double slope(std::size_t knot) const {
     return (static_cast<double>(y_[knot]) - y_[knot - 1]) / (static_cast<double>(x_[knot]) - x_[knot - 1]);
