@@ -28,7 +28,7 @@ for program in lithos lithosd lithos-tenant; do
   for word in $("$program" --help | sed -nE 's/^  (-[a-z],)?(--[a-z-]+).*/\2/p; /^Subcommands:/,/^$/ s/^  ([a-z_-]+) .*/\1/p'); do
     [ "$word" = --help ] || grep -qF -- "${word//-/\\-}" "$page" || fail "$program(1) lacks $word"
   done
-  ! command -v groff >/dev/null || [ -z "$(groff -man -Tutf8 -ww -z "$page" 2>&1)" ] || fail "$program(1): $(groff -man -Tutf8 -ww -z "$page" 2>&1 | head -3)"
+  ! command -v groff >/dev/null || [ -z "$(groff -Kutf8 -man -Tutf8 -ww -z "$page" 2>&1)" ] || fail "$program(1): $(groff -Kutf8 -man -Tutf8 -ww -z "$page" 2>&1 | head -3)"
 done
 grep -q '^.SS policy swap' "$usr/share/man/man1/lithos.1" || fail "lithos(1) lacks a command of a command"
 
