@@ -18,6 +18,7 @@ using lithos::DaemonOptions;
 
 constexpr const char* kUsage =
     "usage: lithosd --config FILE [options]\n"
+    "  --config FILE         who shares the GPU, and how (docs/reference/toml.md)\n"
     "  --device virtual      the GPU: virtual runs anywhere, with tenants in other processes (default)\n"
     "  --set NAME            which set of policies of the file (default: the only one, or \"lithos\")\n"
     "  --run-dir DIR         sockets: tenants.sock, admin.sock (default /run/lithos)\n"
