@@ -140,7 +140,10 @@ class Churn : public LithosdTest {
       ++ended;
     }
   }
-  std::int64_t attached() { return ask("status").value().integer_of("tenants", -1); }
+  std::int64_t attached() {  // -1: no answer in time
+    const Result<Json> status = ask("status");
+    return status.ok() ? status.value().integer_of("tenants", -1) : -1;
+  }
 
   std::mt19937 random{seed_wanted()};
   std::map<int, Process> crowd;
@@ -164,7 +167,9 @@ TEST_F(Churn, TenantsComeAndGoAndTheOneThatStaysLosesNothing) {
   for (auto& [i, process] : crowd) process.kill();
   ASSERT_TRUE(eventually([&] { return attached() == 1; })) << "every slot is free again";
   EXPECT_EQ(daemon_pid(), daemon) << "it was the same daemon all the time";
-  const Json status = ask("status").value();
+  const Result<Json> asked = ask("status");
+  ASSERT_TRUE(asked.ok()) << asked.status().message();
+  const Json& status = asked.value();
   EXPECT_EQ(status.integer_of("bad_records"), 0);
   EXPECT_EQ(status.integer_of("device_refused"), 0);
   a.signal(SIGTERM);
