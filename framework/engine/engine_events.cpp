@@ -12,7 +12,8 @@ constexpr Nanoseconds kFaultsAtMostEvery{10'000'000};  // a policy may fail at e
 
 static_assert(LITHOS_OUTCOMES == kCoverageKinds && LITHOS_OUTCOME_GRAPH == static_cast<unsigned>(Coverage::graph) &&
               LITHOS_OUTCOME_STARVED == static_cast<unsigned>(Coverage::starved) &&
-              LITHOS_OUTCOME_DRIVER_INTERNAL == static_cast<unsigned>(Coverage::driver_internal));
+              LITHOS_OUTCOME_DRIVER_INTERNAL == static_cast<unsigned>(Coverage::driver_internal) &&
+              LITHOS_OUTCOME_WHOLE_DEAR == static_cast<unsigned>(Coverage::whole_dear));
 
 lithos_tpc_set words_of(const TpcSet& set) {
   lithos_tpc_set out;

@@ -204,7 +204,7 @@ class ExportJsonLines {
 
   static constexpr const char* kOutcomes[LITHOS_OUTCOMES] = {
       "masked",        "cut",   "whole_small", "whole_persistent", "whole_co_resident", "whole_special",
-      "graph",         "unmasked", "starved",  "bypassed",         "driver_internal"};
+      "graph",         "unmasked", "starved",  "bypassed",         "driver_internal", "whole_dear"};
   struct Close {
     void operator()(std::FILE* file) const { file == stdout ? std::fflush(file) : std::fclose(file); }
   };

@@ -83,16 +83,17 @@ typedef struct lithos_power_ops {
 /* How a launch went (lithos_event.as.atom.outcome): confined and cut as policy wished, or why not. */
 #define LITHOS_OUTCOME_MASKED 0u            /* confined to chosen TPCs, whole, as policy wished */
 #define LITHOS_OUTCOME_CUT 1u               /* run as several atoms */
-#define LITHOS_OUTCOME_WHOLE_SMALL 2u       /* could be cut, not worth it */
+#define LITHOS_OUTCOME_WHOLE_SMALL 2u       /* all its blocks are resident at once */
 #define LITHOS_OUTCOME_WHOLE_PERSISTENT 3u  /* pulls tiles, cutting buys nothing */
 #define LITHOS_OUTCOME_WHOLE_CO_RESIDENT 4u /* its blocks may wait for each other */
 #define LITHOS_OUTCOME_WHOLE_SPECIAL 5u     /* an attribute of the launch forbids cutting */
 #define LITHOS_OUTCOME_GRAPH 6u             /* inside a graph: masks fixed at its first launch */
-#define LITHOS_OUTCOME_UNMASKED 7u          /* the scheduler confines nobody */
+#define LITHOS_OUTCOME_UNMASKED 7u          /* masks are turned off */
 #define LITHOS_OUTCOME_STARVED 8u           /* ran at its minimum after the starvation limit */
 #define LITHOS_OUTCOME_BYPASSED 9u          /* stood aside */
 #define LITHOS_OUTCOME_DRIVER_INTERNAL 10u  /* not the tenant's own launch */
-#define LITHOS_OUTCOMES 11u                 /* how many this header knows */
+#define LITHOS_OUTCOME_WHOLE_DEAR 11u       /* cutting would cost more than it spares */
+#define LITHOS_OUTCOMES 12u                 /* how many this header knows */
 
 #define LITHOS_OPERATOR_GRAPH 1u
 #define LITHOS_OPERATOR_CUTTABLE 2u
