@@ -6,18 +6,21 @@
 namespace lithos {
 namespace {
 
-constexpr std::uint32_t kMaxRows = 65'536;  // y and z of a grid fit 16 bits (CUDA programming guide), as block_key() needs
+constexpr std::uint32_t kMaxRows =
+    65'536;  // y and z of a grid fit 16 bits (CUDA programming guide), as block_key() needs
 
 // The grid in clusters. A cluster that does not divide the grid cannot be launched; then the launch is not cut.
 struct Clusters {
   Dim3 grid;
   std::uint32_t blocks = 1;  // of a cluster
   BlockTest major = BlockTest::x;
-  std::uint64_t slice = 1;   // clusters in one step of the outermost axis that extends
+  std::uint64_t slice = 1;  // clusters in one step of the outermost axis that extends
 };
 
 std::optional<Clusters> clusters_of(const Dim3& grid, const Dim3& cluster) {
-  const auto divides = [](std::uint32_t part, std::uint32_t whole) { return part > 0 && whole > 0 && whole % part == 0; };
+  const auto divides = [](std::uint32_t part, std::uint32_t whole) {
+    return part > 0 && whole > 0 && whole % part == 0;
+  };
   if (!divides(cluster.x, grid.x) || !divides(cluster.y, grid.y) || !divides(cluster.z, grid.z)) return std::nullopt;
   if (grid.y > kMaxRows || grid.z > kMaxRows || grid.total() > 0xffff'ffffu) return std::nullopt;
   Clusters c;

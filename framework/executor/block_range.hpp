@@ -35,9 +35,7 @@ struct AtomBox {
 };
 
 // A block's key: keys order blocks as their numbers do.
-constexpr std::uint64_t block_key(const Dim3& block) {
-  return std::uint64_t{block.z << 16 | block.y} << 32 | block.x;
-}
+constexpr std::uint64_t block_key(const Dim3& block) { return std::uint64_t{block.z << 16 | block.y} << 32 | block.x; }
 
 // The numbers at which a launch of this shape may be cut are the multiples of the result, which divides the number of blocks. The finest
 // that does not exceed `wished` blocks is not sought: the outermost axis if its slices are no larger, else rows, else single clusters.

@@ -61,7 +61,8 @@ std::uint32_t blocks_of_atom(const CutQuestion& q, double length) {
   const auto waves = static_cast<std::uint64_t>(std::llround(share * kernel.blocks / static_cast<double>(wave)));
   const std::uint64_t wished = std::min<std::uint64_t>(std::max<std::uint64_t>(waves, 1) * wave, kernel.blocks);
   const std::uint64_t granule = cut_granule(kernel.grid, kernel.cluster, static_cast<std::uint32_t>(wished));
-  const std::uint64_t end = std::max((q.first_block + wished + granule / 2) / granule, q.first_block / granule + 1) * granule;
+  const std::uint64_t end =
+      std::max((q.first_block + wished + granule / 2) / granule, q.first_block / granule + 1) * granule;
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(end, kernel.blocks)) - q.first_block;
 }
 

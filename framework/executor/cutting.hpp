@@ -16,23 +16,23 @@ namespace lithos {
 
 struct CutQuestion {
   const KernelInfo* kernel = nullptr;
-  std::uint32_t first_block = 0;   // what comes before has been submitted
-  unsigned tpcs = 0;               // of the mask
+  std::uint32_t first_block = 0;  // what comes before has been submitted
+  unsigned tpcs = 0;              // of the mask
   unsigned device_tpcs = 0;
-  Nanoseconds whole{0};            // predicted for the whole grid on those TPCs
-  Nanoseconds atom_length{0};      // wished by the lease; 0: do not cut
-  Nanoseconds tolerated{kNever};   // longest that everybody concerned lets an uncuttable launch take
+  Nanoseconds whole{0};           // predicted for the whole grid on those TPCs
+  Nanoseconds atom_length{0};     // wished by the lease; 0: do not cut
+  Nanoseconds tolerated{kNever};  // longest that everybody concerned lets an uncuttable launch take
 };
 
 enum class CutReason : std::uint8_t {
   cut,
-  not_wished,  // no atom length: the tenant's own TPCs, or a policy that does not cut
-  persistent,  // the first atom would run nearly all of it
-  special,     // cooperative, programmatic dependent launch, clusters that do not divide the grid, …
-  may_spin,    // its blocks may wait for each other
-  one_wave,    // every block is resident at once
+  not_wished,    // no atom length: the tenant's own TPCs, or a policy that does not cut
+  persistent,    // the first atom would run nearly all of it
+  special,       // cooperative, programmatic dependent launch, clusters that do not divide the grid, …
+  may_spin,      // its blocks may wait for each other
+  one_wave,      // every block is resident at once
   short_enough,  // hardly longer than an atom
-  too_dear,    // skipped blocks and gaps cost more than the shorter wait is worth
+  too_dear,      // skipped blocks and gaps cost more than the shorter wait is worth
 };
 
 // The next atom: [first_block, first_block + blocks), cut where block_range.hpp can cut. `blocks` is all that is left if the launch

@@ -20,8 +20,8 @@ struct LoadedPreludes {
 };
 
 struct AtomPlan {
-  Dim3 grid;               // the descriptor's, in its own units
-  bool redirected = false; // false: native truncation is enough, the rest does not apply
+  Dim3 grid;                // the descriptor's, in its own units
+  bool redirected = false;  // false: native truncation is enough, the rest does not apply
   AtomSlot slot;
   std::uint64_t program = 0;
   std::uint32_t registers = 0;      // raise the kernel's count to at least this

@@ -57,9 +57,7 @@ Elf64_Shdr section_header(std::span<const std::byte> file, const Elf64_Ehdr& hea
   return section;
 }
 
-bool occupies_file(const Elf64_Shdr& section) {
-  return section.sh_type != SHT_NOBITS && section.sh_type != SHT_NULL;
-}
+bool occupies_file(const Elf64_Shdr& section) { return section.sh_type != SHT_NOBITS && section.sh_type != SHT_NULL; }
 
 }  // namespace
 

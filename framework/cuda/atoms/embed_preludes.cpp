@@ -18,7 +18,8 @@ namespace {
 using namespace lithos;
 using namespace lithos::cuda;
 
-constexpr const char* kKernels[kPreludeKinds] = {"lithos_prelude_x", "lithos_prelude_y", "lithos_prelude_z", "lithos_prelude_any"};
+constexpr const char* kKernels[kPreludeKinds] = {"lithos_prelude_x", "lithos_prelude_y", "lithos_prelude_z",
+                                                 "lithos_prelude_any"};
 constexpr const char* kKindNames[kPreludeKinds] = {"x", "y", "z", "any"};
 
 struct Image {
@@ -55,8 +56,9 @@ void write_manifest(std::ostream& out, const Image& image) {
   out << "    {" << image.sm << ", std::as_bytes(std::span(kImage" << image.sm << ")), {\n";
   for (std::size_t kind = 0; kind < kPreludeKinds; ++kind) {
     const PatchedPrelude& p = image.preludes[kind];
-    out << "      {BlockTest::" << kKindNames[kind] << ", \"" << kKernels[kind] << "\", " << p.code_offset << ", " << p.code_bytes
-        << ", 0, " << p.registers << ", " << kPreludeBank << ", " << p.bank_bytes << ", " << p.instructions << "},\n";
+    out << "      {BlockTest::" << kKindNames[kind] << ", \"" << kKernels[kind] << "\", " << p.code_offset << ", "
+        << p.code_bytes << ", 0, " << p.registers << ", " << kPreludeBank << ", " << p.bank_bytes << ", "
+        << p.instructions << "},\n";
   }
   out << "    }},\n";
 }
@@ -66,12 +68,14 @@ void write_source(std::ostream& out, const std::vector<Image>& images) {
          "#include \"cuda/atoms/preludes.hpp\"\n\n#include <cstdint>\n\nnamespace lithos::cuda {\nnamespace {\n\n";
   for (const Image& image : images) write_bytes(out, image);
   if (images.empty()) {
-    out << "}  // namespace\n\nstd::span<const PreludeImage> built_preludes() { return {}; }\n\n}  // namespace lithos::cuda\n";
+    out << "}  // namespace\n\nstd::span<const PreludeImage> built_preludes() { return {}; }\n\n}  // namespace "
+           "lithos::cuda\n";
     return;
   }
   out << "\nconst PreludeImage kImages[] = {\n";
   for (const Image& image : images) write_manifest(out, image);
-  out << "};\n\n}  // namespace\n\nstd::span<const PreludeImage> built_preludes() { return kImages; }\n\n}  // namespace lithos::cuda\n";
+  out << "};\n\n}  // namespace\n\nstd::span<const PreludeImage> built_preludes() { return kImages; }\n\n}  // "
+         "namespace lithos::cuda\n";
 }
 
 }  // namespace

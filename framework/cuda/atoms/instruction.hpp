@@ -30,7 +30,7 @@ struct Instruction {
   friend constexpr bool operator==(const Instruction&, const Instruction&) = default;
 };
 
-inline constexpr unsigned kAlways = 7;      // predicate
+inline constexpr unsigned kAlways = 7;  // predicate
 inline constexpr unsigned kZeroRegister = 255;
 
 namespace opcode {
@@ -50,14 +50,15 @@ enum class OperandB : std::uint8_t { none, reg, uniform, immediate, constant, lo
 
 struct OpcodeForm {
   unsigned opcode;
-  bool writes;             // a register
-  bool writes_uniform;     // a uniform register
-  bool reads_a, reads_c;   // registers
+  bool writes;            // a register
+  bool writes_uniform;    // a uniform register
+  bool reads_a, reads_c;  // registers
   OperandB b;
 };
 
 // Empty: not understood.
 constexpr std::optional<OpcodeForm> form_of(unsigned code) {
+  // clang-format off
   constexpr OpcodeForm kForms[] = {
       // opcode                    writes uniform reads_a reads_c b
       {opcode::kCallRegister,      false, false, true,  false, OperandB::none},
@@ -81,6 +82,7 @@ constexpr std::optional<OpcodeForm> form_of(unsigned code) {
       {0x292 /* ULOP3 */,          false, true,  false, false, OperandB::uniform},
       {0x899 /* USHF imm */,       false, true,  false, false, OperandB::immediate},
   };
+  // clang-format on
   for (const OpcodeForm& form : kForms)
     if (form.opcode == code) return form;
   return std::nullopt;

@@ -15,8 +15,8 @@ namespace lithos::cuda {
 namespace {
 
 constexpr std::size_t kMaxInstructions = 256;
-constexpr unsigned kStackPointer = 1;                       // ptxas loads R1 first; dead weight that was measured with the rest
-constexpr unsigned kReturnLow = 20, kReturnHigh = 21;       // where a call leaves its return address
+constexpr unsigned kStackPointer = 1;  // ptxas loads R1 first; dead weight that was measured with the rest
+constexpr unsigned kReturnLow = 20, kReturnHigh = 21;  // where a call leaves its return address
 constexpr Instruction kNopAlways{0x7918, 0};
 constexpr std::array<unsigned, 11> kKnown{75, 80, 86, 88, 89, 90, 100, 103, 110, 120, 121};
 
@@ -70,7 +70,7 @@ class Patcher {
   std::string_view kernel_;
   std::vector<Instruction> code_;
   std::size_t call_ = 0;
-  unsigned target_ = 0;        // register pair that holds the entry
+  unsigned target_ = 0;  // register pair that holds the entry
   unsigned registers_ = 0;
   unsigned slot_bytes_read_ = 0;
   unsigned entry_words_ = 0;   // bit 0: low half loaded, bit 1: high half
@@ -85,7 +85,8 @@ Status Patcher::find_call() {
     ++calls;
     call_ = at;
   }
-  if (calls != 1) return incompatible(std::string(kernel_) + " has " + std::to_string(calls) + " calls through a register, not one");
+  if (calls != 1)
+    return incompatible(std::string(kernel_) + " has " + std::to_string(calls) + " calls through a register, not one");
   target_ = code_[call_].source_a();
   if (code_[call_].predicate() != kAlways) return refuse(call_, "the call is conditional");
   if (target_ + 1 >= kReturnLow) return refuse(call_, "the entry is in a register that the return address uses");
@@ -96,7 +97,8 @@ Status Patcher::find_call() {
 Status Patcher::check_end() const {
   for (std::size_t at = call_ + 1; at < code_.size(); ++at) {
     const unsigned op = code_[at].opcode();
-    if (op != opcode::kExit && op != opcode::kBranch && op != opcode::kNop) return refuse(at, "there is code behind the call");
+    if (op != opcode::kExit && op != opcode::kBranch && op != opcode::kNop)
+      return refuse(at, "there is code behind the call");
   }
   return {};
 }
@@ -151,8 +153,12 @@ Status Patcher::patch_one(std::size_t at) {
     i = {(i.low & 0xff00f000u) | opcode::kJumpRegister, i.control() | 0x03800000u};
     return {};
   }
-  if (i.opcode() == opcode::kBranch || i.opcode() == opcode::kJumpRegister) return refuse(at, "a branch before the call");
-  if (i.opcode() == opcode::kExit) { ++exits_; return {}; }
+  if (i.opcode() == opcode::kBranch || i.opcode() == opcode::kJumpRegister)
+    return refuse(at, "a branch before the call");
+  if (i.opcode() == opcode::kExit) {
+    ++exits_;
+    return {};
+  }
   if (i.predicate() != kAlways) return refuse(at, "an instruction that depends on a predicate");
   if (loads_return_address(i)) {
     return_words_ |= i.destination() == kReturnLow ? 1u : 2u;
@@ -204,12 +210,15 @@ Result<PatchedPrelude> patch_prelude(std::span<std::byte> file, std::string_view
   const Result<Cubin> cubin = Cubin::read(file);
   if (!cubin.ok()) return cubin.status();
   const unsigned sm = cubin.value().sm();
-  if (!prelude_architecture_known(sm)) return incompatible("sm_" + std::to_string(sm) + " has an unknown instruction encoding");
+  if (!prelude_architecture_known(sm))
+    return incompatible("sm_" + std::to_string(sm) + " has an unknown instruction encoding");
   const CubinSection* text = cubin.value().code_of(kernel);
   if (text == nullptr) return not_found("the cubin has no kernel " + std::string(kernel));
-  if (has_relocations(cubin.value(), kernel)) return incompatible("the code of " + std::string(kernel) + " has relocations");
+  if (has_relocations(cubin.value(), kernel))
+    return incompatible("the code of " + std::string(kernel) + " has relocations");
   if (text->size == 0 || text->size % kInstructionBytes != 0 || text->size / kInstructionBytes > kMaxInstructions)
-    return incompatible("the code of " + std::string(kernel) + " has " + std::to_string(text->size) + " bytes, which no prelude has");
+    return incompatible("the code of " + std::string(kernel) + " has " + std::to_string(text->size) +
+                        " bytes, which no prelude has");
 
   std::vector<Instruction> code(text->size / kInstructionBytes);
   std::memcpy(code.data(), file.data() + text->offset, text->size);

@@ -23,9 +23,9 @@ inline constexpr unsigned kRegisterGranule = 8;
 struct PatchedPrelude {
   std::size_t code_offset = 0;  // in the file; execution starts here
   std::size_t code_bytes = 0;
-  unsigned registers = 0;       // the launch needs at least so many per thread: a multiple of kRegisterGranule
-  unsigned bank_bytes = 0;      // of the slot, that it reads
-  unsigned instructions = 0;    // up to and including the jump
+  unsigned registers = 0;     // the launch needs at least so many per thread: a multiple of kRegisterGranule
+  unsigned bank_bytes = 0;    // of the slot, that it reads
+  unsigned instructions = 0;  // up to and including the jump
 };
 
 // Patches the code of `kernel` in `file`, a cubin, in place. incompatible: the code is not what is expected; `file` is then unchanged.

@@ -13,7 +13,8 @@ constexpr unsigned kRanOnHardware[] = {90};  // docs/design/hardware.md §2
 const PreludeImage* enabled_prelude(unsigned sm) {
   if (std::find(std::begin(kRanOnHardware), std::end(kRanOnHardware), sm) == std::end(kRanOnHardware)) return nullptr;
   const auto built = built_preludes();
-  const auto found = std::find_if(built.begin(), built.end(), [&](const PreludeImage& image) { return image.sm == sm; });
+  const auto found =
+      std::find_if(built.begin(), built.end(), [&](const PreludeImage& image) { return image.sm == sm; });
   return found == built.end() ? nullptr : &*found;
 }
 

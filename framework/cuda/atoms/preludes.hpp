@@ -19,14 +19,14 @@ inline constexpr std::size_t kPreludeKinds = 4;
 
 struct PreludeManifest {
   BlockTest test{};
-  const char* kernel = nullptr;      // its name in the image
-  std::uint32_t code_offset = 0;     // in the image
+  const char* kernel = nullptr;   // its name in the image
+  std::uint32_t code_offset = 0;  // in the image
   std::uint32_t code_bytes = 0;
-  std::uint32_t entry_offset = 0;    // from the first byte of the code to the first instruction
-  std::uint32_t registers = 0;       // per thread, that the launch needs at least
-  std::uint32_t constant_bank = 0;   // that the descriptor must name
-  std::uint32_t bank_bytes = 0;      // of it, that are read
-  std::uint32_t instructions = 0;    // up to the jump
+  std::uint32_t entry_offset = 0;   // from the first byte of the code to the first instruction
+  std::uint32_t registers = 0;      // per thread, that the launch needs at least
+  std::uint32_t constant_bank = 0;  // that the descriptor must name
+  std::uint32_t bank_bytes = 0;     // of it, that are read
+  std::uint32_t instructions = 0;   // up to the jump
 };
 
 struct PreludeImage {

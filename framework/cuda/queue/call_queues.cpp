@@ -9,13 +9,17 @@ namespace lithos::cuda {
 namespace {
 
 constexpr std::chrono::microseconds kAskAgain{50};  // of a driver that cannot take even an urgent call yet
-constexpr int kSpins = 200;                         // before the dispatcher sleeps: waking it costs its waker 1–2 µs (hardware.md §10)
+constexpr int kSpins = 200;  // before the dispatcher sleeps: waking it costs its waker 1–2 µs (hardware.md §10)
 
 }  // namespace
 
 struct CallQueues::Stream {
   Stream(std::uint64_t handle, StreamKind stream_kind, CallRoute stream_route, const QueueLimits& limits)
-      : id(handle), kind(stream_kind), route(stream_route), wanted_route(stream_route), calls(limits.calls),
+      : id(handle),
+        kind(stream_kind),
+        route(stream_route),
+        wanted_route(stream_route),
+        calls(limits.calls),
         arguments(limits.argument_bytes) {}
 
   bool has_before(std::uint64_t sequence) const { return !calls.empty() && calls.front().sequence < sequence; }
@@ -24,10 +28,10 @@ struct CallQueues::Stream {
   const std::uint64_t id;
   const StreamKind kind;
   CallRoute route, wanted_route;
-  Ring<QueuedCall> calls;     // the front stays until the driver has it all
+  Ring<QueuedCall> calls;  // the front stays until the driver has it all
   ArgumentRing arguments;
-  bool submitting = false;    // some thread is giving the front to the driver
-  int failure = 0;            // of a call that waited; told once
+  bool submitting = false;  // some thread is giving the front to the driver
+  int failure = 0;          // of a call that waited; told once
   std::vector<Awaited*> awaited;
 };
 
@@ -145,7 +149,8 @@ std::optional<PendingCall> CallQueues::blocker(const Stream& stream) const {
     return PendingCall{legacy_->id, front.sequence - 1};
   if (stream.kind != StreamKind::legacy) return std::nullopt;
   for (const auto& [id, other] : streams_)
-    if (other->kind == StreamKind::blocking && other->has_before(front.sequence)) return PendingCall{id, front.sequence - 1};
+    if (other->kind == StreamKind::blocking && other->has_before(front.sequence))
+      return PendingCall{id, front.sequence - 1};
   return std::nullopt;
 }
 

@@ -46,9 +46,9 @@ class CallDriver {
 };
 
 enum class StreamKind : std::uint8_t {
-  blocking,      // ordered with the legacy default stream; also the per-thread default streams
+  blocking,  // ordered with the legacy default stream; also the per-thread default streams
   non_blocking,
-  legacy,        // the default stream of programs that were not compiled for per-thread ones; one per context
+  legacy,  // the default stream of programs that were not compiled for per-thread ones; one per context
 };
 
 enum class CallRoute : std::uint8_t {
@@ -65,8 +65,8 @@ struct CallArguments {
 };
 
 struct QueueLimits {
-  std::uint32_t calls = 1024;              // per stream; one more and the stream is submitted
-  std::uint32_t argument_bytes = 1u << 18; // likewise
+  std::uint32_t calls = 1024;               // per stream; one more and the stream is submitted
+  std::uint32_t argument_bytes = 1u << 18;  // likewise
 };
 
 class CallQueues {
@@ -75,7 +75,7 @@ class CallQueues {
   ~CallQueues();
 
   void add_stream(std::uint64_t stream, StreamKind kind, CallRoute route);
-  void remove_stream(std::uint64_t stream);  // submits it first
+  void remove_stream(std::uint64_t stream);               // submits it first
   void set_route(std::uint64_t stream, CallRoute route);  // from the next call that finds the stream's queue empty
 
   // Makes one call. Returns 0 if it waits; the driver's code if it went through; an earlier failure of its stream if there is one to tell.
@@ -84,7 +84,8 @@ class CallQueues {
   int call(const QueuedCall& call, const CallArguments& arguments = {}, bool at_once = false);
 
   void submit_stream(std::uint64_t stream);  // the legacy stream: and all blocking ones
-  void submit_event(std::uint64_t event, bool waits_too = false);  // the record it has now; with waits: before it is destroyed
+  void submit_event(std::uint64_t event,
+                    bool waits_too = false);  // the record it has now; with waits: before it is destroyed
   void submit_all();
 
   // The dispatcher: submits what may go now, at most one call of each stream. True if something moved.
@@ -123,7 +124,7 @@ class CallQueues {
   EventBook events_;
   std::atomic<std::uint64_t> last_sequence_{0};
   std::atomic<std::uint64_t> waiting_{0};
-  std::atomic<std::uint64_t> news_{0};     // counts reasons to look again
+  std::atomic<std::uint64_t> news_{0};  // counts reasons to look again
   std::atomic<bool> dispatcher_sleeps_{false};
 };
 

@@ -26,7 +26,8 @@ class Dispatcher {
 
   void run() {
     for (std::uint64_t seen = 0; !ending_.load(std::memory_order_acquire);)
-      if (!queues_.dispatch()) seen = queues_.wait_for_work(seen, queues_.waiting() > 0 ? kLookAgain : kLookAgain * 100);
+      if (!queues_.dispatch())
+        seen = queues_.wait_for_work(seen, queues_.waiting() > 0 ? kLookAgain : kLookAgain * 100);
   }
 
   CallQueues& queues_;

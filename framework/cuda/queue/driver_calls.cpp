@@ -31,8 +31,9 @@ std::string_view base_name(std::string_view symbol) {
 }  // namespace
 
 const char* name_of(CallClass call_class) {
-  constexpr const char* kNames[] = {"harmless", "stream_ordered", "submits_stream", "submits_all",    "launch", "graph_launch",
-                                    "event",    "capture",        "lifecycle",      "function_state", "resolve"};
+  constexpr const char* kNames[] = {"harmless",  "stream_ordered", "submits_stream", "submits_all",
+                                    "launch",    "graph_launch",   "event",          "capture",
+                                    "lifecycle", "function_state", "resolve"};
   const auto index = static_cast<std::size_t>(call_class);
   return index < std::size(kNames) ? kNames[index] : "unknown";
 }

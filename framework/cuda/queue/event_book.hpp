@@ -39,7 +39,9 @@ class EventBook {
       if (op.call.sequence < sequence && (is_record || op.is_record)) last = op.call;
     return last;
   }
-  std::optional<PendingCall> latest_record(std::uint64_t event) const { return before(event, ~std::uint64_t{0}, false); }
+  std::optional<PendingCall> latest_record(std::uint64_t event) const {
+    return before(event, ~std::uint64_t{0}, false);
+  }
   std::optional<PendingCall> latest(std::uint64_t event) const { return before(event, ~std::uint64_t{0}, true); }
 
  private:

@@ -45,8 +45,7 @@ class OneAhead {
   template <class F>
   void submit(F&& launch) {
     cudaEvent_t& oldest = events_[next_ % 2];
-    while (cudaEventQuery(oldest) == cudaErrorNotReady) {
-    }
+    while (cudaEventQuery(oldest) == cudaErrorNotReady) {}
     launch();
     PROBE_CUDA(cudaEventRecord(oldest, stream_));
     ++next_;
@@ -59,7 +58,8 @@ class OneAhead {
 };
 
 // The foreground's latencies beside a background cut into so many atoms. Launching is one thread's: both kinds go through one lock.
-Json beside(gpu::CutLauncher& launcher, Background& background, cudaStream_t back, cudaStream_t front, std::uint32_t atoms) {
+Json beside(gpu::CutLauncher& launcher, Background& background, cudaStream_t back, cudaStream_t front,
+            std::uint32_t atoms) {
   std::mutex launching;
   std::atomic<bool> ending{false};
   const auto ranges = gpu::even_cuts(background.config, atoms);
@@ -69,7 +69,8 @@ Json beside(gpu::CutLauncher& launcher, Background& background, cudaStream_t bac
       for (const BlockRange& range : ranges) {
         ahead.submit([&] {
           const std::lock_guard lock(launching);
-          if (ranges.size() > 1) launcher.part(background.function, background.config, background.parameters, range, nullptr);
+          if (ranges.size() > 1)
+            launcher.part(background.function, background.config, background.parameters, range, nullptr);
           else PROBE_CUDA(cuLaunchKernelEx(&background.config, background.function, background.parameters, nullptr));
         });
         if (ending) break;
@@ -109,7 +110,8 @@ Json reassigned(gpu::CutLauncher& launcher, Background& background, cudaStream_t
   });
   OneAhead ahead(stream);
   for (const BlockRange& range : gpu::even_cuts(background.config, atoms))
-    ahead.submit([&] { launcher.part(background.function, background.config, background.parameters, range, &sets[lease]); });
+    ahead.submit(
+        [&] { launcher.part(background.function, background.config, background.parameters, range, &sets[lease]); });
   policy.join();
   launcher.settle();
   std::vector<bool> upper(1024, false);
@@ -121,9 +123,14 @@ Json reassigned(gpu::CutLauncher& launcher, Background& background, cudaStream_t
     if (upper[mark.sm]) first_new = std::min<std::uint64_t>(first_new, mark.begin_ns);
     else last_old = std::max<std::uint64_t>(last_old, mark.begin_ns);
   }
-  const auto since = [&](std::uint64_t t) { return (static_cast<double>(t) - static_cast<double>(changed_ns.load())) / 1000; };
-  return Json().number("atoms", atoms).number("launch_us", static_cast<double>(end - begin) / 1000)
-      .number("first_block_on_new_tpcs_us", since(first_new)).number("last_block_on_old_tpcs_us", since(last_old))
+  const auto since = [&](std::uint64_t t) {
+    return (static_cast<double>(t) - static_cast<double>(changed_ns.load())) / 1000;
+  };
+  return Json()
+      .number("atoms", atoms)
+      .number("launch_us", static_cast<double>(end - begin) / 1000)
+      .number("first_block_on_new_tpcs_us", since(first_new))
+      .number("last_block_on_old_tpcs_us", since(last_old))
       .text("note", "host and GPU clocks differ by up to 0.3 ms (docs/design/hardware.md section 3)");
 }
 
@@ -140,7 +147,9 @@ int main(int argc, char** argv) {
   std::vector<Json> rows, moves;
   for (const std::uint32_t atoms : {1u, 10u, 20u, 40u}) rows.push_back(beside(launcher, ten, back, front, atoms));
   for (const std::uint32_t atoms : {20u, 40u, 40u, 40u}) moves.push_back(reassigned(launcher, ten, back, atoms));
-  auto j = report("benefit", "must show: benefit, mid-kernel reassignment", argc, argv).list("beside", rows).list("reassigned", moves);
+  auto j = report("benefit", "must show: benefit, mid-kernel reassignment", argc, argv)
+               .list("beside", rows)
+               .list("reassigned", moves);
   j.number("refused", launcher.result().refused).text("first_refusal", launcher.result().first_refusal);
   std::printf("%s\n", j.str().c_str());
   return 0;

@@ -68,9 +68,10 @@ int main(int argc, char** argv) {
   gpu::CutLauncher launcher;
   float* sink;
   PROBE_CUDA(cudaMalloc(&sink, 4));
-  const Work works[] = {{"long blocks", {16'896, 1, 1}, 660, 1024},  {"long blocks, rows", {132, 128, 1}, 660, 1024},
-                        {"long blocks, planes", {32, 33, 16}, 660, 1024}, {"short blocks", {105'600, 1, 1}, 100, 1024},
-                        {"short blocks of 256", {105'600, 1, 1}, 400, 256}, {"short blocks, rows", {480, 220, 1}, 100, 1024}};
+  const Work works[] = {
+      {"long blocks", {16'896, 1, 1}, 660, 1024},         {"long blocks, rows", {132, 128, 1}, 660, 1024},
+      {"long blocks, planes", {32, 33, 16}, 660, 1024},   {"short blocks", {105'600, 1, 1}, 100, 1024},
+      {"short blocks of 256", {105'600, 1, 1}, 400, 256}, {"short blocks, rows", {480, 220, 1}, 100, 1024}};
   std::vector<Json> rows;
   for (const Work& w : works) rows.push_back(measure(launcher, w, sink));
   auto j = report("cost", "must show: cost", argc, argv).list("cost", rows);

@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t kSlots = 4096;
 
 const char* words(cuda::NoAtom why) {
-  constexpr const char* kWords[] = {"planned", "not a range", "no prelude", "address unknown", "bank taken", "other launch"};
+  constexpr const char* kWords[] = {"planned",         "not a range", "no prelude",
+                                    "address unknown", "bank taken",  "other launch"};
   return kWords[static_cast<std::size_t>(why)];
 }
 
@@ -46,7 +47,9 @@ __global__ void nothing() {}
 
 Dim3 cluster_of(const CUlaunchConfig& config) {
   const CUlaunchAttribute* a = attribute(config, CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION);
-  return a == nullptr ? Dim3{} : Dim3{std::max(a->value.clusterDim.x, 1u), std::max(a->value.clusterDim.y, 1u), std::max(a->value.clusterDim.z, 1u)};
+  return a == nullptr ? Dim3{}
+                      : Dim3{std::max(a->value.clusterDim.x, 1u), std::max(a->value.clusterDim.y, 1u),
+                             std::max(a->value.clusterDim.z, 1u)};
 }
 
 bool cut_forbidden(const CUlaunchConfig& config) {
@@ -57,8 +60,12 @@ bool cut_forbidden(const CUlaunchConfig& config) {
          attribute(config, CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_EVENT) != nullptr;
 }
 
-std::vector<BlockRange> odd_cuts(const CUlaunchConfig& config, std::uint32_t count) { return ranges_at(config, count, true); }
-std::vector<BlockRange> even_cuts(const CUlaunchConfig& config, std::uint32_t count) { return ranges_at(config, count, false); }
+std::vector<BlockRange> odd_cuts(const CUlaunchConfig& config, std::uint32_t count) {
+  return ranges_at(config, count, true);
+}
+std::vector<BlockRange> even_cuts(const CUlaunchConfig& config, std::uint32_t count) {
+  return ranges_at(config, count, false);
+}
 
 CutLauncher::CutLauncher() {
   probe::need_gpu();
@@ -132,8 +139,8 @@ void CutLauncher::part(CUfunction function, const CUlaunchConfig& config, void**
   parts(function, config, parameters, one, false, mask);
 }
 
-void CutLauncher::parts(CUfunction function, const CUlaunchConfig& config, void** parameters, std::span<const BlockRange> ranges,
-                        bool force, const probe::TpcSet* mask) {
+void CutLauncher::parts(CUfunction function, const CUlaunchConfig& config, void** parameters,
+                        std::span<const BlockRange> ranges, bool force, const probe::TpcSet* mask) {
   for (const BlockRange& range : ranges) {
     cuda::AtomPlan plan;
     const cuda::AtomRequest request{grid_of(config), cluster_of(config), range, entries_[function].trusted(), force};

@@ -20,7 +20,8 @@
 namespace lithos::gpu {
 
 struct CutResult {
-  int launches = 0, redirected = 0, refused = 0;  // refused: not patched, ran whole or not at all; any is a failure of the test
+  int launches = 0, redirected = 0,
+      refused = 0;  // refused: not patched, ran whole or not at all; any is a failure of the test
   std::string first_refusal;
 };
 
@@ -35,7 +36,8 @@ class CutLauncher {
   void parts(CUfunction function, const CUlaunchConfig& config, void** parameters, std::span<const BlockRange> ranges,
              bool force = false, const probe::TpcSet* mask = nullptr);
   // One part, for callers that decide between parts.
-  void part(CUfunction function, const CUlaunchConfig& config, void** parameters, BlockRange range, const probe::TpcSet* mask);
+  void part(CUfunction function, const CUlaunchConfig& config, void** parameters, BlockRange range,
+            const probe::TpcSet* mask);
   void settle();
 
   const CutResult& result() const { return result_; }

@@ -111,7 +111,10 @@ Json run(gpu::CutLauncher& launcher, const Case& c, std::uint32_t atoms, std::ui
   PROBE_CUDA(cudaMemcpy(got.data(), out, words * 4, cudaMemcpyDeviceToHost));
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < words; ++i) wrong += got[i] != expected[i];
-  return Json().text("kernel", c.name).number("atoms", static_cast<double>(ranges.size())).number("wrong_words", static_cast<double>(wrong))
+  return Json()
+      .text("kernel", c.name)
+      .number("atoms", static_cast<double>(ranges.size()))
+      .number("wrong_words", static_cast<double>(wrong))
       .number("refused", launcher.result().refused - refused_before)
       .number("redirected", launcher.result().redirected - redirected_before);
 }
@@ -136,7 +139,8 @@ int main(int argc, char** argv) {
   constexpr std::size_t kWords = 4'200 * kThreads;
   std::uint32_t* out;
   PROBE_CUDA(cudaMalloc(&out, kWords * 4));
-  std::FILE* const printed = std::freopen("/dev/null", "w", stdout);  // of the kernel; the report goes to stderr's place below
+  std::FILE* const printed =
+      std::freopen("/dev/null", "w", stdout);  // of the kernel; the report goes to stderr's place below
   std::vector<Json> rows;
   for (const Case& c : cases)
     for (const std::uint32_t atoms : {2u, 3u, 7u, 64u}) rows.push_back(run(launcher, c, atoms, out, kWords));

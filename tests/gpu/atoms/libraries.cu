@@ -39,7 +39,8 @@ void read_kernel(CUgraphNode node, Step& step) {
     CUlaunchAttribute attribute{};
     attribute.id = id;
     if (cuGraphKernelNodeGetAttribute(node, id, &attribute.value) != CUDA_SUCCESS) continue;
-    const bool set = id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE ? attribute.value.cooperative != 0 : attribute.value.clusterDim.x > 0;
+    const bool set =
+        id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE ? attribute.value.cooperative != 0 : attribute.value.clusterDim.x > 0;
     if (set) step.attributes.push_back(attribute);
   }
 }
@@ -85,7 +86,8 @@ std::vector<Step> captured(cudaStream_t stream, const std::function<void()>& wor
     else step.other = graph_of_one(node, type);
     steps.push_back(std::move(step));
   }
-  for (Step& step : steps) step.config.attrs = step.attributes.data(), step.config.numAttrs = static_cast<unsigned>(step.attributes.size());
+  for (Step& step : steps)
+    step.config.attrs = step.attributes.data(), step.config.numAttrs = static_cast<unsigned>(step.attributes.size());
   return steps;
 }
 
@@ -145,7 +147,8 @@ Json compare(gpu::CutLauncher& launcher, cudaStream_t stream, const Work& work) 
 }
 
 __global__ void fill(float* out, std::size_t n, std::uint32_t seed) {
-  for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < n; i += std::size_t{gridDim.x} * blockDim.x)
+  for (std::size_t i = blockIdx.x * std::size_t{blockDim.x} + threadIdx.x; i < n;
+       i += std::size_t{gridDim.x} * blockDim.x)
     out[i] = static_cast<float>((static_cast<std::uint32_t>(i) * 2654435761u + seed) >> 8) / 16777216.f;
 }
 
@@ -185,14 +188,29 @@ int main(int argc, char** argv) {
   const float one = 1, zero = 0;
   const std::size_t square = std::size_t{kSide} * kSide * sizeof(float);
   const Work works[] = {
-      {"CUB inclusive scan", prepare, [&] { cub::DeviceScan::InclusiveSum(scratch, scan_bytes, ints, sums, kCount, s); }, c, kCount * 4},
-      {"CUB radix sort", prepare, [&] { cub::DeviceRadixSort::SortKeys(scratch, sort_bytes, ints, sums, kCount, 0, 32, s); }, c, kCount * 4},
-      {"cuBLAS SGEMM 2048", prepare, [&] { cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, kSide, kSide, kSide, &one, a, kSide, b, kSide, &zero, c, kSide); }, c, square},
-      {"cuBLAS SGEMM 777 x 1531 x 333", prepare, [&] { cublasSgemm(blas, CUBLAS_OP_T, CUBLAS_OP_N, 777, 1531, 333, &one, a, 333, b, 333, &zero, c, 777); }, c, 777 * 1531 * 4},
-      {"cuBLAS TF32 GEMM 2048", prepare, [&] {
-         cublasGemmEx(blas, CUBLAS_OP_N, CUBLAS_OP_N, kSide, kSide, kSide, &one, a, CUDA_R_32F, kSide, b, CUDA_R_32F, kSide, &zero, c, CUDA_R_32F, kSide,
-                      CUBLAS_COMPUTE_32F_FAST_TF32, CUBLAS_GEMM_DEFAULT); }, c, square},
-      {"cuFFT 4 x 2^20", prepare, [&] { cufftExecC2C(fft, reinterpret_cast<cufftComplex*>(a), reinterpret_cast<cufftComplex*>(c), CUFFT_FORWARD); }, c, (1 << 22) * 8}};
+      {"CUB inclusive scan", prepare,
+       [&] { cub::DeviceScan::InclusiveSum(scratch, scan_bytes, ints, sums, kCount, s); }, c, kCount * 4},
+      {"CUB radix sort", prepare,
+       [&] { cub::DeviceRadixSort::SortKeys(scratch, sort_bytes, ints, sums, kCount, 0, 32, s); }, c, kCount * 4},
+      {"cuBLAS SGEMM 2048", prepare,
+       [&] {
+         cublasSgemm(blas, CUBLAS_OP_N, CUBLAS_OP_N, kSide, kSide, kSide, &one, a, kSide, b, kSide, &zero, c, kSide);
+       },
+       c, square},
+      {"cuBLAS SGEMM 777 x 1531 x 333", prepare,
+       [&] { cublasSgemm(blas, CUBLAS_OP_T, CUBLAS_OP_N, 777, 1531, 333, &one, a, 333, b, 333, &zero, c, 777); }, c,
+       777 * 1531 * 4},
+      {"cuBLAS TF32 GEMM 2048", prepare,
+       [&] {
+         cublasGemmEx(blas, CUBLAS_OP_N, CUBLAS_OP_N, kSide, kSide, kSide, &one, a, CUDA_R_32F, kSide, b, CUDA_R_32F,
+                      kSide, &zero, c, CUDA_R_32F, kSide, CUBLAS_COMPUTE_32F_FAST_TF32, CUBLAS_GEMM_DEFAULT);
+       },
+       c, square},
+      {"cuFFT 4 x 2^20", prepare,
+       [&] {
+         cufftExecC2C(fft, reinterpret_cast<cufftComplex*>(a), reinterpret_cast<cufftComplex*>(c), CUFFT_FORWARD);
+       },
+       c, (1 << 22) * 8}};
   std::vector<Json> rows;
   for (const Work& work : works) rows.push_back(compare(launcher, s, work));
   auto j = report("libraries", "must show: bit-identical libraries", argc, argv).list("works", rows);

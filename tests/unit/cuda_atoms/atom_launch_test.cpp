@@ -63,7 +63,8 @@ struct HopperDescriptor {
 AtomPlan plan_of_rows_5_to_11() {
   static const PreludeImage image = image_of_hopper();
   AtomPlan plan;
-  EXPECT_EQ(plan_atom({{10, 20, 1}, {1, 1, 1}, {50, 70}, 0x7f0000001000}, {&image, {0, 0x7f0000aa0000}}, plan), NoAtom::planned);
+  EXPECT_EQ(plan_atom({{10, 20, 1}, {1, 1, 1}, {50, 70}, 0x7f0000001000}, {&image, {0, 0x7f0000aa0000}}, plan),
+            NoAtom::planned);
   return plan;
 }
 

@@ -45,8 +45,10 @@ inline Bytes make_cubin(const std::string& kernel, const std::vector<Instruction
   header.e_type = ET_EXEC, header.e_machine = 190, header.e_flags = 0x6000004u | sm << 8;
   header.e_shoff = headers_at, header.e_shentsize = sizeof(Elf64_Shdr), header.e_shnum = 3, header.e_shstrndx = 1;
   Elf64_Shdr sections[3]{};
-  sections[1].sh_name = 1, sections[1].sh_type = SHT_STRTAB, sections[1].sh_offset = names_at, sections[1].sh_size = names.size();
-  sections[2].sh_name = 11, sections[2].sh_type = SHT_PROGBITS, sections[2].sh_offset = code_at, sections[2].sh_size = code_size;
+  sections[1].sh_name = 1, sections[1].sh_type = SHT_STRTAB, sections[1].sh_offset = names_at,
+  sections[1].sh_size = names.size();
+  sections[2].sh_name = 11, sections[2].sh_type = SHT_PROGBITS, sections[2].sh_offset = code_at,
+  sections[2].sh_size = code_size;
   std::memcpy(bytes.data(), &header, sizeof header);
   if (!code.empty()) std::memcpy(bytes.data() + code_at, code.data(), code_size);
   std::memcpy(bytes.data() + names_at, names.data(), names.size());

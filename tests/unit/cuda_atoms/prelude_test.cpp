@@ -65,22 +65,21 @@ TEST_P(Surprises, StopTheBuildWithTheirPlace) {
 
 INSTANTIATE_TEST_SUITE_P(
     Patch, Surprises,
-    testing::Values(
-        Surprise{"UnknownOpcode", 1, {0x0000000000047fff, 0}, "k at +16"},
-        Surprise{"NoCall", 8, {0x7918, 0}, "0 calls"},
-        Surprise{"TwoCalls", 3, {0xfffffffc02dc7344, 0}, "2 calls"},
-        Surprise{"ConditionalCall", 8, {0xfffffffc02dc0344, 0x001fea0003c3ffff}, "conditional"},
-        Surprise{"OtherBank", 2, {0x01000000ff007b82, 0x000e240000000800}, "unexpected constant bank"},
-        Surprise{"AParameter", 2, {0x00008400ff007b82, 0x000e240000000800}, "a parameter of the kernel"},
-        Surprise{"EntryElsewhere", 5, {0x00c00000ff027b82, 0x000e220000000a00}, "not the entry"},
-        Surprise{"HalfAnEntry", 5, {0x00c00200ff027b82, 0x000e220000000800}, "not the entry"},
-        Surprise{"OtherReturnAddress", 6, {0x000000a000147802, 0x000fe20000000f00}, "return address"},
-        Surprise{"IndexedConstant", 5, {0x00c0020004027b82, 0x000e220000000a00}, "indexed"},
-        Surprise{"BeyondTheSlot", 2, {0x00c01000ff007b82, 0x000e240000000800}, "beyond the slot"},
-        Surprise{"EarlyBranch", 4, {0xfffffffc00fc7947, 0x000fc0000383ffff}, "a branch before"},
-        Surprise{"PredicatedLoad", 5, {0x00c00200ff020b82, 0x000e220000000a00}, "depends on a predicate"},
-        Surprise{"NobodyLeaves", 4, {0x7918, 0}, "no block can leave"},
-        Surprise{"CodeBehind", 9, {0x00000a00ff017b82, 0x000ff00000000800}, "behind the call"}),
+    testing::Values(Surprise{"UnknownOpcode", 1, {0x0000000000047fff, 0}, "k at +16"},
+                    Surprise{"NoCall", 8, {0x7918, 0}, "0 calls"},
+                    Surprise{"TwoCalls", 3, {0xfffffffc02dc7344, 0}, "2 calls"},
+                    Surprise{"ConditionalCall", 8, {0xfffffffc02dc0344, 0x001fea0003c3ffff}, "conditional"},
+                    Surprise{"OtherBank", 2, {0x01000000ff007b82, 0x000e240000000800}, "unexpected constant bank"},
+                    Surprise{"AParameter", 2, {0x00008400ff007b82, 0x000e240000000800}, "a parameter of the kernel"},
+                    Surprise{"EntryElsewhere", 5, {0x00c00000ff027b82, 0x000e220000000a00}, "not the entry"},
+                    Surprise{"HalfAnEntry", 5, {0x00c00200ff027b82, 0x000e220000000800}, "not the entry"},
+                    Surprise{"OtherReturnAddress", 6, {0x000000a000147802, 0x000fe20000000f00}, "return address"},
+                    Surprise{"IndexedConstant", 5, {0x00c0020004027b82, 0x000e220000000a00}, "indexed"},
+                    Surprise{"BeyondTheSlot", 2, {0x00c01000ff007b82, 0x000e240000000800}, "beyond the slot"},
+                    Surprise{"EarlyBranch", 4, {0xfffffffc00fc7947, 0x000fc0000383ffff}, "a branch before"},
+                    Surprise{"PredicatedLoad", 5, {0x00c00200ff020b82, 0x000e220000000a00}, "depends on a predicate"},
+                    Surprise{"NobodyLeaves", 4, {0x7918, 0}, "no block can leave"},
+                    Surprise{"CodeBehind", 9, {0x00000a00ff017b82, 0x000ff00000000800}, "behind the call"}),
     [](const auto& surprise) { return std::string(surprise.param.name); });
 
 TEST(Patch, RefusesArchitecturesItDoesNotKnow) {

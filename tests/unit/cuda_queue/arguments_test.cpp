@@ -53,7 +53,8 @@ TEST(Layout, RefusesNonsense) {
 TEST(Extra, IsReadLikeTheDriverDoes) {
   char buffer[24] = {};
   std::size_t size = sizeof buffer;
-  void* const good[] = {reinterpret_cast<void*>(kExtraPointer), buffer, reinterpret_cast<void*>(kExtraSize), &size, nullptr};
+  void* const good[] = {reinterpret_cast<void*>(kExtraPointer), buffer, reinterpret_cast<void*>(kExtraSize), &size,
+                        nullptr};
   const auto packed = read_extra(good);
   ASSERT_TRUE(packed);
   EXPECT_EQ(packed->data, reinterpret_cast<std::byte*>(buffer));
@@ -70,7 +71,8 @@ TEST(Extra, IsNotQueuedIfItIsNotUnderstood) {
   EXPECT_FALSE(read_extra(unknown));
   void* const no_pointer[] = {reinterpret_cast<void*>(kExtraSize), &size, nullptr};
   EXPECT_TRUE(!read_extra(no_pointer) || read_extra(no_pointer)->data != nullptr);
-  void* const too_large[] = {reinterpret_cast<void*>(kExtraPointer), buffer, reinterpret_cast<void*>(kExtraSize), &huge, nullptr};
+  void* const too_large[] = {reinterpret_cast<void*>(kExtraPointer), buffer, reinterpret_cast<void*>(kExtraSize), &huge,
+                             nullptr};
   EXPECT_FALSE(read_extra(too_large));
   void* pair[10];
   for (int i = 0; i < 10; i += 2) pair[i] = reinterpret_cast<void*>(kExtraPointer), pair[i + 1] = buffer;

@@ -27,10 +27,14 @@ struct Queues : testing::Test {
     EXPECT_EQ(queues.call(made), 0);
     return number_of(made);
   }
-  void dispatch_all() { while (queues.dispatch()) {} }
+  void dispatch_all() {
+    while (queues.dispatch()) {}
+  }
 
-  const std::map<std::uint64_t, StreamKind> kinds{{kLegacy, StreamKind::legacy}, {kA, StreamKind::blocking},
-                                                  {kB, StreamKind::blocking}, {kLoose, StreamKind::non_blocking}};
+  const std::map<std::uint64_t, StreamKind> kinds{{kLegacy, StreamKind::legacy},
+                                                  {kA, StreamKind::blocking},
+                                                  {kB, StreamKind::blocking},
+                                                  {kLoose, StreamKind::non_blocking}};
   FakeDriver driver{kinds, 1};
   CallQueues queues{driver, {8, 256}};
   std::size_t next = 0;
@@ -50,7 +54,8 @@ TEST_F(Queues, HeldKernelsWaitAndCallsBehindThemToo) {
 }
 
 TEST_F(Queues, SubmittingAStreamSubmitsWhatItWaitsFor) {
-  const auto kernel = call(CallKind::kernel, kA), record = call(CallKind::record, kA, kEvent), behind = call(CallKind::kernel, kA);
+  const auto kernel = call(CallKind::kernel, kA), record = call(CallKind::record, kA, kEvent),
+             behind = call(CallKind::kernel, kA);
   const auto wait = call(CallKind::wait, kLoose, kEvent), last = call(CallKind::kernel, kLoose);
   queues.submit_stream(kLoose);
   for (const auto n : {kernel, record, wait, last}) EXPECT_TRUE(driver.has(n)) << n;
@@ -79,7 +84,8 @@ TEST_F(Queues, AQueryFindsItsRecord) {
 }
 
 TEST_F(Queues, TheLegacyStreamKeepsItsPlaceAmongBlockingStreams) {
-  const auto before = call(CallKind::kernel, kA), legacy = call(CallKind::set, kLegacy), after = call(CallKind::set, kB);
+  const auto before = call(CallKind::kernel, kA), legacy = call(CallKind::set, kLegacy),
+             after = call(CallKind::set, kB);
   const auto loose = call(CallKind::set, kLoose);
   dispatch_all();
   EXPECT_TRUE(driver.has(loose));

@@ -23,7 +23,8 @@ inline std::uint64_t digest(const std::byte* data, std::size_t bytes) {
 
 class FakeDriver final : public CallDriver {
  public:
-  FakeDriver(std::map<std::uint64_t, StreamKind> kinds, std::uint64_t seed) : model_(kinds), kinds_(std::move(kinds)), dice_(seed) {
+  FakeDriver(std::map<std::uint64_t, StreamKind> kinds, std::uint64_t seed)
+      : model_(kinds), kinds_(std::move(kinds)), dice_(seed) {
     for (const auto& [stream, kind] : kinds_) busy_[stream] = false;
   }
 
@@ -64,7 +65,8 @@ class FakeDriver final : public CallDriver {
  private:
   Answer take(const QueuedCall& call, bool urgent) {
     const std::lock_guard lock(mutex_);
-    if (!urgent && call.kind == CallKind::kernel && (held_ || dice_.chance(60))) return {false, 0};  // or another atom of it
+    if (!urgent && call.kind == CallKind::kernel && (held_ || dice_.chance(60)))
+      return {false, 0};  // or another atom of it
     EXPECT_FALSE(model_.submitted(number_of(call))) << "call " << number_of(call) << " twice";
     EXPECT_EQ(digest(call.arguments, call.argument_bytes), call.words[1]) << "arguments of call " << number_of(call);
     model_.submit(call);

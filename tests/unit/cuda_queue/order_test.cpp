@@ -32,14 +32,15 @@ std::map<std::uint64_t, StreamKind> random_streams(Dice& dice) {
 // One thread of a program. Call numbers come from one counter, so every call of every thread has its own.
 class ProgramThread {
  public:
-  ProgramThread(CallQueues& queues, FakeDriver& driver, std::atomic<std::size_t>& numbers, std::uint32_t streams, std::uint64_t seed,
-                std::uint64_t own_events)
+  ProgramThread(CallQueues& queues, FakeDriver& driver, std::atomic<std::size_t>& numbers, std::uint32_t streams,
+                std::uint64_t seed, std::uint64_t own_events)
       : queues_(queues), driver_(driver), numbers_(numbers), streams_(streams), dice_(seed), own_events_(own_events) {}
 
   void step(bool alone) {
     const std::uint32_t what = dice_.below(100);
     if (what < 45) launch();
-    else if (what < 60) make(dice_.chance(50) ? CallKind::copy : dice_.chance(50) ? CallKind::set : CallKind::host_function, 0);
+    else if (what < 60)
+      make(dice_.chance(50) ? CallKind::copy : dice_.chance(50) ? CallKind::set : CallKind::host_function, 0);
     else if (what < 72) record();
     else if (what < 84) make(CallKind::wait, event(dice_.chance(70)));
     else if (what < 88) query();
@@ -113,8 +114,10 @@ class ProgramThread {
 };
 
 struct Program {
-  explicit Program(std::uint64_t seed) : dice(seed), kinds(random_streams(dice)), driver(kinds, seed), queues(driver, limits(dice)) {
-    for (const auto& [stream, kind] : kinds) queues.add_stream(stream, kind, dice.chance(85) ? CallRoute::queued : CallRoute::through);
+  explicit Program(std::uint64_t seed)
+      : dice(seed), kinds(random_streams(dice)), driver(kinds, seed), queues(driver, limits(dice)) {
+    for (const auto& [stream, kind] : kinds)
+      queues.add_stream(stream, kind, dice.chance(85) ? CallRoute::queued : CallRoute::through);
   }
   static QueueLimits limits(Dice& dice) { return {dice.between(2, 64), dice.between(16, 4096)}; }
   void check() {
@@ -134,7 +137,8 @@ TEST(Order, OneThreadCannotTellTheQueuesFromTheDriver) {
   for (std::uint64_t seed = 1; seed <= programs(1'500); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Program program(seed);
-    ProgramThread thread(program.queues, program.driver, program.numbers, static_cast<std::uint32_t>(program.kinds.size()), seed * 7, 0);
+    ProgramThread thread(program.queues, program.driver, program.numbers,
+                         static_cast<std::uint32_t>(program.kinds.size()), seed * 7, 0);
     for (std::uint32_t step = program.dice.between(10, 150); step > 0; --step) thread.step(true);
     program.check();
     // One thread's calls come in the order in which it made them.
@@ -152,8 +156,8 @@ TEST(Order, ManyThreadsAndADispatcher) {
       std::vector<std::thread> threads;
       for (std::uint64_t t = 0; t < 4; ++t)
         threads.emplace_back([&program, t, seed] {
-          ProgramThread thread(program.queues, program.driver, program.numbers, static_cast<std::uint32_t>(program.kinds.size()),
-                               seed * 31 + t, t * 3);
+          ProgramThread thread(program.queues, program.driver, program.numbers,
+                               static_cast<std::uint32_t>(program.kinds.size()), seed * 31 + t, t * 3);
           for (int step = 0; step < 120; ++step) thread.step(false);
         });
       for (std::thread& thread : threads) thread.join();
@@ -173,8 +177,8 @@ TEST(Order, LocksHeldAcrossCallsOfAHeldTenantStopNobody) {
     std::vector<std::thread> threads;
     for (std::uint64_t t = 0; t < 4; ++t)
       threads.emplace_back([&program, &host, t, seed] {
-        ProgramThread thread(program.queues, program.driver, program.numbers, static_cast<std::uint32_t>(program.kinds.size()),
-                             seed * 13 + t, t * 3);
+        ProgramThread thread(program.queues, program.driver, program.numbers,
+                             static_cast<std::uint32_t>(program.kinds.size()), seed * 13 + t, t * 3);
         for (int round = 0; round < 12; ++round) {
           const std::lock_guard lock(host);
           for (int step = 0; step < 8; ++step) thread.step(false);

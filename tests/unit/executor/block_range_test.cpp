@@ -28,8 +28,10 @@ bool stays(const AtomBox& box, const Dim3& block) {
 
 // The number of a block: cluster by cluster, x fastest.
 std::uint32_t number_of(const Launch& launch, const Dim3& cluster_at, std::uint32_t rank) {
-  const Dim3 clusters{launch.grid.x / launch.cluster.x, launch.grid.y / launch.cluster.y, launch.grid.z / launch.cluster.z};
-  const std::uint64_t cluster = cluster_at.x + std::uint64_t{clusters.x} * (cluster_at.y + std::uint64_t{clusters.y} * cluster_at.z);
+  const Dim3 clusters{launch.grid.x / launch.cluster.x, launch.grid.y / launch.cluster.y,
+                      launch.grid.z / launch.cluster.z};
+  const std::uint64_t cluster =
+      cluster_at.x + std::uint64_t{clusters.x} * (cluster_at.y + std::uint64_t{clusters.y} * cluster_at.z);
   return static_cast<std::uint32_t>(cluster * launch.cluster.total() + rank);
 }
 
@@ -55,8 +57,11 @@ std::vector<std::uint32_t> run(const Launch& launch, const AtomBox& box) {
 Launch random_launch(Dice& dice) {
   Launch launch;
   const std::uint32_t axes = dice.between(1, 3);
-  if (dice.chance(40)) launch.cluster = {dice.between(1, 4), axes > 1 && dice.chance(30) ? dice.between(1, 2) : 1, axes > 2 && dice.chance(30) ? 2u : 1u};
-  launch.grid = {dice.between(1, axes == 1 ? 400 : 20), axes > 1 ? dice.between(1, 12) : 1, axes > 2 ? dice.between(1, 8) : 1};
+  if (dice.chance(40))
+    launch.cluster = {dice.between(1, 4), axes > 1 && dice.chance(30) ? dice.between(1, 2) : 1,
+                      axes > 2 && dice.chance(30) ? 2u : 1u};
+  launch.grid = {dice.between(1, axes == 1 ? 400 : 20), axes > 1 ? dice.between(1, 12) : 1,
+                 axes > 2 ? dice.between(1, 8) : 1};
   launch.grid = {launch.grid.x * launch.cluster.x, launch.grid.y * launch.cluster.y, launch.grid.z * launch.cluster.z};
   return launch;
 }

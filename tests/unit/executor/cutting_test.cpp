@@ -93,7 +93,8 @@ TEST(WhenToCut, PropertiesOfRandomLaunches) {
     Dice dice(seed);
     const std::uint32_t axes = dice.between(1, 3);
     const Dim3 cluster{dice.chance(30) ? 2u : 1u, axes > 1 && dice.chance(10) ? 2u : 1u, 1};
-    const Dim3 grid{dice.between(1, 4'000) * cluster.x, axes > 1 ? dice.between(1, 40) * cluster.y : 1, axes > 2 ? dice.between(1, 8) : 1};
+    const Dim3 grid{dice.between(1, 4'000) * cluster.x, axes > 1 ? dice.between(1, 40) * cluster.y : 1,
+                    axes > 2 ? dice.between(1, 8) : 1};
     const KernelInfo k = independent(grid, 32 * dice.between(1, 32), cluster);
     CutQuestion q{&k, 0, dice.between(1, 66), 66, dice.time(1'000, 20'000'000), dice.time(0, 1'000'000)};
     if (dice.chance(50)) q.tolerated = dice.time(0, 2'000'000);
