@@ -34,17 +34,23 @@ void add_policy_path(CLI::App& app, std::vector<std::string>& into) {
       ->check(CLI::ExistingDirectory);
 }
 
-void add_duration(CLI::App& app, std::optional<Nanoseconds>& into) {
+// `into`: something that a time can be assigned to.
+template <class Into>
+void add_time(CLI::App& app, const std::string& option, Into& into, const std::string& what) {
   app.add_option_function<std::string>(
-         "--duration",
-         [&into](const std::string& text) {
-           const auto duration = parse_duration(text);
-           if (!duration.ok()) throw CLI::ValidationError("--duration " + text, duration.status().message());
-           if (duration.value().count() <= 0) throw CLI::ValidationError("--duration " + text, "must be above zero");
-           into = duration.value();
+         option,
+         [&into, option](const std::string& text) {
+           const auto time = parse_duration(text);
+           if (!time.ok()) throw CLI::ValidationError(option + " " + text, time.status().message());
+           if (time.value().count() <= 0) throw CLI::ValidationError(option + " " + text, "must be above zero");
+           into = time.value();
          },
-         "In place of the file's run.duration, for example 10s")
+         what)
       ->type_name("TIME");
+}
+
+void add_duration(CLI::App& app, std::optional<Nanoseconds>& into) {
+  add_time(app, "--duration", into, "In place of the file's run.duration, for example 10s");
 }
 
 void add_sim(CLI::App& app, SimArguments& arguments) {
@@ -57,6 +63,7 @@ void add_sim(CLI::App& app, SimArguments& arguments) {
   add_duration(app, arguments.duration);
   app.add_option("--json", arguments.json, "Also write the results here; - writes them to stdout in place of the table")
       ->type_name("FILE");
+  app.add_option("--report", arguments.report, "Also write the results as one HTML file with pictures")->type_name("FILE");
   app.add_option("-j,--jobs", arguments.jobs, "Sets to run at once (default: one per processor)")->type_name("N");
   add_policy_path(app, arguments.policy_path);
   app.add_flag("--operators", arguments.operators, "Also show what ran of each operator, the heaviest first");
@@ -84,13 +91,60 @@ void add_bench_policies(CLI::App& app, BenchPoliciesArguments& arguments) {
   app.footer("Every case of every file under every set of policies, with every seed; one row per set, means over the cases.");
 }
 
+void add_bench_predict(CLI::App& app, BenchPredictArguments& arguments) {
+  app.add_option("--traces", arguments.traces, "Folder of the traces (default: the shipped ones)")->type_name("DIR");
+  app.add_option("--predictor", arguments.policies, "Predictor by id (repeatable; default: all shipped)")->type_name("ID")->take_all();
+  app.add_option("--seen", arguments.seen, "TPC counts that it is shown, for example 66,40,8 (repeatable)")
+      ->type_name("N,N…")
+      ->take_all();
+  app.add_option("--passes", arguments.passes, "How often each trace is shown, on each count")->type_name("N")->check(CLI::Range(1, 1000));
+  app.add_flag("!--no-ordinals", arguments.ordinals, "Launches do not say their place in the batch");
+  app.add_option("--json", arguments.json, "Also write the results here")->type_name("FILE");
+  add_policy_path(app, arguments.policy_path);
+  app.footer(
+      "Each predictor is shown every launch of a trace on a few TPC counts and asked for every launch on all counts of the trace.\n"
+      "error: time-weighted, of p50, operators of 20us and more. wrong: launches off by more than max(50us, 10 %).");
+}
+
+void add_bench_savings(CLI::App& app, BenchSavingsArguments& arguments) {
+  app.add_option("file", arguments.file, "Experiment (default: the paper's, in configs/paper)")->type_name("FILE");
+  app.add_option("--baseline", arguments.baseline, "Set that the others are compared with (default: the file's first)")->type_name("SET");
+  app.add_option("--subject", arguments.subject, "Set whose cases are shown one by one")->type_name("SET")->capture_default_str();
+  if (!arguments.power) app.add_option("--traces", arguments.traces, "Folder of the traces for the scaling law (default: the shipped ones)")->type_name("DIR");
+  app.add_option("--seeds", arguments.seeds, "In place of the file's run.seeds")->type_name("N")->check(CLI::Range(1, 1000));
+  add_duration(app, arguments.duration);
+  app.add_option("--json", arguments.json, "Also write the results here")->type_name("FILE");
+  app.add_option("-j,--jobs", arguments.jobs, "Runs at once (default: one per processor)")->type_name("N");
+  add_policy_path(app, arguments.policy_path);
+  app.add_flag("-q,--quiet", arguments.quiet, "No progress bar");
+}
+
+void add_report(CLI::App& app, ReportArguments& arguments) {
+  app.add_option("result", arguments.result, "What lithos sim --json or lithos bench policies --json wrote")
+      ->type_name("RESULT.json")
+      ->required();
+  app.add_option("-o,--out", arguments.out, "File to write; - is stdout")->type_name("FILE.html")->required();
+  app.footer("One self-contained file: it loads nothing from anywhere. lithos sim --report FILE does both in one step.");
+}
+
+void add_run_dir(CLI::App& app, std::string& into) {
+  app.add_option("--run-dir", into, "Where lithosd has its sockets (default: $LITHOS_RUN_DIR, /run/lithos)")->type_name("DIR");
+}
+
+void add_top(CLI::App& app, TopArguments& arguments) {
+  add_run_dir(app, arguments.run_folder);
+  add_time(app, "--interval", arguments.interval, "Between two samples (default: 1s)");
+  app.add_option("--samples", arguments.samples, "End after so many (default: never)")->type_name("N");
+  app.add_flag("--json", arguments.json, "One sample per line, as JSON");
+  app.footer("Keys: q quit, s next sort (n name, t TPCs, u queue, r rate, p p99), k kernels, space pause, ? help.\n"
+             "Into a pipe or a file it writes plain text.");
+}
+
 // One command that talks to lithosd. Which one was given is known after parsing.
 CLI::App& add_request(CLI::App& parent, const char* name, const char* request, const char* what,
                       DaemonArguments& arguments) {
   CLI::App& app = *parent.add_subcommand(name, what);
-  app.add_option("--run-dir", arguments.run_folder,
-                 "Where lithosd has its sockets (default: $LITHOS_RUN_DIR, /run/lithos)")
-      ->type_name("DIR");
+  add_run_dir(app, arguments.run_folder);
   app.add_flag("--json", arguments.json, "The answer as it came");
   app.callback([&arguments, request] { arguments.request = request; });
   return app;
@@ -142,7 +196,8 @@ void add_daemon_commands(CLI::App& app, CLI::App& config_app, DaemonArguments& a
 // "unknown command "simm"; did you mean "sim"?"
 std::string unknown_command_hint(int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return "";
-  const std::string near = closest_word(argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params", "run", "doctor", "calibrate"});
+  const std::string near = closest_word(
+      argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params", "run", "doctor", "calibrate", "report", "top"});
   return near.empty() || near == argv[1] ? "" : "Did you mean \"lithos " + near + "\"?\n";
 }
 
@@ -173,6 +228,23 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   bench_app.require_subcommand(1);
   CLI::App& policies_app = *bench_app.add_subcommand("policies", "The paper's experiments on the virtual GPU, all schedulers");
   add_bench_policies(policies_app, bench);
+  BenchPredictArguments predict;
+  CLI::App& predict_app = *bench_app.add_subcommand("predict", "Predictors on recorded kernels: errors on TPC counts they have not seen");
+  add_bench_predict(predict_app, predict);
+  BenchSavingsArguments rightsize, dvfs;
+  rightsize.subject = "marginal";
+  dvfs.power = true;
+  dvfs.subject = "sensitivity";
+  CLI::App& rightsize_app = *bench_app.add_subcommand("rightsize", "Right-sizing: capacity saved, and what it costs");
+  add_bench_savings(rightsize_app, rightsize);
+  CLI::App& dvfs_app = *bench_app.add_subcommand("dvfs", "Clock policies: energy saved, and what it costs");
+  add_bench_savings(dvfs_app, dvfs);
+  ReportArguments report;
+  CLI::App& report_app = *app.add_subcommand("report", "A result as one HTML file with pictures");
+  add_report(report_app, report);
+  TopArguments top;
+  CLI::App& top_app = *app.add_subcommand("top", "Live: who has which TPCs, queues, latencies, kernels");
+  add_top(top_app, top);
   DaemonArguments daemon;
   add_daemon_commands(app, config_app, daemon);
   PolicyCommands policy(app);
@@ -188,6 +260,11 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   }
   if (sim_app.parsed()) return sim;
   if (policies_app.parsed()) return bench;
+  if (predict_app.parsed()) return predict;
+  if (rightsize_app.parsed()) return rightsize;
+  if (dvfs_app.parsed()) return dvfs;
+  if (report_app.parsed()) return report;
+  if (top_app.parsed()) return top;
   if (std::optional<CommandLine> parsed = gpu.parsed()) return *std::move(parsed);
   if (std::optional<CommandLine> parsed = policy.parsed()) return *std::move(parsed);
   if (check_app.parsed()) return check;

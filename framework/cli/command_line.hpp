@@ -18,6 +18,7 @@ namespace lithos {
 struct SimArguments {
   std::string config;
   std::string json;               // file to write; "-": stdout, in place of the table; empty: none
+  std::string report;             // HTML file to write; empty: none
   std::vector<std::string> sets;  // only these; empty: all
   std::vector<std::string> policy_path;
   std::optional<std::uint64_t> seed;
@@ -51,6 +52,46 @@ struct BenchPoliciesArguments {
   bool quiet = false;
 };
 
+// lithos bench predict
+struct BenchPredictArguments {
+  std::string traces;                 // folder; empty: the shipped ones
+  std::vector<std::string> policies;  // predictors by id; empty: all that are shipped
+  std::vector<std::string> seen;      // "66,40,8": what they are shown, one row each; empty: several choices
+  unsigned passes = 3;                // over each trace
+  bool ordinals = true;
+  std::string json;
+  std::vector<std::string> policy_path;
+};
+
+// lithos bench rightsize, lithos bench dvfs: an experiment, and what its sets save against one of them
+struct BenchSavingsArguments {
+  bool power = false;    // dvfs: energy and clocks, and the power model's constants
+  std::string file;      // empty: configs/paper/right_sizing.toml or dvfs.toml
+  std::string baseline;  // set; empty: the file's first
+  std::string subject;   // set whose cases are shown one by one
+  std::string traces;    // rightsize: folder of the traces for the scaling law
+  std::string json;
+  std::vector<std::string> policy_path;
+  std::optional<std::uint64_t> seeds;
+  std::optional<Nanoseconds> duration;
+  unsigned jobs = 0;
+  bool quiet = false;
+};
+
+// lithos report
+struct ReportArguments {
+  std::string result;  // JSON
+  std::string out;     // "-": stdout
+};
+
+// lithos top
+struct TopArguments {
+  std::string run_folder;
+  Nanoseconds interval{1'000'000'000};
+  std::uint64_t samples = 0;  // 0: until the end
+  bool json = false;          // one sample per line
+};
+
 // Everything that talks to a running lithosd: one request of the admin protocol (docs/operate.md).
 struct DaemonArguments {
   std::string request;              // "status", "policy.swap", …
@@ -68,9 +109,9 @@ struct ParserOutput {
 };
 
 using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, ConfigKeysArguments,
-                                 BenchPoliciesArguments, PolicyNewArguments, PolicyDescribeArguments,
-                                 PolicyCheckArguments, PolicySimArguments, DaemonArguments, RunArguments,
-                                 DoctorArguments, CalibrateArguments>;
+                                 BenchPoliciesArguments, BenchPredictArguments, BenchSavingsArguments, ReportArguments,
+                                 TopArguments, PolicyNewArguments, PolicyDescribeArguments, PolicyCheckArguments,
+                                 PolicySimArguments, DaemonArguments, RunArguments, DoctorArguments, CalibrateArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

@@ -10,6 +10,10 @@ namespace lithos {
 
 ExitCode run_sim(const SimArguments& arguments, Console& console);
 ExitCode run_bench_policies(const BenchPoliciesArguments& arguments, Console& console);
+ExitCode run_bench_predict(const BenchPredictArguments& arguments, Console& console);
+ExitCode run_bench_savings(const BenchSavingsArguments& arguments, Console& console);
+ExitCode run_report(const ReportArguments& arguments, Console& console);
+ExitCode run_top(const TopArguments& arguments, Console& console);
 ExitCode run_daemon_request(const DaemonArguments& arguments, Console& console);
 ExitCode run_config_check(const ConfigCheckArguments& arguments, Console& console);
 ExitCode run_config_keys(const ConfigKeysArguments& arguments, Console& console);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/tpc_ranges.hpp"
 #include "cli/text_table.hpp"
 
 namespace lithos {
@@ -43,6 +44,35 @@ std::string table_of_policies(const Json& policies, bool colour) {
   return table.render(colour);
 }
 
+// One look: who works where, who waits, who is late. `lithos top` shows the same over time.
+std::string table_of_tenants(const Json& tenants, bool colour) {
+  const auto ms = [](double ns) { return ns > 0 ? fmt::format("{:.3g}", ns / 1e6) : std::string("–"); };
+  TextTable table;
+  for (const char* title : {"tenant", "class"}) table.add_column(title, "", TextTable::Align::left);
+  for (const char* title : {"quota", "leased", "working"}) table.add_column(title, "TPCs");
+  table.add_column("queued");
+  for (const char* title : {"p50", "p99", "SLO"}) table.add_column(title, "ms");
+  table.add_column("SLO met");
+  table.add_column("requests");
+  for (const Json& one : items_of(tenants)) {
+    const double met = number_of(one, "slo_attainment");
+    const bool has_slo = one.integer_of("slo_ns") > 0 && !one["slo_attainment"].is_null();
+    const auto working = from_ranges(one.text_of("working"));
+    table.add_row({{one.text_of("name"), Tone::strong},
+                   {one.text_of("class")},
+                   count(one, "quota_tpcs"),
+                   count(one, "leased_tpcs"),
+                   {fmt::format("{}", working.has_value() ? working->count() : 0)},
+                   {one["queued"].is_null() ? "–" : std::to_string(one.integer_of("queued"))},
+                   {ms(number_of(one["latency_ns"], "p50"))},
+                   {ms(number_of(one["latency_ns"], "p99"))},
+                   {ms(number_of(one, "slo_ns"))},
+                   {has_slo ? fmt::format("{:.1f}%", 100 * met) : "–", has_slo && met < 0.99 ? Tone::bad : Tone::plain},
+                   count(one, "requests_completed")});
+  }
+  return table.render(colour);
+}
+
 std::string render_status(const Json& status, bool colour) {
   const Json& policies = status["policies"];
   std::string text =
@@ -58,6 +88,7 @@ std::string render_status(const Json& status, bool colour) {
                       policies.integer_of("swaps"), policies.integer_of("failed_changes"),
                       policies.integer_of("rollbacks"), policies.integer_of("demotions"));
   text += table_of_policies(policies["policies"], colour);
+  if (!items_of(status["tenant_list"]).empty()) text += "\n" + table_of_tenants(status["tenant_list"], colour);
   const auto remark = [&](bool shown, const std::string& sentence) {
     if (shown) text += styled(sentence, Tone::fair, colour) + "\n";
   };

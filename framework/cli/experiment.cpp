@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "cli/parallel.hpp"
+#include "policy_host/services.hpp"
 #include "sim/simulation.hpp"
 
 namespace lithos {
@@ -35,6 +36,17 @@ RunGroup make_group(const ConfigPoint& point, std::size_t index, const PolicySet
     group.settings.push_back(setting);
   }
   return group;
+}
+
+// Plugins are there once, so that no two runs write the same file: for the set's first seed at its first point.
+std::vector<PluginConfig> plugins_of(const std::vector<PluginConfig>& all, const std::vector<RunGroup>& groups, std::size_t group) {
+  std::vector<PluginConfig> taken;
+  for (const PluginConfig& plugin : all) {
+    const auto first = std::find_if(groups.begin(), groups.end(),
+                                    [&](const RunGroup& g) { return plugin.set.empty() || g.set == plugin.set; });
+    if (first != groups.end() && static_cast<std::size_t>(first - groups.begin()) == group) taken.push_back(plugin);
+  }
+  return taken;
 }
 
 struct Planned {
@@ -99,6 +111,9 @@ Experiment run_experiment(const LoadedConfig& loaded, const ExperimentOptions& o
     run.seed = plan[i].seed;
     run.duration = options.duration;
     run.operators = options.operators;
+    run.timelines = options.timelines;
+    if (i == 0 || plan[i - 1].group != plan[i].group) run.plugins = plugins_of(options.plugins, groups, plan[i].group);
+    if (!run.plugins.empty()) run.plugin_folders = default_plugin_folders();
     run.inputs = loaded.inputs[point];
     if (progress) run.progress = [&progress, i](double fraction) { progress(i, fraction); };
     results[i].emplace(run_set(loaded.points[point].config, *plan[i].set, *loaded.catalog, run));

@@ -20,6 +20,8 @@ struct ExperimentOptions {
   std::vector<std::string> sets;            // only these; empty: all
   unsigned jobs = 0;
   bool operators = false;
+  bool timelines = false;
+  std::vector<PluginConfig> plugins;  // each is loaded for the first run of its set (PluginConfig::set)
 };
 
 // One set at one point.

@@ -9,6 +9,7 @@
 
 #include "cli/installation.hpp"
 #include "policy_host/policy_set.hpp"
+#include "policy_host/services.hpp"
 #include "sim/simulation.hpp"
 
 namespace lithos {
@@ -63,6 +64,8 @@ LoadedConfig load_config(const std::string& path, const std::vector<std::string>
   complete_from_installation(loaded.config);
   loaded.catalog = std::make_unique<PolicyCatalog>(policy_folders(loaded.config, policy_path));
   loaded.points = std::move(parsed.points);
+  for (const PluginConfig& plugin : loaded.config.plugins)
+    append(loaded.diagnostics, check_plugin(plugin, default_plugin_folders()));
   KnownInputs known;
   for (ConfigPoint& point : loaded.points) {
     complete_from_installation(point.config);

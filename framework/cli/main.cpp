@@ -17,8 +17,20 @@ struct Dispatch {
   int operator()(const lithos::SimArguments& arguments) const {
     return static_cast<int>(lithos::run_sim(arguments, console));
   }
+  int operator()(const lithos::ReportArguments& arguments) const {
+    return static_cast<int>(lithos::run_report(arguments, console));
+  }
+  int operator()(const lithos::TopArguments& arguments) const {
+    return static_cast<int>(lithos::run_top(arguments, console));
+  }
   int operator()(const lithos::BenchPoliciesArguments& arguments) const {
     return static_cast<int>(lithos::run_bench_policies(arguments, console));
+  }
+  int operator()(const lithos::BenchPredictArguments& arguments) const {
+    return static_cast<int>(lithos::run_bench_predict(arguments, console));
+  }
+  int operator()(const lithos::BenchSavingsArguments& arguments) const {
+    return static_cast<int>(lithos::run_bench_savings(arguments, console));
   }
   int operator()(const lithos::ConfigCheckArguments& arguments) const {
     return static_cast<int>(lithos::run_config_check(arguments, console));

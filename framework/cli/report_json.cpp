@@ -3,6 +3,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cmath>
+
+#include "base/tpc_ranges.hpp"
 #include "cli/comparison.hpp"
 
 namespace lithos {
@@ -23,6 +27,64 @@ Json latency_json(const TenantReport& tenant) {
   return {{"p50", tenant.latency_p50.count()}, {"p90", tenant.latency_p90.count()},
           {"p99", tenant.latency_p99.count()}, {"p999", tenant.latency_p999.count()},
           {"max", tenant.latency_max.count()}, {"mean", tenant.latency_mean.count()}};
+}
+
+Json histogram_json(const std::vector<DurationBucket>& histogram) {
+  Json from = Json::array(), to = Json::array(), count = Json::array();
+  for (const DurationBucket& bucket : histogram) {
+    from.push_back(bucket.from.count());
+    to.push_back(bucket.to.count());
+    count.push_back(bucket.count);
+  }
+  return {{"from", std::move(from)}, {"to", std::move(to)}, {"count", std::move(count)}};
+}
+
+// One row per TPC: counts by bin with repetitions ("0*37 9 32*3"), or "=" where it is as the row before.
+Json rows_json(const std::vector<std::uint16_t>& table, std::uint32_t bins) {
+  Json rows = Json::array();
+  for (std::size_t at = 0; bins > 0 && at < table.size(); at += bins) {
+    const auto row = table.begin() + static_cast<std::ptrdiff_t>(at);
+    if (at > 0 && std::equal(row, row + bins, row - bins)) {
+      rows.push_back("=");
+      continue;
+    }
+    std::string text;
+    for (std::uint32_t bin = 0; bin < bins;) {
+      std::uint32_t end = bin + 1;
+      while (end < bins && row[end] == row[bin]) ++end;
+      text += (text.empty() ? "" : " ") + std::to_string(row[bin]);
+      if (end - bin > 1) text += "*" + std::to_string(end - bin);
+      bin = end;
+    }
+    rows.push_back(std::move(text));
+  }
+  return rows;
+}
+
+Json timeline_json(const Timeline& timeline, const SetReport& report, Nanoseconds measuring_since) {
+  const auto rounded = [](const std::vector<double>& values) {
+    Json out = Json::array();
+    for (const double value : values) out.push_back(std::round(value * 100) / 100);
+    return out;
+  };
+  Json tenants = Json::array();
+  for (std::size_t i = 0; i < timeline.tenants.size(); ++i) {
+    const TenantTimeline& tenant = timeline.tenants[i];
+    tenants.push_back({{"name", i < report.tenants.size() ? report.tenants[i].name : ""},
+                       {"working_rows", rows_json(tenant.working, timeline.bins)},
+                       {"working_tpcs", rounded(tenant.working_tpcs)},
+                       {"borrowed_tpcs", rounded(tenant.borrowed_tpcs)},
+                       {"leased_tpcs", rounded(tenant.leased_tpcs)},
+                       {"open_requests", rounded(tenant.open_requests)}});
+  }
+  return {{"start_ns", (timeline.start - measuring_since).count()},
+          {"bin_ns", timeline.bin.count()},
+          {"bins", timeline.bins},
+          {"samples_per_bin", timeline.samples_per_bin},
+          {"tpcs", timeline.tpcs},
+          {"tenants", std::move(tenants)},
+          {"clock_mhz", rounded(timeline.clock_mhz)},
+          {"power_w", rounded(timeline.power_w)}};
 }
 
 Json operators_json(const TenantReport& tenant) {
@@ -69,6 +131,8 @@ Json tenant_json(const TenantReport& tenant) {
           {"solo_p99_ns", tenant.solo_p99.count()},
           {"tpc_share", tenant.tpc_share},
           {"work_on_borrowed_share", tenant.work_on_borrowed_share}};
+  json["own_tpcs"] = to_ranges(tenant.own);
+  if (!tenant.latency_histogram.empty()) json["latency_histogram_ns"] = histogram_json(tenant.latency_histogram);
   if (!tenant.operators.empty()) json["operators"] = operators_json(tenant);
   return json;
 }
@@ -83,8 +147,9 @@ Json set_json(const SetReport& report) {
         {{"kind", fault.kind}, {"reason", fault.reason}, {"count", fault.count}, {"last_message", fault.last_message}});
   for (const PolicyMetricValue& metric : report.metrics)
     metrics.push_back({{"kind", metric.kind}, {"name", metric.name}, {"unit", metric.unit}, {"value", metric.value}});
-  return {{"name", report.name},
+  Json json{{"name", report.name},
           {"sharing", report.sharing},
+          {"confined", report.confined},
           {"seed", report.seed},
           {"simulated_s", report.simulated_s},
           {"policies", std::move(policies)},
@@ -106,6 +171,13 @@ Json set_json(const SetReport& report) {
           {"faults", std::move(faults)},
           {"metrics", std::move(metrics)},
           {"warnings", report.warnings}};
+  if (!report.timelines.empty()) {
+    json["timelines"] = Json::array();
+    const Nanoseconds measuring_since = report.timelines.front().start;
+    for (const Timeline& timeline : report.timelines)
+      json["timelines"].push_back(timeline_json(timeline, report, measuring_since));
+  }
+  return json;
 }
 
 Json estimate_json(const Estimate& estimate) { return {{"mean", estimate.mean}, {"ci95", estimate.half_width}}; }
@@ -129,6 +201,7 @@ Json summary_json(const GroupSummary& summary) {
   for (const TenantSummary& tenant : summary.tenants) tenants.push_back(tenant_summary_json(tenant));
   for (const Setting& setting : summary.group->settings) settings[setting.key] = setting.value;
   return {{"set", summary.group->set},
+          {"label", summary.group->label},
           {"case", summary.group->case_name},
           {"settings", std::move(settings)},
           {"runs", summary.group->runs.size()},
@@ -141,8 +214,33 @@ Json summary_json(const GroupSummary& summary) {
           {"tenants", std::move(tenants)}};
 }
 
+// Lists of numbers on one line each: the library would give every number its own.
+std::string with_short_lists(const std::string& text) {
+  std::string out;
+  bool in_text = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (in_text && text[i] == '\\') {
+      out += text[i++];
+      out += text[i];
+      continue;
+    }
+    if (text[i] == '"') in_text = !in_text;
+    const std::size_t end = !in_text && text[i] == '[' ? text.find_first_not_of("0123456789+-.eE, \n", i + 1) : i;
+    if (end == i || end == std::string::npos || text[end] != ']') {
+      out += text[i];
+      continue;
+    }
+    for (; i < end; ++i)
+      if (text[i] != ' ' && text[i] != '\n') out += text[i];
+    out += ']';
+  }
+  return out;
+}
+
 // Text that is not UTF-8 (a path, a policy's message) must not end the program: it is replaced.
-std::string dump(const Json& document) { return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+std::string dump(const Json& document) {
+  return with_short_lists(document.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
+}
 
 Json head(const Config& config) {
   return {{"format", "lithos-sim-1"}, {"lithos_version", LITHOS_VERSION}, {"config", config.file},

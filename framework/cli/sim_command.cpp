@@ -4,13 +4,13 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 
 #include "cli/commands.hpp"
 #include "cli/comparison.hpp"
 #include "cli/experiment.hpp"
+#include "cli/html_report.hpp"
 #include "cli/load.hpp"
+#include "cli/output_file.hpp"
 #include "cli/progress.hpp"
 #include "cli/report_json.hpp"
 #include "cli/summary.hpp"
@@ -34,13 +34,10 @@ Status check_sets(const std::vector<PolicySetConfig>& sets, const std::vector<st
   return {};
 }
 
-// Found out before the runs, not after them.
-Status check_writable(const std::string& path) {
-  if (path.empty() || path == "-") return {};
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return invalid_argument(fmt::format("--json {}: is a folder", path));
-  const std::ofstream file(path, std::ios::app);
-  return file ? Status{} : invalid_argument(fmt::format("--json {}: cannot be written", path));
+// One run of each set of one configuration: the plain comparison.
+bool is_plain(const LoadedConfig& loaded, const SimArguments& arguments) {
+  const std::uint64_t seeds = arguments.seeds.value_or(loaded.config.run.seeds);
+  return loaded.points.size() == 1 && loaded.points.front().case_name.empty() && loaded.points.front().settings.empty() && seeds <= 1;
 }
 
 Experiment run_all(const LoadedConfig& loaded, const SimArguments& arguments, Console& console) {
@@ -50,15 +47,13 @@ Experiment run_all(const LoadedConfig& loaded, const SimArguments& arguments, Co
   options.duration = arguments.duration;
   options.sets = arguments.sets;
   options.jobs = arguments.jobs;
-  options.operators = arguments.operators;
+  // What a report shows of a single run; of a hundred runs it would be too much.
+  const bool in_detail = is_plain(loaded, arguments) && (!arguments.json.empty() || !arguments.report.empty());
+  options.operators = arguments.operators || in_detail;
+  options.timelines = in_detail;
+  options.plugins = loaded.config.plugins;
   Progress progress(console.err, console.show_progress && !arguments.quiet, count_runs(loaded, options));
   return run_experiment(loaded, options, [&progress](std::size_t run, double share) { progress.report(run, share); });
-}
-
-// One run of each set of one configuration: the plain comparison.
-bool is_plain(const LoadedConfig& loaded, const Experiment& experiment) {
-  return loaded.points.size() == 1 && loaded.points.front().case_name.empty() && loaded.points.front().settings.empty() &&
-         (experiment.groups.empty() || experiment.groups.front().runs.size() == 1);
 }
 
 std::vector<SetReport> reports_of(const Experiment& experiment) {
@@ -67,14 +62,13 @@ std::vector<SetReport> reports_of(const Experiment& experiment) {
   return reports;
 }
 
-Status write_json(const std::string& path, const std::string& json, Console& console) {
-  if (path == "-") {
-    console.out << json << std::flush;
-    return {};
-  }
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << json << std::flush;
-  return file ? Status{} : unavailable(fmt::format("--json {}: could not be written", path));
+// The files that were asked for.
+Status write_files(const std::string& json, const SimArguments& arguments, Console& console) {
+  if (!arguments.json.empty())
+    if (const Status written = write_output(arguments.json, json, "--json", console); !written.ok()) return written;
+  if (arguments.report.empty()) return {};
+  const Result<std::string> page = render_html(json);
+  return page.ok() ? write_output(arguments.report, page.value(), "--report", console) : page.status();
 }
 
 }  // namespace
@@ -95,9 +89,11 @@ ExitCode run_sim(const SimArguments& arguments, Console& console) {
                                format_duration(*arguments.duration), format_duration(config.run.warmup));
     return ExitCode::usage;
   }
-  if (const Status writable = check_writable(arguments.json); !writable.ok()) {
-    console.err << writable.message() << "\n";
-    return ExitCode::usage;
+  for (const auto& [path, option] : {std::pair{arguments.json, "--json"}, std::pair{arguments.report, "--report"}}) {
+    if (const Status writable = check_writable(path, option); !writable.ok()) {
+      console.err << writable.message() << "\n";
+      return ExitCode::usage;
+    }
   }
 
   const Experiment experiment = run_all(loaded, arguments, console);
@@ -105,7 +101,7 @@ ExitCode run_sim(const SimArguments& arguments, Console& console) {
   if (!experiment.errors.empty() && experiment.groups.empty())
     return experiment.bad_input ? ExitCode::bad_input : ExitCode::failed;
 
-  const bool plain = is_plain(loaded, experiment);
+  const bool plain = is_plain(loaded, arguments);
   const std::vector<SetReport> reports = reports_of(experiment);
   const std::vector<GroupSummary> summaries = plain ? std::vector<GroupSummary>{} : summarise(experiment);
   if (arguments.json != "-") {
@@ -114,9 +110,9 @@ ExitCode run_sim(const SimArguments& arguments, Console& console) {
     console.out << std::flush;
   }
   if (!arguments.quiet && plain) console.err << render_notes(reports, false);
-  if (!arguments.json.empty()) {
+  if (!arguments.json.empty() || !arguments.report.empty()) {
     const std::string json = plain ? to_json(config, reports) : to_json(config, summaries);
-    if (const Status written = write_json(arguments.json, json, console); !written.ok()) {
+    if (const Status written = write_files(json, arguments, console); !written.ok()) {
       console.err << written.message() << "\n";
       return ExitCode::failed;
     }

@@ -83,6 +83,10 @@ void check_references(const Config& config, const TomlTable& root, std::vector<D
                            config.sets[i].name.empty() ? fmt::format("set[{}]", i) : "set." + config.sets[i].name);
 
   const std::vector<std::string> set_names = names_of(config.sets);
+  for (const PluginConfig& plugin : config.plugins)
+    if (!plugin.set.empty() && std::find(set_names.begin(), set_names.end(), plugin.set) == set_names.end())
+      diagnostics.push_back({plugin.choice.where, fmt::format("plugin.set: there is no set \"{}\"{}", plugin.set,
+                                                              suggestion(plugin.set, set_names, "sets"))});
   if (!config.baseline.empty() && std::find(set_names.begin(), set_names.end(), config.baseline) == set_names.end())
     diagnostics.push_back(
         {root.find("baseline")->value.where, fmt::format("baseline: there is no set \"{}\"{}", config.baseline,

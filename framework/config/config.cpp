@@ -128,6 +128,11 @@ const KeyTable<Config>& root_keys() {
                        }),
        own_key<Config>("set", "tables", "", "one for each set of policies, `[[set]]` ([below](#set))",
                        [](R& reader, Config& into) { read_sets(reader, into.sets); }),
+       own_key<Config>("plugin", "tables", "none", "one for each plugin, `[[plugin]]` ([below](#plugin))",
+                       [](R& reader, Config& into) {
+                         for (const TomlTable* plugin : reader.tables_at("plugin"))
+                           into.plugins.push_back(read_plugin(*plugin, into.plugins.size(), reader.diagnostics()));
+                       }),
        // These two are taken by variations.cpp: known here, for suggestions.
        own_key<Config>("case", "tables", "none",
                        "one for each variant of the rest, `[[case]]` ([below](#case-and-sweep))",

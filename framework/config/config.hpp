@@ -94,7 +94,7 @@ struct TenantConfig {
   SourcePosition where;
 };
 
-// The in-process transport's imperfections (DESIGN.md §1). Defaults are those of a real one: shared memory between processes.
+// The in-process transport's imperfections (DESIGN.md §1). Defaults are those of the real one, measured: docs/design/virtual-gpu.md, "Transport".
 struct TransportConfig {
   Nanoseconds delay{500};             // a record or lease becomes visible after this
   Nanoseconds jitter{500};            // plus up to this, uniformly
@@ -114,6 +114,14 @@ struct RunConfig {
   std::uint64_t max_requests = 0;      // stop after so many requests of open-loop tenants; 0: by duration only
 };
 
+// A plugin to load at start: `[[plugin]]`. It acts and decides nothing.
+enum class PluginKind { exporter, power };
+struct PluginConfig {
+  PluginKind kind = PluginKind::exporter;
+  PolicyChoice choice;
+  std::string set;  // lithos sim: loaded for this set's first run; empty: the first set's
+};
+
 struct Config {
   std::string file;
   std::string gpu = "h200";            // built-in name, or path of a device file
@@ -122,6 +130,7 @@ struct Config {
   TransportConfig transport;
   std::vector<TenantConfig> tenants;
   std::vector<PolicySetConfig> sets;
+  std::vector<PluginConfig> plugins;
   std::string baseline;                // name of the set that others are compared with; empty: none
   std::vector<std::string> policy_path;  // folders searched for policies, besides the installed ones
 };

@@ -10,28 +10,6 @@ namespace {
 
 constexpr double kMaxSlip = 10.0;
 
-// What a policy's parameter can be; its type and range are the policy's to say.
-struct ToRaw {
-  std::optional<RawValue> operator()(const TomlArray&) const { return std::nullopt; }
-  std::optional<RawValue> operator()(const TomlTable&) const { return std::nullopt; }
-  std::optional<RawValue> operator()(const TomlDate&) const { return std::nullopt; }
-  std::optional<RawValue> operator()(const auto& scalar) const { return RawValue{scalar, {}}; }
-};
-
-void read_params(const TomlTable& table, const std::string& path, PolicyChoice& choice,
-                 std::vector<Diagnostic>& diagnostics) {
-  for (const TomlEntry& entry : table.entries) {
-    std::optional<RawValue> raw = std::visit(ToRaw{}, entry.value.data);
-    if (!raw) {
-      diagnostics.push_back({entry.value.where, fmt::format("{}.{} = {}: a parameter is a number, text, true or false",
-                                                            path, entry.key, to_text(entry.value))});
-      continue;
-    }
-    raw->where = entry.value.where;
-    choice.params.emplace(entry.key, std::move(*raw));
-  }
-}
-
 const KeyTable<PolicyChoice>& policy_keys() {
   using P = PolicyChoice;
   static const KeyTable<P> keys(
@@ -118,7 +96,7 @@ const KeyTable<PolicySetConfig>& set_keys() {
        flag_key(
            "masks", &S::masks,
            "`false`: no launch is confined and nobody owns TPCs, the hardware places blocks as it does without us; "
-           "`quotas` do not count. For `shared`, and for other schedulers' hold, rates and priorities without masks"),
+           "`quotas` do not count. For `shared`, and for other schedulers' hold, rates, limits and priorities without masks"),
        policy_key("scheduler", &S::scheduler, "", "who may use which TPCs ([below](#a-policy))"),
        policy_key("predictor", &S::predictor, "operator_median", "how long operators will take"),
        policy_key("right_sizer", &S::right_sizer, "none", "how many TPCs operators need"),

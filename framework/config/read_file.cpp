@@ -8,14 +8,13 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <tuple>
 
 #include "config/table_reader.hpp"
 
 namespace lithos {
 
-Result<std::string> read_text_file(const std::string& path) {
+Result<std::string> read_text_file(const std::string& path, std::size_t most) {
   std::error_code error;
   const auto kind = std::filesystem::status(path, error).type();
   if (kind == std::filesystem::file_type::not_found) return not_found("no such file" + near_files(path));
@@ -23,11 +22,10 @@ Result<std::string> read_text_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return invalid_argument(fmt::format("cannot be read: {}", std::strerror(errno)));
   std::string text;
-  text.reserve(std::size_t{1} << 14);
-  for (std::istreambuf_iterator<char> at(file), end; at != end; ++at) {
-    if (text.size() == kMaxConfigBytes)
-      return invalid_argument(fmt::format("is larger than {} MiB", kMaxConfigBytes >> 20));
-    text.push_back(*at);
+  std::string block(std::size_t{1} << 14, '\0');
+  while (file.read(block.data(), static_cast<std::streamsize>(block.size())) || file.gcount() > 0) {
+    text.append(block, 0, static_cast<std::size_t>(file.gcount()));
+    if (text.size() > most) return invalid_argument(fmt::format("is larger than {} MiB", most >> 20));
   }
   return text;
 }

@@ -10,9 +10,9 @@
 namespace lithos {
 
 // The whole file. not_found (with names near to it) or invalid_argument (a folder, unreadable, larger than
-// kMaxConfigBytes).
+// `most`).
 inline constexpr std::size_t kMaxConfigBytes = 16 << 20;
-Result<std::string> read_text_file(const std::string& path);
+Result<std::string> read_text_file(const std::string& path, std::size_t most = kMaxConfigBytes);
 
 // In the order of the file, as a person works through them.
 void sort_by_position(std::vector<Diagnostic>& diagnostics);

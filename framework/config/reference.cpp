@@ -11,7 +11,7 @@ namespace lithos {
 
 std::vector<SectionFacts> configuration_sections() {
   std::vector<SectionFacts> sections;
-  for (const auto facts : {root_facts, run_facts, tenant_facts, arrivals_facts, set_facts, policy_facts, case_facts,
+  for (const auto facts : {root_facts, run_facts, tenant_facts, arrivals_facts, set_facts, policy_facts, plugin_facts, case_facts,
                            sweep_facts, transport_facts, kernel_rule_facts})
     sections.push_back(facts());
   return sections;

@@ -14,6 +14,10 @@ namespace lithos {
 
 TenantConfig read_tenant(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics);
 PolicySetConfig read_policy_set(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics);
+PluginConfig read_plugin(const TomlTable& table, std::size_t index, std::vector<Diagnostic>& diagnostics);
+// params = { … } of a policy or plugin, as written: their types are theirs to say.
+void read_params(const TomlTable& table, const std::string& path, PolicyChoice& choice,
+                 std::vector<Diagnostic>& diagnostics);
 
 // What each section's table of keys says about them.
 SectionFacts root_facts();
@@ -23,6 +27,7 @@ SectionFacts tenant_facts();
 SectionFacts arrivals_facts();
 SectionFacts set_facts();
 SectionFacts policy_facts();
+SectionFacts plugin_facts();
 SectionFacts case_facts();
 SectionFacts sweep_facts();
 SectionFacts kernel_rule_facts();

@@ -39,8 +39,13 @@ Daemon::~Daemon() {
   if (engine_ != nullptr) engine_->stop();
   if (policies_ != nullptr) policies_->detach();
   engine_.reset();
+  plugins_.reset();  // the rings have no writer any more
   policies_.reset();
   if (black_box_ != nullptr) black_box_->orderly_end();
+}
+
+void Daemon::log(LogEvent event, const std::string& text, int level) const {
+  if (options_.log) options_.log(event, text, level);
 }
 
 // Who was running when the last daemon crashed or hung is left out of this one.
@@ -55,10 +60,9 @@ void Daemon::blame(const LastEnd& last) {
     Quarantine(options_.state_folder).add({record.hash, record.id, record.path, what + ", " + record.message});
   }
   const std::string path = write_exit_record(options_.state_folder, record);
-  if (options_.log)
-    options_.log(LITHOS_LOG_ERROR,
-                 fmt::format("the last daemon did not end in an orderly way: {}; {}; see {}", record.message,
-                             record.id.empty() ? "no policy is to blame" : record.id + " is quarantined", path));
+  log(LogEvent::last_daemon_crashed,
+      fmt::format("the last daemon did not end in an orderly way: {}; {}; see {}", record.message,
+                  record.id.empty() ? "no policy is to blame" : record.id + " is quarantined", path));
 }
 
 // The policies that were in force when the last daemon crashed, as far as they are known.
@@ -115,12 +119,39 @@ Status Daemon::start() {
   policies.black_box = black_box_.get();
   policies.log = options_.log;
   policies_ = std::make_unique<PolicyManager>(policies, *config_);
+  if (Status status = load_plugins(); !status.ok()) return status;
   if (Status status = start_engine(); !status.ok()) return status;
 
   server_ = std::make_unique<AdminServer>([this](const AdminRequest& request) { return handle(request); },
                                           [this] { tick(); });
   if (Status status = server_->listen(admin_socket()); !status.ok()) return status;
   started_ = monotonic_now();
+  return {};
+}
+
+// A mistake in the configuration is an error; after a crash, daemon and tenants matter more than a plugin.
+Status Daemon::load_plugins() {
+  PluginsOptions options;
+  options.folders = options_.plugin_path;
+  for (const std::string& folder : default_plugin_folders()) options.folders.push_back(folder);
+  options.gpu.info = gpu_info(config_->gpu, config_->config.run.seed);
+  options.gpu.log = [sink = options_.log](int level, const std::string& text) {
+    if (sink) sink(LogEvent::plugin_says, text, level);
+  };
+  options.thread.clock = [] { return monotonic_now(); };
+  // A plugin that is left behind may still fail when this object has gone: it keeps what it calls.
+  options.thread.on_failure = [sink = options_.log](const std::string&, const Status& failed) {
+    if (sink) sink(LogEvent::plugin_failed, failed.message(), LITHOS_LOG_WARNING);
+  };
+  options.thread.on_dropped = [sink = options_.log](const std::string& plugin, std::uint64_t count) {
+    const std::string text = fmt::format("plugin {}: too slow, {} events dropped", plugin, count);
+    if (sink) sink(LogEvent::plugin_dropped_events, text, LITHOS_LOG_WARNING);
+  };
+  plugins_ = std::make_unique<Plugins>(options);
+  const std::vector<Diagnostic> problems = plugins_->load(config_->config.plugins);
+  if (problems.empty()) return {};
+  if (!black_box_->last_end().crashed) return wrong(problems);
+  log(LogEvent::plugin_missing, "going on without a plugin: " + join_lines(problems));
   return {};
 }
 
@@ -133,12 +164,16 @@ Status Daemon::start_engine() {
     box->add_decision({to_u64(monotonic_now()), value_of(tenant), lease.own.count(), borrowed.count(), lease.lenders,
                        lease.generation});
   };
+  room.set_clock = [plugins = plugins_.get()](std::uint32_t mhz) { plugins->set_clock(mhz); };
+  room.power_reading = [plugins = plugins_.get()] { return std::pair(plugins->clock_mhz(), plugins->power_w()); };
   EngineThreadOptions thread;
   thread.socket = tenant_socket();
   thread.at_start = [box = black_box_.get()] { box->this_is_the_engine_thread(); };
   engine_ = std::make_unique<EngineThread>(thread, room, std::move(first).value());
+  plugins_->attach(*engine_);
   if (Status status = engine_->start(); !status.ok()) return status;
   policies_->attach(*engine_);
+  sampler_ = std::make_unique<Sampler>(*engine_);
   const auto end = [process_wide = options_.process_wide](std::uint64_t) {
     if (process_wide) ::_exit(kExitHung);
   };
@@ -159,9 +194,21 @@ void Daemon::reload() {
   server_->wake();
 }
 
+void Daemon::sample(Nanoseconds now) {
+  if (!plugins_->anyone_takes_samples()) return;
+  const std::shared_ptr<MetricPage> page = sampler_->tick(now);
+  if (page == nullptr) return;
+  put_daemon_metrics(
+      {policies_->counts(), policies_->quarantine().all().size(), policies_->config().gpu.name, plugins_->reports()},
+      *page);
+  page->close(now, 0);
+  plugins_->post_sample(page);
+}
+
 void Daemon::tick() {
   const Nanoseconds now = monotonic_now();
   policies_->tick(now);
+  sample(now);
   static const Nanoseconds kSignEvery = sd_watchdog_interval();
   if (kSignEvery.count() > 0 && now - last_sign_of_life_ >= kSignEvery) {
     last_sign_of_life_ = now;
@@ -171,7 +218,7 @@ void Daemon::tick() {
   sd_notify(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", now.count() / 1000));
   const Result<Json> done = handle({"config.apply", Json::object(), true, {}});
   sd_notify("READY=1");
-  if (!done.ok() && options_.log) options_.log(LITHOS_LOG_ERROR, "reload: " + done.status().message());
+  if (!done.ok()) log(LogEvent::reload_failed, done.status().message());
 }
 
 }  // namespace lithos

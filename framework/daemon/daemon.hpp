@@ -11,7 +11,9 @@
 #include "daemon/admin_server.hpp"
 #include "daemon/daemon_config.hpp"
 #include "daemon/engine_thread.hpp"
+#include "daemon/plugins.hpp"
 #include "daemon/policy_manager.hpp"
+#include "daemon/sampler.hpp"
 #include "daemon/watchdog.hpp"
 
 namespace lithos {
@@ -22,10 +24,11 @@ struct DaemonOptions {
   std::string run_folder;                // sockets: tenants.sock and admin.sock
   std::string state_folder;              // black box, last good configuration, quarantine, exit records
   std::vector<std::string> policy_path;  // searched first
+  std::vector<std::string> plugin_path;  // likewise
   PolicyManagerOptions policies;         // probation, strikes, limits; the rest is filled in
   Nanoseconds hang_limit{1'000'000'000};
   bool process_wide = false;  // this is lithosd itself: catch fatal signals, end the process on a hang
-  std::function<void(int level, const std::string& text)> log;
+  Log log;
 };
 
 class Daemon {
@@ -49,12 +52,15 @@ class Daemon {
   Status load();
   void restore_in_force(DaemonConfig& config) const;
   void blame(const LastEnd& last);
+  Status load_plugins();
   Status start_engine();
   void tick();
+  void sample(Nanoseconds now);
+  void log(LogEvent event, const std::string& text, int level = LITHOS_LOG_INFO) const;
   Result<Json> handle(const AdminRequest& request);
   Result<Json> read_request(const AdminRequest& request, bool& known);
   Result<Json> change_request(const AdminRequest& request, bool& known);
-  Result<Json> status();
+  Result<Json> status(const Json& arguments);
   Result<Json> tenants();
   Json list_policies();
   Result<DaemonConfig> requested_config(const AdminRequest& request) const;
@@ -64,7 +70,9 @@ class Daemon {
   std::unique_ptr<BlackBox> black_box_;
   std::unique_ptr<DaemonConfig> config_;
   std::unique_ptr<PolicyManager> policies_;
+  std::unique_ptr<Plugins> plugins_;
   std::unique_ptr<EngineThread> engine_;
+  std::unique_ptr<Sampler> sampler_;
   std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<AdminServer> server_;
   std::atomic<bool> reload_asked_ = false;

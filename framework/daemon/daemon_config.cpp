@@ -84,6 +84,7 @@ EngineRoomConfig engine_room_config(const DaemonConfig& config) {
   room.engine.starvation_limit = config.set.starvation_limit;
   room.engine.slip = config.set.slip;
   room.engine.masked = config.set.masks;
+  room.engine.statistics = true;
   room.tenants = config.config.tenants;
   room.set = config.set;
   return room;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "daemon/daemon.hpp"
+#include "daemon/event_log.hpp"
 #include "daemon/supervisor.hpp"
 
 namespace {
@@ -17,6 +18,7 @@ using lithos::DaemonOptions;
 
 constexpr const char* kUsage =
     "usage: lithosd --config FILE [options]\n"
+    "  --config FILE         who shares the GPU, and how (docs/reference/toml.md)\n"
     "  --device virtual      the GPU: virtual runs anywhere, with tenants in other processes (default)\n"
     "  --set NAME            which set of policies of the file (default: the only one, or \"lithos\")\n"
     "  --run-dir DIR         sockets: tenants.sock, admin.sock (default /run/lithos)\n"
@@ -30,6 +32,8 @@ constexpr const char* kUsage =
     "  --quality-worse TIMES the built-in predictor's error: more is a bad verdict (default 1.5)\n"
     "  --quality-windows N   bad verdicts in a row that end a predictor; 0: never (default 3)\n"
     "  --hang-limit TIME     a policy that takes longer ends the daemon (default 1s)\n"
+    "  --plugin-path DIR     search here for plugins first (repeatable)\n"
+    "  --log-format FORMAT   text, json or journal (default: journal under systemd, else text)\n"
     "  --supervise           restart at once after a crash (machines without systemd)\n"
     "  --help, --version     this text; the version\n"
     "SIGHUP applies the configuration again. Exit codes: 0 ok, 1 failed, 2 wrong usage, 3 configuration invalid.\n";
@@ -41,6 +45,7 @@ void on_reload(int) { running->reload(); }
 
 struct Arguments {
   DaemonOptions options;
+  lithos::LogFormat log_format = lithos::default_log_format();
   bool supervise = false;
   const char* answer = nullptr;  // to --help and --version: nothing starts
 };
@@ -51,6 +56,13 @@ bool parse_time(const char* text, lithos::Nanoseconds& out) {
   if (time.ok()) out = time.value();
   else std::fprintf(stderr, "lithosd: %s\n", time.status().message().c_str());
   return time.ok() && out.count() > 0;
+}
+
+bool parse_log_format(const char* text, lithos::LogFormat& out) {
+  const lithos::Result<lithos::LogFormat> format = lithos::log_format_named(text);
+  if (format.ok()) out = format.value();
+  else std::fprintf(stderr, "lithosd: %s\n", format.status().message().c_str());
+  return format.ok();
 }
 
 bool parse_number(const char* text, double least, double& out) {
@@ -76,6 +88,8 @@ bool parse(int argc, char** argv, Arguments& arguments) {
                           {"quality-worse", required_argument, nullptr, 'w'},
                           {"quality-windows", required_argument, nullptr, 'n'},
                           {"hang-limit", required_argument, nullptr, 'h'},
+                          {"plugin-path", required_argument, nullptr, 'P'},
+                          {"log-format", required_argument, nullptr, 'L'},
                           {"supervise", no_argument, nullptr, 'S'},
                           {"help", no_argument, nullptr, 'H'},
                           {"version", no_argument, nullptr, 'V'},
@@ -113,6 +127,10 @@ bool parse(int argc, char** argv, Arguments& arguments) {
       case 'h':
         if (!parse_time(optarg, options.hang_limit)) return false;
         break;
+      case 'P': options.plugin_path.emplace_back(optarg); break;
+      case 'L':
+        if (!parse_log_format(optarg, arguments.log_format)) return false;
+        break;
       case 'S': arguments.supervise = true; break;
       case 'H': arguments.answer = kUsage; return true;
       case 'V': arguments.answer = "lithosd " LITHOS_VERSION "\n"; return true;
@@ -122,15 +140,13 @@ bool parse(int argc, char** argv, Arguments& arguments) {
   return optind == argc && !options.config.empty();
 }
 
-int run(DaemonOptions options) {
+int run(DaemonOptions options, lithos::LogFormat log_format) {
   options.process_wide = true;
-  options.log = [](int level, const std::string& text) {
-    static constexpr const char* kPrefix[] = {"<7>debug", "<6>info", "<4>warning", "<3>error"};  // as journald wants it
-    std::fprintf(stderr, "%s: %s\n", kPrefix[level < 0 || level > 3 ? 3 : level], text.c_str());
-  };
+  lithos::EventLog log({log_format, LITHOS_LOG_INFO, {}, {}});
+  options.log = log.function();
   Daemon daemon(options);
   if (const lithos::Status status = daemon.start(); !status.ok()) {
-    std::fprintf(stderr, "lithosd: %s\n", status.message().c_str());
+    log.write(lithos::LogEvent::start_failed, status.message());
     const bool input =
         status.code() == lithos::StatusCode::invalid_argument || status.code() == lithos::StatusCode::not_found;
     return input ? 3 : 1;
@@ -142,9 +158,10 @@ int run(DaemonOptions options) {
   ::sigaction(SIGINT, &action, nullptr);
   action.sa_handler = &on_reload;
   ::sigaction(SIGHUP, &action, nullptr);
-  std::fprintf(stderr, "lithosd: ready; tenants at %s, administrators at %s\n", daemon.tenant_socket().c_str(),
-               daemon.admin_socket().c_str());
+  log.write(lithos::LogEvent::ready,
+            "tenants at " + daemon.tenant_socket() + ", administrators at " + daemon.admin_socket());
   daemon.run();
+  log.write(lithos::LogEvent::ended, "told to end");
   return 0;
 }
 
@@ -158,6 +175,6 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (arguments.answer != nullptr) return std::fputs(arguments.answer, stdout) < 0 ? 1 : 0;
-  if (arguments.supervise) return lithos::supervise([&] { return run(arguments.options); });
-  return run(arguments.options);
+  if (arguments.supervise) return lithos::supervise([&] { return run(arguments.options, arguments.log_format); });
+  return run(arguments.options, arguments.log_format);
 }

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "daemon/clock.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/reports.hpp"
@@ -15,6 +17,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kAnswerLimit{2000};
 constexpr std::size_t kExitRecordsShown = 20;
+constexpr std::int64_t kOperatorsMax = 256;  // of one tenant, in one answer
 
 RawValue raw_from_json(const Json& value) {
   if (const bool* boolean = value.boolean()) return {*boolean, {"request", 1, 1}};
@@ -65,10 +68,11 @@ Result<std::vector<PolicyChange>> changes_from_json(const Json& arguments) {
   return changes;
 }
 
-Result<Json> Daemon::status() {
+Result<Json> Daemon::status(const Json& arguments) {
   RoomReport room;
-  const auto look = [at = &engine_->room()] {
-    return RoomReport{at->sessions(), at->engine_counters(), at->joined(), at->device_completions(),
+  const auto operators = static_cast<std::size_t>(std::clamp<std::int64_t>(arguments.integer_of("operators"), 0, kOperatorsMax));
+  const auto look = [at = &engine_->room(), operators] {
+    return RoomReport{at->sessions(operators), at->engine_counters(), at->joined(), at->device_completions(),
                       at->device_refused()};
   };
   if (!engine_->mailbox().ask<RoomReport>(look, room, kAnswerLimit))
@@ -87,6 +91,10 @@ Result<Json> Daemon::status() {
                           : last.hung        ? "hung"
                           : last.signal != 0 ? "crashed"
                                              : "was killed");
+  Json tenants = Json::array();
+  for (const SessionReport& session : room.sessions) tenants.add(to_json(session));
+  json.set("tenant_list", tenants);
+  json.set("plugins", to_json(plugins_->reports()));
   return json.set("policies", to_json(policies_->report()));
 }
 
@@ -138,9 +146,10 @@ Result<DaemonConfig> Daemon::requested_config(const AdminRequest& request) const
 
 Result<Json> Daemon::read_request(const AdminRequest& request, bool& known) {
   if (request.name == "ping") return Json("pong");
-  if (request.name == "status") return status();
+  if (request.name == "status") return status(request.arguments);
   if (request.name == "tenants") return tenants();
   if (request.name == "policy.list") return list_policies();
+  if (request.name == "plugin.list") return to_json(plugins_->reports());
   if (request.name == "policy.quarantine") {
     Json list = Json::array();
     for (const QuarantinedLibrary& library : policies_->quarantine().all()) list.add(to_json(library));
@@ -187,6 +196,19 @@ Result<Json> Daemon::change_request(const AdminRequest& request, bool& known) {
     const std::string which = request.arguments.text_of("which");
     if (!policies_->quarantine().release(which)) return not_found("nothing called \"" + which + "\" is quarantined");
     return Json("released");
+  }
+  if (request.name == "plugin.start") {
+    PluginConfig wanted;
+    wanted.choice.id = request.arguments.text_of("exporter");
+    wanted.choice.path = request.arguments.text_of("path");
+    wanted.choice.where = {"request", 1, 1};
+    wanted.choice.params = params_from_json(request.arguments["params"]);
+    const Result<std::string> name = plugins_->start(wanted);
+    return name.ok() ? Result<Json>(Json(name.value())) : name.status();
+  }
+  if (request.name == "plugin.stop") {
+    const Status done = plugins_->stop(request.arguments.text_of("name"));
+    return done.ok() ? Result<Json>(Json("stopped")) : done;
   }
   if (request.name == "params.set") {
     const Result<PolicyKind> kind = kind_named(request.arguments.text_of("kind"));

@@ -2,6 +2,7 @@
 #include "daemon/engine_room.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "daemon/clock.hpp"
 #include "daemon/engine_room_impl.hpp"
@@ -13,6 +14,15 @@ constexpr unsigned kRecordsPerTurn = 256;  // of one tenant, then it is the next
 constexpr unsigned kSubmissionsPerTurn = 64;
 constexpr Nanoseconds kQuietAfter{100'000'000};  // nothing heard for so long and nothing running: no timers either
 constexpr Nanoseconds kPowerSampleEvery{10'000'000};
+
+// Kernels that ran, the costliest first; a graph's cost is that of its kernels.
+std::vector<OperatorReport> costliest(std::vector<OperatorReport> operators, std::size_t most) {
+  std::erase_if(operators, [](const OperatorReport& op) { return op.graph || op.totals.ns == 0; });
+  std::sort(operators.begin(), operators.end(),
+            [](const auto& a, const auto& b) { return a.totals.tpc_ns > b.totals.tpc_ns; });
+  if (operators.size() > most) operators.resize(most);
+  return operators;
+}
 
 }  // namespace
 
@@ -75,7 +85,14 @@ void EngineRoom::sample_clock(Nanoseconds now) {
   if (next_sample_ > now) return;
   const double energy_j = device_.totals().energy_j;
   const double seconds = std::max(1e-3, to_seconds(now - next_sample_ + kPowerSampleEvery));
-  engine_.on_clock(device_.clock_mhz(), (energy_j - sampled_energy_j_) / seconds, now);
+  std::uint32_t mhz = device_.clock_mhz();
+  double power_w = (energy_j - sampled_energy_j_) / seconds;
+  if (config_.power_reading) {
+    const auto [read_mhz, read_w] = config_.power_reading();
+    if (read_mhz != 0) mhz = read_mhz;
+    if (!std::isnan(read_w)) power_w = read_w;
+  }
+  engine_.on_clock(mhz, power_w, now);
   sampled_energy_j_ = energy_j;
   next_sample_ = now + kPowerSampleEvery;
 }
@@ -93,7 +110,10 @@ bool EngineRoom::step(Nanoseconds now) {
     sample_clock(now);
     if (engine_.next_timer() <= now) engine_timer(now);
   }
-  if (const std::uint32_t mhz = port_.take_clock_request(); mhz != 0) device_.request_clock(mhz);
+  if (const std::uint32_t mhz = port_.take_clock_request(); mhz != 0) {
+    device_.request_clock(mhz);
+    if (config_.set_clock) config_.set_clock(mhz);
+  }
   const auto ring = [](ipc::TenantPeer& peer) { peer.ring_bell(); };
   port_.for_each_touched(ring);
   device_.for_each_touched(ring);
@@ -151,7 +171,7 @@ void EngineRoom::set_tenants(std::vector<TenantConfig> tenants, PolicySetConfig 
   config_.set = std::move(set);
 }
 
-std::vector<SessionReport> EngineRoom::sessions() const {
+std::vector<SessionReport> EngineRoom::sessions(std::size_t operators) const {
   std::vector<SessionReport> reports;
   for (const auto& session : sessions_) {
     if (session->peer == nullptr || session->parted) continue;
@@ -166,9 +186,12 @@ std::vector<SessionReport> EngineRoom::sessions() const {
     report.quota_tpcs = session->spec.quota_tpcs;
     report.own = engine_.own_tpcs(peer.slot());
     report.leased = lease.own | lease.unowned | lease.borrowed[0] | lease.borrowed[1] | lease.borrowed[2];
+    report.working = device_.working(peer.slot());
+    report.slo = session->spec.slo;
     report.pressure = peer.pressure().level;
     report.device_in_flight = device_.in_flight(peer.slot());
     report.counters = engine_.counters(peer.slot());
+    if (operators > 0) report.operators = costliest(engine_.operators(peer.slot()), operators);
     report.link = peer.counters();
     report.records_dropped = peer.records_dropped();
     reports.push_back(std::move(report));

@@ -23,6 +23,7 @@
 #include "daemon/shared_engine_port.hpp"
 #include "daemon/virtual_device.hpp"
 #include "engine/engine.hpp"
+#include "engine/engine_snapshot.hpp"
 #include "ipc/channel.hpp"
 #include "ipc/tenant_peer.hpp"
 #include "policy_host/policy_set.hpp"
@@ -37,6 +38,10 @@ struct EngineRoomConfig {
   std::vector<TenantConfig> tenants;                     // by name: class, quota, SLO
   PolicySetConfig set;                                   // quotas and tolerances that replace theirs
   std::function<void(TenantId, const Lease&)> on_lease;  // every lease that the engine publishes; may be empty
+  // Power control beside the device, called on the engine thread; may be empty. reading(): clock 0 and power NaN where
+  // not known, and then the device's own count.
+  std::function<void(std::uint32_t mhz)> set_clock;
+  std::function<std::pair<std::uint32_t, double>()> power_reading;
 };
 
 struct SessionReport {
@@ -45,10 +50,12 @@ struct SessionReport {
   std::uint32_t slot = 0, incarnation = 0;
   int pid = 0;
   unsigned quota_tpcs = 0;
-  TpcSet own, leased;
+  TpcSet own, leased, working;  // working: a block of it is resident there, as the device says
+  Nanoseconds slo{0};
   Pressure pressure{};
   std::uint32_t device_in_flight = 0;
   TenantCounters counters;
+  std::vector<OperatorReport> operators;  // those that ran, the costliest first, as many as were asked for
   ipc::PeerCounters link;
   std::uint64_t records_dropped = 0;
 };
@@ -86,8 +93,14 @@ class EngineRoom {
   Nanoseconds longest_refresh() const { return longest_refresh_; }
   bool refreshing() const { return engine_.has_stale_operators(); }
 
+  // ---- exporters -----------------------------------------------------------------------------------------
+  void attach(EventRing& ring, Nanoseconds now) { engine_.attach(ring, now); }
+  void detach(EventRing& ring) { engine_.detach(ring); }
+  void snapshot(Nanoseconds now, EngineSnapshot& out) const { engine_.snapshot(now, out); }
+  double energy_j() const { return device_.totals().energy_j; }
+
   // ---- reports -------------------------------------------------------------------------------------------
-  std::vector<SessionReport> sessions() const;
+  std::vector<SessionReport> sessions(std::size_t operators = 0) const;  // with so many of each tenant's
   const EngineCounters& engine_counters() const { return engine_.counters(); }
   std::uint64_t joined() const { return next_incarnation_ - 1; }
   std::uint64_t device_completions() const { return device_.totals().completions; }

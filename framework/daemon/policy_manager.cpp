@@ -57,8 +57,8 @@ void PolicyManager::detach() {
   warm_ = {};
 }
 
-void PolicyManager::log(int level, const std::string& text) const {
-  if (options_.log) options_.log(level, text);
+void PolicyManager::log(LogEvent event, const std::string& text, int level) const {
+  if (options_.log) options_.log(event, text, level);
 }
 
 GuardOptions PolicyManager::guard() const {
@@ -69,7 +69,7 @@ GuardOptions PolicyManager::guard() const {
   guard.judge_predictor = options_.quality.windows > 0;
   if (options_.black_box != nullptr) guard.mark = &options_.black_box->content().engine;
   guard.log = [sink = options_.log](PolicyKind kind, int level, const std::string& text) {
-    if (sink) sink(level, fmt::format("{} policy: {}", name_of(kind), text));
+    if (sink) sink(LogEvent::policy_says, fmt::format("{} policy: {}", name_of(kind), text), level);
   };
   return guard;
 }
@@ -82,7 +82,7 @@ Result<std::shared_ptr<PolicySet>> PolicyManager::start() {
     if (resolved.ok() || resolved.status().code() != StatusCode::unavailable) continue;
     totals_.last_event =
         fmt::format("{}: {}; the built-in fallback decides", name_of(kind), resolved.status().message());
-    log(LITHOS_LOG_ERROR, totals_.last_event);
+    log(LogEvent::policy_replaced_at_start, totals_.last_event);
     choice = PolicyChoice{builtin_policy(kind).id, {}, choice.where, {}};
   }
   Result<Prepared> prepared = prepare(config_.set, all);
@@ -92,7 +92,7 @@ Result<std::shared_ptr<PolicySet>> PolicyManager::start() {
   paths_ = prepared->paths;
   threads_started_ = prepared->threads_started;
   note_active(*current_);
-  if (Status status = persist(); !status.ok()) log(LITHOS_LOG_WARNING, status.message());
+  if (Status status = persist(); !status.ok()) log(LogEvent::policy_not_kept, status.message());
   return current_;
 }
 
@@ -216,11 +216,11 @@ void PolicyManager::retire(Warm warm) {
       if (library.use_count() == 1) pinned_.push_back(std::move(library));
     totals_.modules_pinned = pinned_.size();
     totals_.last_event = "a retired policy left a thread running; its library stays loaded for ever";
-    log(LITHOS_LOG_ERROR, totals_.last_event);
+    log(LogEvent::policy_thread_left, totals_.last_event);
   }
   const std::uint64_t leaked_before = Module::leaked();
   libraries.clear();
-  if (Module::leaked() > leaked_before) log(LITHOS_LOG_ERROR, "a retired policy's library could not be unloaded");
+  if (Module::leaked() > leaked_before) log(LogEvent::policy_library_left, "a retired policy's library could not be unloaded");
 }
 
 // What a crash must not lose: the configuration as applied, and the policies as swapped since.

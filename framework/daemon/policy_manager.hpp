@@ -28,6 +28,7 @@
 #include "daemon/change_progress.hpp"
 #include "daemon/daemon_config.hpp"
 #include "daemon/engine_thread.hpp"
+#include "daemon/log_events.hpp"
 #include "daemon/policy_resolver.hpp"
 #include "daemon/quality_watch.hpp"
 #include "daemon/quarantine.hpp"
@@ -46,7 +47,7 @@ struct PolicyManagerOptions {
   QualityOptions quality;
   BlackBox* black_box = nullptr;             // may be null
   std::function<Status(ChangeStep)> inject;  // for tests: fails a change at a step
-  std::function<void(int level, const std::string& text)> log;
+  Log log;
 };
 
 // One policy to put in force.
@@ -112,6 +113,7 @@ class PolicyManager {
   // Guard and end of probation; to be called every 100 ms or so.
   void tick(Nanoseconds now);
   PolicyManagerReport report();
+  PolicyManagerReport counts() const;  // the same without what only the engine thread knows; asks nobody
   Quarantine& quarantine() { return quarantine_; }
   const PolicyManagerOptions& options() const { return options_; }
 
@@ -149,7 +151,7 @@ class PolicyManager {
   bool judge_strikes(const GuardLook& look, Nanoseconds now);
   void judge_quality(const GuardLook& look, Nanoseconds now);
   void punish(PolicyKind kind, const std::string& what, const std::string& why, Nanoseconds now);
-  void log(int level, const std::string& text) const;
+  void log(LogEvent event, const std::string& text, int level = LITHOS_LOG_INFO) const;
   Status failed(const Status& status);
   std::vector<PolicyKind> differing(const PolicySetConfig& next, std::vector<std::string>& said,
                                     std::vector<std::pair<PolicyKind, std::string>>& live) const;

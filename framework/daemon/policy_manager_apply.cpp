@@ -129,7 +129,7 @@ void PolicyManager::take_back(const DaemonConfig& before, const AppliedParts& pa
   if (parts.tenants_set) back = set_tenants(before).ok() && back;
   config_ = before;
   (void)persist();  // the old one is what a crash must find; if this fails too, what lies there is the old one already
-  if (!back) log(LITHOS_LOG_ERROR, "the way back to the old configuration failed as well");
+  if (!back) log(LogEvent::policy_way_back_failed, "the way back to the old configuration failed as well");
 }
 
 Result<ChangeReport> PolicyManager::apply(const DaemonConfig& next) {
@@ -149,7 +149,7 @@ Result<ChangeReport> PolicyManager::apply(const DaemonConfig& next) {
   report.step_us = progress_.end();
   report.generation = generation_;
   report.changes = std::move(planned).value();
-  for (const std::string& sentence : report.changes) log(LITHOS_LOG_INFO, sentence);
+  for (const std::string& sentence : report.changes) log(LogEvent::policy_changed, sentence);
   return report;
 }
 

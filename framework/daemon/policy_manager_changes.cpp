@@ -25,7 +25,7 @@ struct PolicyManager::GuardLook {
 
 Status PolicyManager::failed(const Status& status) {
   ++totals_.failed_changes;
-  log(LITHOS_LOG_WARNING, fmt::format("change refused, the old policies stay in force: {}", status.message()));
+  log(LogEvent::policy_change_refused, fmt::format("change refused, the old policies stay in force: {}", status.message()));
   return Status(status.code(), status.message() + "; the old policies stay in force");
 }
 
@@ -78,7 +78,7 @@ Result<ChangeReport> PolicyManager::carry_out(const PolicySetConfig& next, const
   report.step_us = progress_.end();
   report.generation = generation_;
   report.changes = std::move(said);
-  for (const std::string& sentence : report.changes) log(LITHOS_LOG_INFO, sentence);
+  for (const std::string& sentence : report.changes) log(LogEvent::policy_changed, sentence);
   return done;
 }
 
@@ -122,7 +122,7 @@ Result<ChangeReport> PolicyManager::rollback() {
   report.pause_us = pause.value();
   report.changes.push_back("back to the policies before the last change");
   (void)persist();  // best effort: what is in force is right
-  log(LITHOS_LOG_INFO, report.changes.back());
+  log(LogEvent::policy_changed, report.changes.back());
   return report;
 }
 
@@ -157,7 +157,7 @@ void PolicyManager::punish(PolicyKind kind, const std::string& what, const std::
                                    !done.ok()     ? done.status().message()
                                    : on_probation ? "rolled back to the policies before it"
                                                   : "the built-in fallback decides");
-  log(LITHOS_LOG_ERROR, totals_.last_event);
+  log(LogEvent::policy_demoted, totals_.last_event);
 }
 
 void PolicyManager::tick(Nanoseconds now) {
@@ -205,12 +205,20 @@ void PolicyManager::judge_quality(const GuardLook& look, Nanoseconds now) {
   punish(PolicyKind::predictor, "worse than the built-in", quality_.why(), now);
 }
 
-PolicyManagerReport PolicyManager::report() {
+PolicyManagerReport PolicyManager::counts() const {
   PolicyManagerReport report = totals_;
   report.generation = generation_;
   report.in_probation = warm_.set != nullptr;
   report.prediction = quality_.quality();
   report.modules_leaked = Module::leaked();
+  for (const PolicyKind kind : kAllPolicyKinds)
+    report.policies.push_back({current_->description(kind), paths_[index_of(kind)], 0, 0, 0, {}});
+  return report;
+}
+
+PolicyManagerReport PolicyManager::report() {
+  PolicyManagerReport report = counts();
+  report.policies.clear();
   const auto look = [set = current_] {
     std::vector<PolicyInForce> policies;
     for (const PolicyKind kind : kAllPolicyKinds)

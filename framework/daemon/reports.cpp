@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/reports.hpp"
 
+#include "base/tpc_ranges.hpp"
+
 namespace lithos {
 namespace {
 
@@ -17,14 +19,26 @@ const char* name_of(Pressure pressure) {
   return pressure == Pressure::idle ? "idle" : pressure == Pressure::active ? "active" : "pressed";
 }
 
+Json operators_json(const std::vector<OperatorReport>& operators) {
+  Json list = Json::array();
+  for (const OperatorReport& op : operators) {
+    Json one = Json::object();
+    one.set("name", op.name).set("launches", op.totals.launches).set("atoms", op.totals.atoms).set("ns", op.totals.ns);
+    one.set("tpc_ns", op.totals.tpc_ns).set("wanted_tpcs", op.wanted_tpcs);
+    list.add(one.set("predicted_ns", op.predicted.count()));
+  }
+  return list;
+}
+
 }  // namespace
 
 Json to_json(const SessionReport& session) {
   Json json = Json::object();
   json.set("name", session.name).set("class", name_of(session.tenant_class)).set("pid", session.pid);
-  json.set("slot", session.slot).set("quota_tpcs", session.quota_tpcs).set("own_tpcs", session.own.count());
+  json.set("slot", session.slot).set("incarnation", session.incarnation).set("quota_tpcs", session.quota_tpcs).set("own_tpcs", session.own.count());
   json.set("leased_tpcs", session.leased.count()).set("pressure", name_of(session.pressure));
-  json.set("device_in_flight", session.device_in_flight);
+  json.set("own", to_ranges(session.own)).set("leased", to_ranges(session.leased)).set("working", to_ranges(session.working));
+  json.set("slo_ns", session.slo.count()).set("device_in_flight", session.device_in_flight);
   json.set("atoms_submitted", session.counters.atoms_submitted)
       .set("atoms_completed", session.counters.atoms_completed);
   json.set("requests_completed", session.counters.requests_completed);
@@ -33,6 +47,7 @@ Json to_json(const SessionReport& session) {
     if (session.counters.launches[kind] > 0)
       launches.set(lithos::name_of(static_cast<Coverage>(kind)), session.counters.launches[kind]);
   json.set("launches", launches);
+  if (!session.operators.empty()) json.set("operators", operators_json(session.operators));
   json.set("records", session.link.records)
       .set("records_bad", session.link.bad_records)
       .set("records_dropped", session.records_dropped);
@@ -66,6 +81,27 @@ Json to_json(const PolicyManagerReport& report) {
       .set("modules_pinned", report.modules_pinned)
       .set("last_event", report.last_event);
   return json;
+}
+
+Json to_json(const std::vector<std::pair<std::string, PluginReport>>& plugins) {
+  Json list = Json::array();
+  for (const auto& [name, report] : plugins) {
+    Json one = Json::object();
+    one.set("name", name).set("kind", report.kind == PluginKind::power ? "power" : "exporter");
+    one.set("plugin", report.description.id).set("version", report.description.version);
+    one.set("path", report.description.path).set("hash", report.description.hash);
+    one.set("events", report.feed.delivered)
+        .set("events_dropped", report.feed.dropped)
+        .set("events_refused", report.feed.refused)
+        .set("events_waiting", report.feed.waiting);
+    one.set("samples", report.samples).set("clock_requests", report.clock_requests);
+    one.set("failures", report.failures).set("last_failure", report.last_failure);
+    one.set("busy_for_s", to_seconds(report.busy_for));
+    Json metrics = Json::object();
+    for (const MetricReading& metric : report.metrics) metrics.set(metric.name, metric.value);
+    list.add(one.set("metrics", metrics));
+  }
+  return list;
 }
 
 Json to_json(const ChangeReport& report) {

@@ -8,11 +8,13 @@
 #include "daemon/engine_room.hpp"
 #include "daemon/json.hpp"
 #include "daemon/policy_manager.hpp"
+#include "observe/plugin_thread.hpp"
 
 namespace lithos {
 
 Json to_json(const SessionReport& session);
 Json to_json(const PolicyManagerReport& policies);
+Json to_json(const std::vector<std::pair<std::string, PluginReport>>& plugins);
 Json to_json(const ChangeReport& report);
 Json to_json(const QuarantinedLibrary& library);
 

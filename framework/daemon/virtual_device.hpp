@@ -42,6 +42,7 @@ class VirtualDevice final : private CompletionSink {
   Nanoseconds next_event() const { return gpu_.next_event(); }
   bool idle() const { return gpu_.idle(); }
   std::uint32_t in_flight(TenantId slot) const { return in_flight_[value_of(slot)]; }
+  TpcSet working(TenantId slot) const { return gpu_.working(slot); }  // TPCs with a block of it
 
   // Calls visit(peer) for each tenant that a completion was written for since the last time.
   template <class Visit>

@@ -26,6 +26,7 @@ class DvfsSampler {
 
   void on_clock(std::uint32_t mhz, double power_w) { clock_mhz_ = mhz; power_w_ = power_w; }
   std::uint32_t clock_mhz() const { return clock_mhz_; }
+  double power_w() const { return power_w_; }
 
   // A launch or atom of the operator ran; before the window it is ignored.
   void ran(std::uint32_t slot, std::uint32_t op, OperatorEntry& entry, Nanoseconds duration, std::uint32_t tpcs);

@@ -2,6 +2,7 @@
 #include "engine/engine.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/engine_impl.hpp"
 
@@ -29,7 +30,8 @@ bool waits(const Tenant& tenant) {
 
 Engine::Impl::Impl(const GpuShape& shape, const EngineConfig& engine_config, PolicySet& policy_set, EnginePort& port)
     : gpu(shape), config(engine_config), policies(&policy_set), out(port), map(gpu), ledger(map), co_residency(gpu.all()),
-      dvfs(highest_clock(gpu), gpu.power_limit_w), views(gpu.tpcs) {
+      dvfs(highest_clock(gpu), gpu.power_limit_w), views(gpu.tpcs), tap(engine_config.gpu_index),
+      totals_at_start(totals_of(policy_set)) {
   tenants.reserve(kTenantsLimit);
   answers.reserve(kTenantsLimit);
 }
@@ -67,6 +69,8 @@ Result<TenantId> Engine::join(const TenantSpec& spec, Nanoseconds now) {
   tenant.activity.at = now;
   e.activity.mark(tenant.activity, now);
   e.co_residency.add(slot, tenant.own, now);
+  if (e.config.statistics) tenant.statistics = std::make_unique<TenantStatistics>();
+  if (e.tap.wants(LITHOS_EVENT_TENANT_JOINED)) e.tell_tenant(LITHOS_EVENT_TENANT_JOINED, tenant, now);
   e.decide(LITHOS_WHY_TENANTS, now);
   return TenantId{slot};
 }
@@ -82,6 +86,7 @@ void Engine::leave(TenantId id, Nanoseconds now) {
     queue.stuck = {};
   }
   impl_->policies->tenant_left(tenant->serial);
+  if (impl_->tap.wants(LITHOS_EVENT_TENANT_LEFT)) impl_->tell_tenant(LITHOS_EVENT_TENANT_LEFT, *tenant, now);
   impl_->release_if_drained(*tenant, now);
   impl_->decide(LITHOS_WHY_TENANTS, now);
 }
@@ -144,6 +149,7 @@ void Engine::register_kernel(TenantId id, const KernelInfo& kernel, Nanoseconds 
   const bool could_spin = tenant->operators.any_may_spin();
   const std::uint32_t index = tenant->operators.add(kernel, fresh);
   if (!fresh) return;
+  if (impl_->tap.wants(LITHOS_EVENT_OPERATOR)) impl_->tell_operator(*tenant, tenant->operators[index], now);
   impl_->decide_operator(*tenant, tenant->operators[index]);
   if (!could_spin && tenant->operators.any_may_spin()) {
     impl_->co_residency.party(impl_->slot_of(*tenant)).spins = true;
@@ -158,7 +164,9 @@ void Engine::register_graph(TenantId id, const GraphInfo& graph, Nanoseconds now
   for (const KernelInfo* node : graph.nodes) register_kernel(id, *node, now);
   bool fresh = false;
   const std::uint32_t index = tenant->operators.add(graph, fresh);
-  if (fresh) impl_->decide_operator(*tenant, tenant->operators[index]);
+  if (!fresh) return;
+  if (impl_->tap.wants(LITHOS_EVENT_OPERATOR)) impl_->tell_operator(*tenant, tenant->operators[index], now);
+  impl_->decide_operator(*tenant, tenant->operators[index]);
 }
 
 // Atoms that were submitted and never completed, as far as the records say: given up after a while, so that nothing waits for them.
@@ -212,7 +220,10 @@ void Engine::on_timer(Nanoseconds now) {
   if (e.co_residency.settle_quiet(now)) e.rebalance_rights(now);
   if (now >= e.gather_due) e.gather_rights(now);
   const std::uint32_t mhz = e.dvfs.on_timer(e.tenants, e.activity, *e.policies, e.config.slip, now);
-  if (mhz != 0) e.out.request_clock(mhz);
+  if (mhz != 0) {
+    e.out.request_clock(mhz);
+    if (e.tap.wants(LITHOS_EVENT_CLOCK)) e.tell_clock(mhz, e.dvfs.clock_mhz(), e.dvfs.power_w(), now);
+  }
   std::uint32_t why = 0;
   if (now >= e.decide_due) why |= e.pending_why;
   if (now >= e.asked_due) why |= LITHOS_WHY_TIME;
@@ -226,14 +237,27 @@ Nanoseconds Engine::next_timer() const {
                    e.dvfs.next(), e.co_residency.next_quiet()});
 }
 
-void Engine::on_clock(std::uint32_t mhz, double power_w, Nanoseconds) { impl_->dvfs.on_clock(mhz, power_w); }
+void Engine::on_clock(std::uint32_t mhz, double power_w, Nanoseconds now) {
+  impl_->dvfs.on_clock(mhz, power_w);
+  if (impl_->tap.wants(LITHOS_EVENT_CLOCK)) impl_->tell_clock(0, mhz, power_w, now);
+}
 
 void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   Impl& e = *impl_;
   // What was decided about operators holds as long as the policies that decided it are the same.
+  std::array<bool, kPolicyKinds> fresh{};
+  for (const PolicyKind kind : kAllPolicyKinds) fresh[index_of(kind)] = !policies.shares(kind, *e.policies);
   const bool same_operators =
       policies.shares(PolicyKind::predictor, *e.policies) && policies.shares(PolicyKind::right_sizer, *e.policies);
+  // A new predictor or right-sizer learns at once what the old one had time to learn.
+  if (!same_operators) e.observed.replay([&](const lithos_observation& seen) { policies.observe(seen); });
+  e.past += totals_of(*e.policies) - e.totals_at_start;
+  e.totals_at_start = totals_of(policies);
   e.policies = &policies;
+  ++e.policy_generation;
+  e.faults_told = policies.faults();
+  for (const PolicyKind kind : kAllPolicyKinds)
+    if (fresh[index_of(kind)] && e.tap.wants(LITHOS_EVENT_POLICY)) e.tell_policy(kind, now);
   if (!same_operators) {
     ++e.asking_epoch;
     e.stale_tenant = 0;

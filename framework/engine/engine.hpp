@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/log_histogram.hpp"
 #include "base/status.hpp"
 #include "base/time.hpp"
 #include "base/tpc_set.hpp"
@@ -22,6 +23,7 @@
 #include "engine/operator.hpp"
 #include "engine/operator_report.hpp"
 #include "engine/record.hpp"
+#include "policy_host/event_ring.hpp"
 #include "policy_host/policy_set.hpp"
 
 namespace lithos {
@@ -49,6 +51,8 @@ struct EngineConfig {
   Nanoseconds decide_at_most_every{20'000};       // pressure changes come in bursts
   double slip = 1.1;
   bool masked = true;  // false: no launch is confined; for the engine's life, since rights to spin rest on it
+  bool statistics = false;  // keep TenantStatistics
+  std::uint32_t gpu_index = 0;  // in events
 };
 
 struct TenantCounters {
@@ -58,6 +62,12 @@ struct TenantCounters {
   std::uint64_t service_tpc_ns = 0;
   std::uint64_t mispredicted = 0;  // off by more than 50 µs (paper §5.7)
 };
+// Distributions, kept only where EngineConfig::statistics says so.
+struct TenantStatistics {
+  LogHistogram queue_wait;        // from the launch entering its queue until its first atom is given to the device
+  LogHistogram request_latency;   // a graph, or launches up to a synchronisation: from the launch on
+  LogHistogram prediction_error;  // of atoms and launches, without their sign
+};
 struct EngineCounters {
   std::uint64_t decisions = 0;
   std::uint64_t bad_records = 0;      // unknown tenant, operator or launch; doubled
@@ -66,6 +76,8 @@ struct EngineCounters {
   std::uint64_t lost_completions = 0; // atoms given up because nobody reported their end
   std::uint64_t gathered_rights = 0;  // times a launch that may spin had to have its TPCs gathered
 };
+
+struct EngineSnapshot;
 
 class Engine {
  public:
@@ -94,6 +106,14 @@ class Engine {
   void set_policies(PolicySet& policies, Nanoseconds now);
   // Operators about which the present policies have not been asked yet: on_timer() is due until there are none.
   bool has_stale_operators() const;
+
+  // ---- for those who watch (policy_host/event_ring.hpp) ----------------------------------------------------
+  // From now on events go into the ring, too, as far as it wants them. It is told first what a latecomer must know:
+  // policies in force, tenants, their leases and operators. The ring must outlive the engine or be detached.
+  void attach(EventRing& ring, Nanoseconds now);
+  void detach(EventRing& ring);
+  // Everything that reports and metrics tell, as of now (engine_snapshot.hpp).
+  void snapshot(Nanoseconds now, EngineSnapshot& out) const;
 
   TpcSet own_tpcs(TenantId tenant) const;
   const TenantCounters& counters(TenantId tenant) const;

@@ -34,7 +34,9 @@ void Engine::Impl::decide(std::uint32_t why, Nanoseconds now) {
   answer.tenants = view.tenants;
   answer.lease_size = sizeof(lithos_lease);
   answer.lease = answers.data();
-  policies->decide(view, answer);
+  const AnsweredBy by = policies->decide(view, answer);
+  if (tap.wants(LITHOS_EVENT_DECISION)) tell_decision(why, view.tenants, by, now);
+  if (tap.wants(LITHOS_EVENT_FAULT)) look_for_faults(now);
   const Nanoseconds soonest = now + std::max(config.decide_at_most_every, Nanoseconds{1});
   asked_due = answer.next_decision_ns == 0 ? kNever : std::max(soonest, from_u64(answer.next_decision_ns));
 
@@ -78,6 +80,7 @@ void Engine::Impl::publish(std::uint32_t slot, Nanoseconds now) {
   tenant.widest = widest(lease);
   tenant.published_at = now;
   co_residency.published(slot, lease.generation);
+  if (tap.wants(LITHOS_EVENT_LEASE)) tell_lease(tenant, lease, now);
   out.publish_lease(TenantId{slot}, lease);
 }
 

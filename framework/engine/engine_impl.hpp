@@ -14,9 +14,12 @@
 #include "engine/engine.hpp"
 #include "engine/ledger.hpp"
 #include "engine/lease_builder.hpp"
+#include "engine/observation_log.hpp"
 #include "engine/tenant.hpp"
 #include "engine/tpc_map.hpp"
 #include "engine/view_builder.hpp"
+#include "policy_host/event_ring.hpp"
+#include "policy_host/policy_totals.hpp"
 
 namespace lithos {
 
@@ -48,13 +51,13 @@ struct Engine::Impl {
   void on_submitted(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
   void on_completed(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
   void on_waiting(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
-  void on_synchronised(Tenant& tenant, QueueBook& queue, const Record& record);
+  void on_synchronised(Tenant& tenant, QueueBook& queue, Nanoseconds now);
   void observe(Tenant& tenant, std::uint32_t op, const Record& record, const WorkMark* mark, Nanoseconds now);
   void launch_ended(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, const FlyingAtom* atom, Nanoseconds now);
   void set_pressure(Tenant& tenant, Pressure level, Nanoseconds now);
   void nothing_in_flight(Tenant& tenant, Nanoseconds now);
   void head_changed(Tenant& tenant, QueueBook& queue, std::uint32_t tpcs_before, Nanoseconds now);
-  void request_done(Tenant& tenant, Nanoseconds latency);
+  void request_done(Tenant& tenant, Nanoseconds latency, Nanoseconds now);
 
   // engine_decisions.cpp
   void want_decision(std::uint32_t why, Nanoseconds now);
@@ -69,6 +72,22 @@ struct Engine::Impl {
   bool lacks_rights(const Tenant& tenant, const OperatorEntry& entry) const;
   static std::span<const KernelInfo* const> kernels_of(const OperatorEntry& entry);
 
+  // engine_events.cpp: what exporters are told; each is called only if tap.wants() its type
+  void tell_tenant(std::uint32_t type, const Tenant& tenant, Nanoseconds now);
+  void tell_operator(const Tenant& tenant, const OperatorEntry& entry, Nanoseconds now);
+  void tell_submitted(const Tenant& tenant, const FlyingAtom& atom, const Record& record, Nanoseconds now);
+  // `node`: the operator of the graph's kernel that ended; kAbsent: not in a graph, or not known.
+  void tell_ended(const Tenant& tenant, const OperatorEntry& entry, std::uint32_t node, const FlyingAtom* atom,
+                  const Record& record, Nanoseconds now);
+  void tell_request(const Tenant& tenant, Nanoseconds latency, Nanoseconds now);
+  void tell_waiting(const Tenant& tenant, const QueueBook& queue, const Record& record, Nanoseconds now);
+  void tell_lease(const Tenant& tenant, const Lease& published, Nanoseconds now);
+  void tell_decision(std::uint32_t why, std::uint32_t tenants_asked, AnsweredBy by, Nanoseconds now);
+  void tell_policy(PolicyKind kind, Nanoseconds now);
+  void tell_clock(std::uint32_t requested_mhz, std::uint32_t applied_mhz, double power_w, Nanoseconds now);
+  void look_for_faults(Nanoseconds now);
+  void introduce(Nanoseconds now);
+
   GpuShape gpu;
   EngineConfig config;
   PolicySet* policies;
@@ -78,6 +97,7 @@ struct Engine::Impl {
   CoResidency co_residency;
   Activity activity;
   DvfsSampler dvfs;
+  ObservationLog observed;
   ViewBuilder views;
   std::vector<Tenant> tenants;
   std::vector<lithos_lease> answers;
@@ -86,6 +106,12 @@ struct Engine::Impl {
   std::uint64_t last_serial = 0;
   std::uint64_t last_generation = 0;
   std::uint64_t epoch = 1;  // counts changes of who is there and who owns what
+  EventTap tap;
+  std::uint64_t policy_generation = 1;  // counts the sets that were in force
+  PolicyTotals past;             // of sets that were in force before
+  PolicyTotals totals_at_start;  // of the set in force, when it came into force
+  PolicyFaults faults_told;
+  Nanoseconds faults_told_at{std::numeric_limits<std::int64_t>::min() / 2};
   std::uint64_t asking_epoch = 1;  // counts changes of who is asked about operators
   // Everything before this has been asked in this epoch; past the last tenant: nothing is stale.
   std::size_t stale_tenant = std::numeric_limits<std::size_t>::max();

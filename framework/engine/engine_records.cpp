@@ -47,7 +47,7 @@ void Engine::Impl::take(Tenant& tenant, const Record& record, bool newest, Nanos
   if (record.kind == RecordKind::pressure) return;
   QueueBook* queue = queue_of(tenant, record.queue);
   if (queue == nullptr) { ++counters.bad_records; return; }
-  if (record.kind == RecordKind::synchronised) return on_synchronised(tenant, *queue, record);
+  if (record.kind == RecordKind::synchronised) return on_synchronised(tenant, *queue, now);
   const std::uint32_t op = tenant.operators.find(record.op);
   if (op == FlatMap::kAbsent || record.launch == LaunchId{}) { ++counters.bad_records; return; }
   // The newest record cannot be about a launch before the last one submitted, unless what we believe of the queue is wrong.
@@ -119,6 +119,7 @@ void Engine::Impl::on_submitted(Tenant& tenant, QueueBook& queue, std::uint32_t 
   atom.seen_at = atom.arrived = now;
   atom.predicted = believable(record.predicted);
   atom.last = record.last;
+  atom.coverage = record.coverage;
   if (!queue.queued.empty() && queue.queued.front().launch == record.launch) atom.arrived = queue.queued.front().at;
   if (record.last) queue.launched(record.launch);
   const AtomKey head_before = queue.flying.empty() ? AtomKey{} : queue.flying.front().key;
@@ -127,6 +128,8 @@ void Engine::Impl::on_submitted(Tenant& tenant, QueueBook& queue, std::uint32_t 
   if (!flies && record.sequence == 0) { ++counters.bad_records; return; }  // doubled, as far as one can tell
   if (flies && queue.flying.front().key != head_before) head_changed(tenant, queue, tpcs_before, now);
   ++tenant.counters.atoms_submitted;
+  if (tenant.statistics != nullptr && record.first_block == 0) tenant.statistics->queue_wait.add(now - atom.arrived);
+  if (tap.wants(LITHOS_EVENT_ATOM_SUBMITTED)) tell_submitted(tenant, atom, record, now);
   const auto coverage = static_cast<unsigned>(record.coverage);
   if (record.last && coverage < kCoverageKinds) {
     ++tenant.counters.launches[coverage];
@@ -148,6 +151,8 @@ void Engine::Impl::on_completed(Tenant& tenant, QueueBook& queue, std::uint32_t 
   if (graph_goes_on) {
     if (record.node > entry.nodes.size()) { ++counters.bad_records; return; }
     const bool runs = !queue.flying.empty() && queue.flying.front().key == key;
+    if (tap.wants(LITHOS_EVENT_ATOM_ENDED))
+      tell_ended(tenant, entry, entry.nodes[record.node - 1], runs ? &queue.flying.front() : nullptr, record, now);
     observe(tenant, entry.nodes[record.node - 1], record, runs ? &queue.flying.front().mark : nullptr, now);
     if (!runs) return;
     FlyingAtom& graph = queue.flying.front();
@@ -167,6 +172,8 @@ void Engine::Impl::on_completed(Tenant& tenant, QueueBook& queue, std::uint32_t 
   ++tenant.counters.atoms_completed;
   const std::uint32_t seen_op = entry.graph != nullptr && record.node > 0 && record.node <= entry.nodes.size()
                                     ? entry.nodes[record.node - 1] : op;
+  if (tap.wants(LITHOS_EVENT_ATOM_ENDED))
+    tell_ended(tenant, entry, seen_op == op ? FlatMap::kAbsent : seen_op, known ? &atom : nullptr, record, now);
   observe(tenant, seen_op, record, known ? &atom.mark : nullptr, now);
   if (record.last) launch_ended(tenant, queue, op, record, known ? &atom : nullptr, now);
   release_if_drained(tenant, now);
@@ -177,7 +184,7 @@ void Engine::Impl::launch_ended(Tenant& tenant, QueueBook&, std::uint32_t op, co
                                 Nanoseconds now) {
   ++tenant.completed_launches;
   if (tenant.operators[op].graph == nullptr) return;
-  request_done(tenant, atom == nullptr ? Nanoseconds{0} : now - atom->arrived);
+  request_done(tenant, atom == nullptr ? Nanoseconds{0} : now - atom->arrived, now);
   if (atom == nullptr || atom->started == kNever || record.node == 0) return;
   Record whole = record;
   whole.started = atom->started;
@@ -185,8 +192,10 @@ void Engine::Impl::launch_ended(Tenant& tenant, QueueBook&, std::uint32_t op, co
   observe(tenant, op, whole, nullptr, now);
 }
 
-void Engine::Impl::request_done(Tenant& tenant, Nanoseconds latency) {
+void Engine::Impl::request_done(Tenant& tenant, Nanoseconds latency, Nanoseconds now) {
   ++tenant.counters.requests_completed;
+  if (tenant.statistics != nullptr) tenant.statistics->request_latency.add(latency);
+  if (tap.wants(LITHOS_EVENT_REQUEST)) tell_request(tenant, latency, now);
   if (tenant.spec.slo.count() > 0) tenant.attainment.add(latency <= tenant.spec.slo);
 }
 
@@ -201,6 +210,7 @@ void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& recor
   OperatorEntry& entry = tenant.operators[op];
   lithos_observation seen{};
   seen.op = entry.op;
+  seen.op.ordinal = record.node;
   seen.tenant_id = tenant.serial;
   seen.tpcs = tpcs;
   seen.clock_mhz = dvfs.clock_mhz();
@@ -212,6 +222,7 @@ void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& recor
   seen.block_count = part ? record.block_count : entry.op.blocks;
   seen.duration_ns = to_u64(duration);
   policies->observe(seen);
+  if (entry.kernel != nullptr) observed.add(seen);
   const bool whole = seen.block_count == entry.op.blocks;
   if (whole && entry.kernel != nullptr && entry.kernel->bound == LITHOS_BOUND_UNKNOWN && seen.neighbour_tpcs == 0) {
     entry.scaling.add(std::min(tpcs, entry.kernel->useful_tpcs), duration, gpu.tpcs);
@@ -223,25 +234,30 @@ void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& recor
     dvfs.ran(slot_of(tenant), op, entry, duration, tpcs);
     const double share = static_cast<double>(seen.block_count) / entry.op.blocks;
     const double expected = static_cast<double>(entry.decision.predicted(tpcs).count()) * share;
-    if (std::abs(expected - static_cast<double>(duration.count())) > static_cast<double>(kMispredicted.count()))
-      ++tenant.counters.mispredicted;
+    const double error = std::abs(expected - static_cast<double>(duration.count()));
+    if (error > static_cast<double>(kMispredicted.count())) ++tenant.counters.mispredicted;
+    if (tenant.statistics != nullptr)
+      tenant.statistics->prediction_error.add(believable(Nanoseconds{static_cast<std::int64_t>(std::min(error, 1e18))}));
   }
   if (OperatorTable::due(entry) && tenant.present()) decide_operator(tenant, entry);
 }
 
 void Engine::Impl::on_waiting(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now) {
   if (value_of(record.launch) < queue.last_submitted.launch || !tenant.present()) return;  // overtaken by events
-  if (queue.stuck.launch != record.launch) queue.stuck = {record.launch, op, now, now, false};
+  if (queue.stuck.launch != record.launch) {
+    queue.stuck = {record.launch, op, now, now, false};
+    if (tap.wants(LITHOS_EVENT_WAITING)) tell_waiting(tenant, queue, record, now);
+  }
   queue.stuck.told_at = now;
   queue.stuck.lacks_right = lacks_rights(tenant, tenant.operators[op]);
   if (queue.stuck.lacks_right) gather_rights(now);
   want_decision(LITHOS_WHY_WAITING, now);
 }
 
-void Engine::Impl::on_synchronised(Tenant& tenant, QueueBook& queue, const Record&) {
+void Engine::Impl::on_synchronised(Tenant& tenant, QueueBook& queue, Nanoseconds now) {
   if (queue.batch_since == kNever) return;  // only graphs since the last time, or nothing
   const Nanoseconds end = std::max(queue.last_end, queue.batch_since);
-  request_done(tenant, end - queue.batch_since);
+  request_done(tenant, end - queue.batch_since, now);
   queue.batch_since = kNever;
 }
 

@@ -10,22 +10,6 @@ namespace {
 
 constexpr double kWorthPublishing = 0.02;
 
-lithos_op describe(const KernelInfo& kernel) {
-  lithos_op op{};
-  op.op_id = value_of(kernel.id);
-  if (kernel.cuttable) op.flags |= LITHOS_OP_CUTTABLE;
-  if (kernel.may_spin) op.flags |= LITHOS_OP_CO_RESIDENT;
-  if (kernel.persistent) op.flags |= LITHOS_OP_PERSISTENT;
-  if (kernel.nature == KernelNature::never_touch) op.flags |= LITHOS_OP_COLLECTIVE;
-  op.bound = kernel.bound;
-  op.blocks = kernel.blocks;
-  op.threads_per_block = static_cast<std::uint32_t>(kernel.block.total());
-  op.blocks_per_tpc = kernel.blocks_per_tpc;
-  op.cluster_blocks = kernel.cluster_blocks;
-  op.min_tpcs = kernel.min_tpcs;
-  return op;
-}
-
 lithos_op describe(const GraphInfo& graph) {
   lithos_op op{};
   op.op_id = value_of(graph.id);
@@ -46,6 +30,22 @@ bool differs(Nanoseconds a, Nanoseconds b) {
 }
 
 }  // namespace
+
+lithos_op describe(const KernelInfo& kernel) {
+  lithos_op op{};
+  op.op_id = value_of(kernel.id);
+  if (kernel.cuttable) op.flags |= LITHOS_OP_CUTTABLE;
+  if (kernel.may_spin) op.flags |= LITHOS_OP_CO_RESIDENT;
+  if (kernel.persistent) op.flags |= LITHOS_OP_PERSISTENT;
+  if (kernel.nature == KernelNature::never_touch) op.flags |= LITHOS_OP_COLLECTIVE;
+  op.bound = kernel.bound;
+  op.blocks = kernel.blocks;
+  op.threads_per_block = static_cast<std::uint32_t>(kernel.block.total());
+  op.blocks_per_tpc = kernel.blocks_per_tpc;
+  op.cluster_blocks = kernel.cluster_blocks;
+  op.min_tpcs = kernel.min_tpcs;
+  return op;
+}
 
 std::uint32_t OperatorTable::add(const KernelInfo& kernel, bool& fresh) {
   const std::uint32_t known = find(kernel.id);

@@ -18,6 +18,9 @@
 
 namespace lithos {
 
+// What a kernel is, in the policies' words.
+lithos_op describe(const KernelInfo& kernel);
+
 struct OperatorEntry {
   const KernelInfo* kernel = nullptr;  // one of the two
   const GraphInfo* graph = nullptr;

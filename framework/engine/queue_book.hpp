@@ -49,6 +49,7 @@ struct FlyingAtom {
   WorkMark mark;             // when it came to the head of the queue
   std::uint32_t nodes_done = 0;  // graphs: of its kernels, as far as completions were reported
   bool last = true;
+  Coverage coverage{};
 };
 
 // The head of the queue cannot run under the lease, so the executor says.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which of a tenant's records have been seen, by their sequence numbers: tells doubled ones and finds the newest. Remembers the last 64
 // numbers; what is older counts as seen. Numbers come from the tenant, so a wild one must not deafen the engine: a jump ahead of
-// more than kJump is refused, and after kLost refusals in a row the window starts again where the numbers are.
+// more than kJump is refused, and after kLost refusals in a row the window starts again where the numbers are. The first number is
+// taken as it is: a tenant that has worked for long attaches to a new daemon and counts on.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@ class SequenceWindow {
   enum class Seen : std::uint8_t { newest, late, refused };
 
   Seen note(std::uint64_t number) {
-    if (number > newest_ && number - newest_ <= kJump) {
+    if (number > newest_ && (number - newest_ <= kJump || newest_ == 0)) {
       const std::uint64_t step = number - newest_;
       bits_ = step >= 64 ? 1 : (bits_ << step) | 1;
       newest_ = number;

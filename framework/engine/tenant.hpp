@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,7 @@ struct Tenant {
   TenantCounters counters;
   Attainment attainment;
   Activity::Share activity;
+  std::unique_ptr<TenantStatistics> statistics;  // null: nobody wants them
 
   Pressure pressure = Pressure::idle;
   Nanoseconds pressure_since{0}, active_since = kNever, idle_since{0};

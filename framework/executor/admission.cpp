@@ -160,11 +160,14 @@ bool Admission::borrowing_fits(const Question& q, Verdict& verdict) const {
     if (verdict.predicted > tolerated_on(q, verdict.tpcs)) { verdict = Verdict::lease_short(); return false; }
   }
   const Outstanding& out = q.outstanding;
-  if (out.pieces == 0) return true;
-  const bool within = out.predicted - out.running + verdict.predicted <= q.lease.outstanding_limit;
-  if (within && !(verdict.long_whole && out.long_wholes > 0)) return true;
+  if (out.pieces == 0 || (within_outstanding_limit(q, verdict) && !(verdict.long_whole && out.long_wholes > 0))) return true;
   verdict = Verdict::later(kNever);
   return false;
+}
+
+bool Admission::within_outstanding_limit(const Question& q, const Verdict& verdict) {
+  const Outstanding& out = q.outstanding;
+  return out.pieces == 0 || out.predicted - out.running + verdict.predicted <= q.lease.outstanding_limit;
 }
 
 // At its minimum, wherever the lease might let it at some time; if that is not enough, wherever the device has room. A launch that may
@@ -203,18 +206,23 @@ Verdict Admission::collective(const Question& q) {
   return verdict;
 }
 
+// Nobody owns TPCs, so nothing is borrowed. Whoever goes at low priority is a guest on all of them, and what a guest may have outstanding
+// is limited.
 Verdict Admission::unmasked(const Question& q) {
   Verdict verdict;
   verdict.masked = false;
   verdict.tpcs = map_.all();
   verdict.coverage = Coverage::unmasked;
   verdict.outcome = Verdict::Outcome::go;
-  if (q.head.kernel != nullptr) {
-    verdict.blocks = q.head.kernel->blocks - q.head.next_block;
-    verdict.predicted = predicted(port_.decision(q.head.kernel->id), map_.tpcs());
-    if (q.head.next_block > 0) verdict.coverage = Coverage::cut;  // the lease changed in the middle
-  }
-  return verdict;
+  const KernelInfo* kernel = q.head.kernel;
+  if (kernel == nullptr) return verdict;
+  verdict.blocks = kernel->blocks - q.head.next_block;
+  verdict.predicted = predicted(port_.decision(kernel->id), map_.tpcs());
+  if (q.head.next_block > 0) verdict.coverage = Coverage::cut;  // the lease changed in the middle
+  if (!q.lease.low_priority || kernel->nature == KernelNature::never_touch) return verdict;
+  verdict.low_priority = verdict.on_borrowed = true;
+  if (q.starving || q.head.urgent || within_outstanding_limit(q, verdict)) return verdict;
+  return Verdict::later(kNever);
 }
 
 Verdict Admission::ask_graph(const Question& q) {

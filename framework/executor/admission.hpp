@@ -83,6 +83,7 @@ class Admission {
   static Nanoseconds tolerated_on(const Question& q, const TpcSet& tpcs);
   void weigh(const Question& q, Verdict& verdict, Nanoseconds whole) const;
   bool borrowing_fits(const Question& q, Verdict& verdict) const;
+  static bool within_outstanding_limit(const Question& q, const Verdict& verdict);
   bool held_back(const Question& q, Verdict& verdict) const;
 
   // The last mask chosen for a kernel under the same lease, pressures and wish: programs repeat themselves.

@@ -4,16 +4,29 @@
 #include <algorithm>
 
 namespace lithos {
+namespace {
+
+constexpr std::uint64_t kSpread = 0x9e3779b97f4a7c15;  // keeps a graph's keys apart from other graphs'
+
+}  // namespace
 
 bool GraphMasks::still_right(const BakedGraph& baked, const UsableTpcs& usable, const Lease& lease) const {
   return !baked.starved && baked.own == usable.own && usable.home().contains(baked.all) &&
          lease.co_resident.contains(baked.spinning);
 }
 
+bool GraphMasks::still_wanted(const GraphInfo& graph, BakedGraph& baked) const {
+  if (++baked.launches % kLookAgainEvery != 0) return true;
+  for (std::size_t node = 0; node < graph.nodes.size(); ++node)
+    if (wanted_(*graph.nodes[node]) != baked.wanted[node]) return false;
+  return true;
+}
+
 bool GraphMasks::bake(const GraphInfo& graph, const UsableTpcs& usable, const Lease& lease, bool starving, BakedGraph& out) const {
   out.own = usable.own;
   out.starved = starving;
   out.node_tpcs.reserve(graph.nodes.size());
+  out.wanted.reserve(graph.nodes.size());
   for (const KernelInfo* node : graph.nodes) {
     TpcPool pools[] = {{usable.own}, {usable.unowned}, {usable.borrowed_ever, true}, {map_.all(), true}};
     if (node->may_spin) {
@@ -21,8 +34,11 @@ bool GraphMasks::bake(const GraphInfo& graph, const UsableTpcs& usable, const Le
     }
     const std::uint32_t wanted = starving ? node->min_tpcs : wanted_(*node);
     // A mask narrower than what the tenant owns costs it freedom: the hardware places blocks where there is room at each replay, which
-    // with lent TPCs is not known at the first launch. So only a right-sizer's wish narrows it, not the number of blocks.
-    const unsigned want = wanted == 0 || wanted >= node->useful_tpcs ? map_.tpcs() : wanted;
+    // with lent TPCs is not known at the first launch. So only a right-sizer's or the lease's wish narrows it, not the number of blocks,
+    // which is what a right-sizer answers that knows nothing else.
+    unsigned want = wanted == 0 || wanted >= node->useful_tpcs ? map_.tpcs() : wanted;
+    if (lease.max_tpcs > 0) want = std::min(want, lease.max_tpcs);
+    out.wanted.push_back(wanted);
     TpcSet mask;
     for (unsigned n_pools = 2; mask.empty() && n_pools <= (starving ? 4u : 2u); ++n_pools)
       mask = map_.choose(*node, pools, n_pools, want);
@@ -35,9 +51,10 @@ bool GraphMasks::bake(const GraphInfo& graph, const UsableTpcs& usable, const Le
 }
 
 std::uint32_t GraphMasks::masks_for(const GraphInfo& graph, const UsableTpcs& usable, const Lease& lease, bool starving) {
-  const std::uint32_t known = current_.find(value_of(graph.id));
+  const std::uint64_t key = value_of(graph.id) + lease.max_tpcs * kSpread;
+  const std::uint32_t known = current_.find(key);
   const bool has_masks = known != FlatMap::kAbsent;
-  if (has_masks && still_right(baked_[known], usable, lease)) return known;
+  if (has_masks && still_right(baked_[known], usable, lease) && still_wanted(graph, baked_[known])) return known;
   BakedGraph fresh;
   if (!bake(graph, usable, lease, false, fresh)) {
     fresh = {};
@@ -48,7 +65,7 @@ std::uint32_t GraphMasks::masks_for(const GraphInfo& graph, const UsableTpcs& us
     if (baked_[known].in_flight == 0) free_.push_back(known);
   }
   const std::uint32_t index = keep(std::move(fresh));
-  current_.set(value_of(graph.id), index);
+  current_.set(key, index);
   return index;
 }
 

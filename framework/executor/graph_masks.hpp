@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The masks of captured graphs. They are fixed ("baked") at a graph's first launch, because the driver builds the launch descriptors
 // only then (GPU.md §7), so they come from what cannot be taken back: own and unowned TPCs, each node right-sized. A graph is baked
-// again only if it must be: its TPCs are no longer the tenant's, or the tenant has others now.
+// again only if it must be: its TPCs are no longer the tenant's, or the tenant has others now; or the right-sizer has changed its
+// mind, at which it looks every kLookAgainEvery launches (a node whose mask changes costs 2–6 µs, docs/design/hardware.md §6). For
+// each limit of the lease (max_tpcs) it has masks of its own, so that a policy may go back and forth between a few without a graph
+// being built again.
 // Masks stay in place until the last launch that uses them has completed. Not for more than one thread.
 #pragma once
 
@@ -21,6 +24,8 @@ namespace lithos {
 
 struct BakedGraph {
   std::vector<TpcSet> node_tpcs;
+  std::vector<std::uint32_t> wanted;  // by node, when it was baked
+  std::uint32_t launches = 0;         // since then
   TpcSet all;       // union over nodes
   TpcSet spinning;  // union over nodes that may spin
   TpcSet own;       // the tenant's when it was baked
@@ -37,6 +42,7 @@ class GraphMasks {
   GraphMasks(const TpcMap& map, WantedTpcs wanted) : map_(map), wanted_(std::move(wanted)) {}
 
   static constexpr std::uint32_t kNone = 0xffffffffu;
+  static constexpr std::uint32_t kLookAgainEvery = 4;
   // The masks to launch with now, baked anew if need be; kNone if the lease cannot hold every node. `starving`: use whatever the
   // lease names at any level, or the device.
   std::uint32_t masks_for(const GraphInfo& graph, const UsableTpcs& usable, const Lease& lease, bool starving);
@@ -48,12 +54,13 @@ class GraphMasks {
 
  private:
   bool still_right(const BakedGraph& baked, const UsableTpcs& usable, const Lease& lease) const;
+  bool still_wanted(const GraphInfo& graph, BakedGraph& baked) const;
   bool bake(const GraphInfo& graph, const UsableTpcs& usable, const Lease& lease, bool starving, BakedGraph& out) const;
   std::uint32_t keep(BakedGraph&& made);
 
   const TpcMap& map_;
   WantedTpcs wanted_;
-  FlatMap current_;               // graph id → index in baked_
+  FlatMap current_;               // graph id and limit → index in baked_
   std::deque<BakedGraph> baked_;  // addresses are stable
   std::vector<std::uint32_t> free_;
   std::deque<std::vector<TpcSet>> whole_device_;  // longer and longer ones; none goes before its launches have

@@ -36,6 +36,10 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+if(TARGET lithos_private_link)
+  # The shim needs the real driver under a name of our own, which `lithos run` makes: no package has a library of that name.
+  get_target_property(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS lithos_private_link LIBRARY_OUTPUT_DIRECTORY)
+endif()
 # Only who writes policies needs a compiler: apt takes these along unless told otherwise.
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "cmake (>= 3.22), g++ | c++-compiler, make | ninja-build")
 set(CPACK_DEBIAN_COMPRESSION_TYPE gzip)

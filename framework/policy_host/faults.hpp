@@ -51,7 +51,10 @@ constexpr const char* name_of(FaultReason reason) {
 
 class PolicyFaults {
  public:
-  void count(PolicyKind kind, FaultReason reason) { ++counts_[index_of(kind)][static_cast<std::size_t>(reason)]; }
+  void count(PolicyKind kind, FaultReason reason) {
+    ++counts_[index_of(kind)][static_cast<std::size_t>(reason)];
+    ++total_;
+  }
   void set_message(PolicyKind kind, std::string text) { messages_[index_of(kind)] = std::move(text); }
 
   std::uint64_t of(PolicyKind kind, FaultReason reason) const {
@@ -62,17 +65,14 @@ class PolicyFaults {
     for (const std::uint64_t n : counts_[index_of(kind)]) sum += n;
     return sum;
   }
-  std::uint64_t total() const {
-    std::uint64_t sum = 0;
-    for (const PolicyKind kind : kAllPolicyKinds) sum += of(kind);
-    return sum;
-  }
+  std::uint64_t total() const { return total_; }
   // What the policy last said through host->fail(), or the host about it; empty: nothing yet.
   const std::string& last_message(PolicyKind kind) const { return messages_[index_of(kind)]; }
 
  private:
   std::array<std::array<std::uint64_t, kFaultReasons>, kPolicyKinds> counts_{};
   std::array<std::string, kPolicyKinds> messages_;
+  std::uint64_t total_ = 0;
 };
 
 }  // namespace lithos

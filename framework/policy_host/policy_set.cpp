@@ -230,6 +230,8 @@ PredictionScore PolicySet::prediction_score() const {
 }
 std::uint64_t PolicySet::calls(PolicyKind kind) const { return state_->role(kind).calls; }
 std::uint64_t PolicySet::fallbacks(PolicyKind kind) const { return state_->role(kind).fallbacks; }
+const LogHistogram& PolicySet::call_times(PolicyKind kind) const { return state_->role(kind).took; }
+Nanoseconds PolicySet::last_call(PolicyKind kind) const { return state_->role(kind).last_took; }
 
 PolicyDescription PolicySet::description(PolicyKind kind) const {
   const PolicyInstance& instance = *state_->role(kind).active;

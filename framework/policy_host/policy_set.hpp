@@ -24,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log_histogram.hpp"
 #include "base/status.hpp"
 #include "base/time.hpp"
 #include "config/config.hpp"
@@ -158,6 +159,9 @@ class PolicySet {
   const PolicyFaults& faults() const;
   std::uint64_t calls(PolicyKind kind) const;      // questions asked
   std::uint64_t fallbacks(PolicyKind kind) const;  // … of which the fallback answered, though a policy was configured
+  // How long calls took, and the last one; empty and 0 without a guard clock.
+  const LogHistogram& call_times(PolicyKind kind) const;
+  Nanoseconds last_call(PolicyKind kind) const;
   PolicyDescription description(PolicyKind kind) const;
   std::vector<MetricReading> metrics() const;
   // How the configured predictor has done beside the built-in one since it came into force, also under earlier sets that

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log_histogram.hpp"
 #include "policy_host/builtin.hpp"
 #include "policy_host/policy_instance.hpp"
 #include "policy_host/policy_set.hpp"
@@ -34,6 +35,8 @@ struct PolicySetState {
     std::shared_ptr<PolicyInstance> fallback;  // always there
     std::uint64_t calls = 0;
     std::uint64_t fallbacks = 0;
+    LogHistogram took;          // answers, if the guard has a clock
+    Nanoseconds last_took{0};
     bool configured() const { return chosen != nullptr; }
   };
 

@@ -113,7 +113,7 @@ OpsShape policy_ops_shape(std::uint32_t kind) {
 OpsShape service_ops_shape(std::uint32_t kind) {
   if (kind == LITHOS_SERVICE_POWER)
     return {sizeof(lithos_power_ops), offsetof(lithos_power_ops, apply_clock), "apply_clock"};
-  return {sizeof(lithos_exporter_ops), offsetof(lithos_exporter_ops, events), "events"};
+  return {offsetof(lithos_exporter_ops, wants), offsetof(lithos_exporter_ops, events), "events"};
 }
 
 Status check_ops(const std::string& owner, const void* ops, const OpsShape& shape) {

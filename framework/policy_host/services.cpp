@@ -85,7 +85,7 @@ Result<FoundService> find(std::uint32_t kind, const PolicyChoice& choice, const 
 class ServiceInstance {
  public:
   ServiceInstance(FoundService found, const ServiceGpu& gpu)
-      : found_(std::move(found)), uuid_(gpu.uuid), info_(gpu.info) {
+      : found_(std::move(found)), uuid_(gpu.uuid), info_(gpu.info), log_(gpu.log) {
     metrics_.resize(found_.service->n_metrics, 0.0);
     gpu_ = {sizeof(lithos_service_gpu), gpu.index, uuid_.c_str(), &info_};
     host_ = {sizeof(lithos_host), LITHOS_SERVICE_ABI_MINOR, this, &on_log, &on_fail, &on_metric, &on_extension};
@@ -127,6 +127,13 @@ class ServiceInstance {
   const Ops& ops() const {
     return *static_cast<const Ops*>(found_.service->ops);
   }
+  // Of an operation that came after version 1.0: null where the plugin's table ends before it.
+  template <class Ops, class Operation>
+  Operation later(Operation Ops::*operation) const {
+    const Ops& table = ops<Ops>();
+    const auto end = reinterpret_cast<const char*>(&(table.*operation) + 1) - reinterpret_cast<const char*>(&table);
+    return table.struct_size >= static_cast<std::size_t>(end) ? table.*operation : nullptr;
+  }
 
   std::uint64_t failures() const {
     const std::lock_guard lock(mutex_);
@@ -148,7 +155,10 @@ class ServiceInstance {
 
  private:
   static ServiceInstance& of(const lithos_host* host) { return *static_cast<ServiceInstance*>(host->ctx); }
-  static void on_log(const lithos_host*, std::int32_t, const char*) {}
+  static void on_log(const lithos_host* host, std::int32_t level, const char* text) {
+    if (const ServiceInstance& self = of(host); self.log_ && text != nullptr)
+      self.log_(level, fmt::format("plugin {}: {}", self.found_.service->id, text));
+  }
   static void on_fail(const lithos_host* host, const char* text) {
     const std::lock_guard lock(of(host).mutex_);
     of(host).failure_ = text != nullptr ? text : "";
@@ -165,6 +175,7 @@ class ServiceInstance {
   FoundService found_;  // declared first, destroyed last: everything below points into the library
   std::string uuid_;
   lithos_gpu_info info_;
+  const std::function<void(int, const std::string&)> log_;
   lithos_service_gpu gpu_{};
   lithos_host host_{};
   mutable std::mutex mutex_;
@@ -177,21 +188,30 @@ class ServiceInstance {
 
 namespace {
 
+struct ResolvedService {
+  FoundService found;
+  ResolvedParams params;
+};
+
+std::vector<Diagnostic> resolve(std::uint32_t kind, const PolicyChoice& choice, const std::vector<std::string>& folders,
+                                ResolvedService& out) {
+  Result<FoundService> found = find(kind, choice, folders);
+  if (!found.ok()) return {{choice.where, fmt::format("{}: {}", section_name(kind), found.status().message())}};
+  out.found = std::move(found).value();
+  const lithos_service& service = *out.found.service;
+  return resolve_params(choice.params, service.params, service.n_params, fmt::format("{}.params", section_name(kind)),
+                        out.params);
+}
+
 template <class Service>
 CreatedService<Service> create_service(std::uint32_t kind, const PolicyChoice& choice,
                                        const std::vector<std::string>& folders, const ServiceGpu& gpu) {
   CreatedService<Service> out;
-  Result<FoundService> found = find(kind, choice, folders);
-  if (!found.ok()) {
-    out.diagnostics.push_back({choice.where, fmt::format("{}: {}", section_name(kind), found.status().message())});
-    return out;
-  }
-  const lithos_service& service = *found.value().service;
-  ResolvedParams params;
-  out.diagnostics = resolve_params(choice.params, service.params, service.n_params,
-                                   fmt::format("{}.params", section_name(kind)), params);
+  ResolvedService resolved;
+  out.diagnostics = resolve(kind, choice, folders, resolved);
   if (!out.diagnostics.empty()) return out;
-  auto instance = std::make_unique<ServiceInstance>(std::move(found).value(), gpu);
+  const ResolvedParams& params = resolved.params;
+  auto instance = std::make_unique<ServiceInstance>(std::move(resolved.found), gpu);
   if (const Status status = instance->create(params); !status.ok())
     out.diagnostics.push_back({choice.where, fmt::format("{}: {}", section_name(kind), status.message())});
   else out.service = std::make_unique<Service>(std::move(instance));
@@ -224,15 +244,37 @@ std::uint64_t PowerService::failures() const { return instance_->failures(); }
 ServiceDescription PowerService::description() const { return instance_->description(); }
 std::vector<MetricReading> PowerService::metrics() const { return instance_->metrics(); }
 
-ExporterService::ExporterService(std::unique_ptr<ServiceInstance> instance) : instance_(std::move(instance)) {}
+ExporterService::ExporterService(std::unique_ptr<ServiceInstance> instance) : instance_(std::move(instance)) {
+  wanted_ = ~std::uint64_t{0};
+  const auto wants = instance_->later(&lithos_exporter_ops::wants);
+  if (wants == nullptr) return;
+  (void)instance_->call("wants", [&] {
+    wanted_ = wants(instance_->self());
+    return lithos_status{0};
+  });
+}
 ExporterService::~ExporterService() { (void)flush(); }
 
 Status ExporterService::events(std::span<const lithos_event> batch) {
-  if (batch.empty()) return {};
-  return instance_->call("events", [&] {
-    return instance_->ops<lithos_exporter_ops>().events(instance_->self(), batch.data(), batch.size(),
-                                                        sizeof(lithos_event));
-  });
+  return events(batch.data(), batch.size(), sizeof(lithos_event));
+}
+
+Status ExporterService::events(std::span<const EventSlot> batch) {
+  return batch.empty() ? Status{} : events(&batch.front().event, batch.size(), sizeof(EventSlot));
+}
+
+Status ExporterService::events(const lithos_event* first, std::size_t count, std::size_t stride) {
+  if (count == 0) return {};
+  return instance_->call(
+      "events", [&] { return instance_->ops<lithos_exporter_ops>().events(instance_->self(), first, count, stride); });
+}
+
+bool ExporterService::takes_samples() const { return instance_->later(&lithos_exporter_ops::sample) != nullptr; }
+
+Status ExporterService::sample(const lithos_metrics& metrics) {
+  const auto sample = instance_->later(&lithos_exporter_ops::sample);
+  if (sample == nullptr) return {};
+  return instance_->call("sample", [&] { return sample(instance_->self(), &metrics); });
 }
 
 Status ExporterService::flush() {
@@ -244,6 +286,12 @@ Status ExporterService::flush() {
 std::uint64_t ExporterService::failures() const { return instance_->failures(); }
 ServiceDescription ExporterService::description() const { return instance_->description(); }
 std::vector<MetricReading> ExporterService::metrics() const { return instance_->metrics(); }
+
+std::vector<Diagnostic> check_plugin(const PluginConfig& plugin, const std::vector<std::string>& folders) {
+  ResolvedService resolved;
+  return resolve(plugin.kind == PluginKind::power ? LITHOS_SERVICE_POWER : LITHOS_SERVICE_EXPORTER, plugin.choice,
+                 folders, resolved);
+}
 
 std::vector<std::string> default_plugin_folders() { return search_folders("LITHOS_PLUGIN_PATH", "plugins"); }
 

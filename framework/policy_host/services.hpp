@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 #include "base/status.hpp"
 #include "config/config.hpp"
 #include "lithos/service_abi.h"
+#include "policy_host/event_ring.hpp"
 #include "policy_host/policy_set.hpp"
 
 namespace lithos {
@@ -52,14 +54,22 @@ class ExporterService {
   ~ExporterService();  // flushes
 
   Status events(std::span<const lithos_event> batch);
+  Status events(std::span<const EventSlot> batch);
   Status flush();
+  // The event types it wants, as bits (event_bit); asked at creation.
+  std::uint64_t wanted() const { return wanted_; }
+  bool takes_samples() const;
+  Status sample(const lithos_metrics& metrics);
 
   std::uint64_t failures() const;
   ServiceDescription description() const;
   std::vector<MetricReading> metrics() const;
 
  private:
+  Status events(const lithos_event* first, std::size_t count, std::size_t stride);
+
   std::unique_ptr<ServiceInstance> instance_;
+  std::uint64_t wanted_ = 0;
 };
 
 template <class Service>
@@ -73,6 +83,8 @@ struct ServiceGpu {
   std::uint32_t index = 0;
   std::string uuid;  // empty: virtual
   lithos_gpu_info info{};
+  // What the plugin logs (level: LITHOS_LOG_*), from any of its threads; empty: dropped.
+  std::function<void(int level, const std::string& text)> log = {};
 };
 
 // Folders are searched in order; the default ones: $LITHOS_PLUGIN_PATH, then ../lib/lithos/plugins beside the program.
@@ -81,5 +93,8 @@ CreatedService<PowerService> create_power_service(const PolicyChoice& choice, co
                                                   const ServiceGpu& gpu);
 CreatedService<ExporterService> create_exporter_service(const PolicyChoice& choice,
                                                         const std::vector<std::string>& folders, const ServiceGpu& gpu);
+
+// What creating it would say of its name and its parameters; none of its code but the table runs.
+std::vector<Diagnostic> check_plugin(const PluginConfig& plugin, const std::vector<std::string>& folders);
 
 }  // namespace lithos

@@ -36,12 +36,15 @@ struct DeviceModel {
   Nanoseconds time_slice{2'250'000};   // a turn: what the other context got of each 3.77 ms cycle (measured)
   Nanoseconds context_switch{50'000};  // saving one context and restoring the other: the rest of that cycle
 
-  // ---- clock and power --------------------------------------------------------------------------------------------
+  // ---- clock and power (power_model.hpp; sources in docs/design/prediction.md) --------------------------------------
   Nanoseconds clock_change_latency{50'000'000};  // request to new frequency
-  double idle_power_w = 120;                     // clocks up, nothing running
-  double full_power_w = 700;                     // all TPCs busy at the highest clock: the board limit (GPU.md §11)
-  double clock_independent_share = 0.35;         // of the dynamic power: DRAM, L2, leakage
-  double clock_power_exponent = 2.4;             // dynamic power with the SM clock: V²f with voltage falling along
+  double floor_power_w = 64;       // at rest, clocks down
+  double idle_clock_power_w = 56;  // more with the clocks up and nothing running
+  double compute_power_w = 580;    // more with all TPCs computing at the highest clock: 700 W, the board's limit
+  double stalled_power_w = 87;     // more with all TPCs waiting for memory at the highest clock: of the TPCs …
+  double memory_power_w = 93;      // … and of the memory, at any clock: 300 W together with what idles
+  double voltage_floor = 0.75;     // lowest voltage over that at the highest clock …
+  double voltage_ridge = 0.55;     // … which holds up to this share of the highest clock; from there on it rises linearly
 };
 
 DeviceModel h200_model();

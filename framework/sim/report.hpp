@@ -14,8 +14,12 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "base/tpc_set.hpp"
 #include "engine/engine.hpp"
 #include "engine/record.hpp"
+#include "sim/power_model.hpp"
+#include "sim/statistics.hpp"
+#include "sim/timeline.hpp"
 
 namespace lithos {
 
@@ -46,6 +50,7 @@ struct TenantReport {
   std::string name;
   TenantClass tenant_class = TenantClass::best_effort;
   std::uint32_t quota_tpcs = 0;
+  TpcSet own;  // chosen when it joined; empty where the scheduler confines nobody
   bool open_loop = false;  // arrivals come whether or not earlier requests are done
 
   std::uint64_t arrivals = 0;
@@ -57,6 +62,7 @@ struct TenantReport {
   double share_of_solo = 0;    // throughput / solo rate
 
   Nanoseconds latency_p50{0}, latency_p90{0}, latency_p99{0}, latency_p999{0}, latency_max{0}, latency_mean{0};
+  std::vector<DurationBucket> latency_histogram;
   Nanoseconds service_mean{
       0};  // from hand-over to the GPU's queue (or the previous completion, if later) to completion seen
   Nanoseconds service_p50{0};
@@ -74,6 +80,7 @@ struct TenantReport {
 struct SetReport {
   std::string name;
   std::string sharing;  // "mps" or "time_slicing"
+  bool confined = false;  // the scheduler gave out TPCs; else the hardware shared them as it does
   std::vector<PolicyUsed> policies;
   std::vector<TenantReport> tenants;
 
@@ -86,6 +93,8 @@ struct SetReport {
   double energy_j = 0;
   double mean_power_w = 0;
   double mean_clock_mhz = 0;
+  std::vector<ClockUse> clock_use;  // clocks that were in force (power_model.hpp)
+  double worst_slip_10s = 1;        // by lowered clocks: slowdown of all launches over the worst ten seconds
 
   EngineCounters engine;
   std::vector<PolicyFaultCount> faults;
@@ -94,6 +103,7 @@ struct SetReport {
   std::uint64_t events = 0;        // steps of the simulation
   std::uint64_t atoms = 0;  // kernels and atoms that the device ran, those of graphs one by one; warm-up included
   std::vector<std::string> warnings;  // one sentence each
+  std::vector<Timeline> timelines;    // only if asked for: the whole measured window, then a few milliseconds of it
 };
 
 }  // namespace lithos

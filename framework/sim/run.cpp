@@ -12,7 +12,11 @@ namespace {
 constexpr QueueId kQueue{1};                          // one CUDA stream per tenant
 constexpr Nanoseconds kPowerSampleEvery{10'000'000};  // the pace at which a daemon reads the board's power
 constexpr Nanoseconds kPokeAgainAfter{200};           // a polling dispatcher's round; also keeps time moving
+constexpr Nanoseconds kMetricsEvery{1'000'000'000};
 constexpr unsigned kProgressSteps = 200;
+constexpr std::uint32_t kTimelineBins = 240, kSamplesPerBin = 32;
+constexpr std::uint32_t kDetailBins = 500;
+constexpr Nanoseconds kDetailWindow{20'000'000};  // bins of 40 µs: single launches can be told apart
 
 // What was counted before the end of warm-up taken out.
 std::vector<OperatorReport> operators_since(std::vector<OperatorReport> now, const std::vector<OperatorReport>& before) {
@@ -66,7 +70,9 @@ Status Run::start() {
   engine_config.starvation_limit = set_.starvation_limit;
   engine_config.slip = set_.slip;
   engine_config.masked = set_.masks;
+  engine_config.statistics = !feeds_.empty();
   engine_ = std::make_unique<Engine>(inputs_->gpu, engine_config, policies_, transport_);
+  for (const auto& feed : feeds_) engine_->attach(feed->ring(), now_);
   for (std::size_t i = 0; i < config_.tenants.size(); ++i) {
     if (!takes_part(set_, config_.tenants[i])) continue;
     if (Status status = add_tenant(config_.tenants[i], inputs_->programs[i]); !status.ok()) return status;
@@ -135,6 +141,7 @@ Status Run::run(const std::function<void(double)>& progress) {
   for (;;) {
     const Nanoseconds at = std::max(now_, next_event());
     if (at > duration_) break;
+    if (next_look_ <= at) look_until(at);
     now_ = at;
     ++events_;
     if (!measuring_ && now_ >= config_.run.warmup) start_measuring(now_);
@@ -149,15 +156,46 @@ Status Run::run(const std::function<void(double)>& progress) {
       engine_called();
     }
     if (next_sample_ <= now_) sample_clock(now_);
-    if (const std::uint32_t mhz = transport_.take_clock_request(); mhz != 0) gpu_.request_clock(mhz);
+    if (next_metrics_ <= now_) sample_metrics(now_);
+    if (const std::uint32_t mhz = transport_.take_clock_request(); mhz != 0) request_clock(mhz);
     if (now_ < next_progress) continue;
     next_progress += progress_step;
     if (progress) progress(to_seconds(now_) / to_seconds(duration_));
-    if (config_.run.max_requests > 0 && enough_requests()) return {};
+    if (config_.run.max_requests > 0 && enough_requests()) return finish_exports(), Status{};
   }
+  look_until(duration_);
   now_ = duration_;
   gpu_.advance(now_);
+  finish_exports();
   return {};
+}
+
+void Run::export_to(std::unique_ptr<ExporterService> exporter) {
+  feeds_.push_back(std::make_unique<ExporterFeed>(std::move(exporter), ExporterFeed::WhenFull::make_room));
+  if (feeds_.back()->service().takes_samples()) next_metrics_ = kMetricsEvery;
+}
+
+void Run::sample_metrics(Nanoseconds now) {
+  next_metrics_ = now + kMetricsEvery;
+  engine_->snapshot(now, snapshot_);
+  MetricPage page;
+  page.add(Metric::gpu_energy, {}, energy_before_j_ + gpu_.totals().energy_j);
+  metrics_.take(snapshot_, page);
+  page.close(now, 0);
+  for (const auto& feed : feeds_) (void)feed->sample(page.view());
+}
+
+void Run::request_clock(std::uint32_t mhz) {
+  gpu_.request_clock(mhz);
+  if (power_ != nullptr) (void)power_->apply_clock(mhz);
+}
+
+void Run::finish_exports() {
+  if (next_metrics_ != kNever) sample_metrics(now_);
+  for (const auto& feed : feeds_) {
+    feed->pump_all(now_);
+    (void)feed->flush();
+  }
 }
 
 bool Run::enough_requests() const {
@@ -214,6 +252,10 @@ void Run::sample_clock(Nanoseconds now) {
   engine_->on_clock(gpu_.clock_mhz(), watts, now);
   engine_called();
   next_sample_ = now + kPowerSampleEvery;
+  if (measuring_ && now >= next_slip_) {
+    next_slip_ = now + SlipWindow::kEvery;
+    slip_.add(gpu_.totals().launch_ns, gpu_.totals().launch_at_highest_ns);
+  }
 }
 
 void Run::start_measuring(Nanoseconds now) {
@@ -221,12 +263,45 @@ void Run::start_measuring(Nanoseconds now) {
   measuring_since_ = now;
   atoms_before_ = gpu_.totals().completions;
   gpu_.advance(now);
+  energy_before_j_ = gpu_.totals().energy_j;
   gpu_.reset_totals();
   sampled_energy_j_ = 0;
+  slip_.clear();
+  next_slip_ = now + SlipWindow::kEvery;
+  if (keep_timelines_) start_timelines(now);
   for (const auto& tenant : tenants_) {
     tenant->workload->start_measuring(now);
     tenant->counters_before = engine_->counters(tenant->id);
     if (keep_operators_) tenant->operators_before = engine_->operators(tenant->id);
+  }
+}
+
+// ---- over time
+// ---------------------------------------------------------------------------------------------------------
+
+void Run::start_timelines(Nanoseconds now) {
+  const Nanoseconds window = duration_ - now, detail = std::min(window, kDetailWindow);
+  const Nanoseconds detail_at = now + (window - detail) / 2;
+  const TimelineSpan whole{now, duration_, kTimelineBins, kSamplesPerBin};
+  const TimelineSpan close{detail_at, detail_at + detail, kDetailBins, 1};
+  for (const TimelineSpan& span : {whole, close})
+    samplers_.emplace_back(span, inputs_->gpu.tpcs, tenants_.size(), seed_for(seed_, "timeline"));
+  next_look_ = now;
+}
+
+// Between two events nothing changes hands, so every instant before `at` looks as it does now.
+void Run::look_until(Nanoseconds at) {
+  samples_.clear();
+  for (const auto& tenant : tenants_) {
+    const Lease& lease = tenant->channel->lease();
+    samples_.push_back({gpu_.working(tenant->id), engine_->own_tpcs(tenant->id),
+                        lease.own | lease.unowned | lease.borrowed[0] | lease.borrowed[1] | lease.borrowed[2],
+                        tenant->workload->unfinished()});
+  }
+  next_look_ = kNever;
+  for (TimelineSampler& sampler : samplers_) {
+    while (sampler.next() <= at) sampler.look(samples_, gpu_.clock_mhz(), gpu_.power_w());
+    next_look_ = std::min(next_look_, sampler.next());
   }
 }
 
@@ -237,6 +312,7 @@ SetReport Run::report() {
   SetReport report;
   report.name = set_.name;
   report.sharing = set_.sharing == Sharing::mps ? "mps" : "time_slicing";
+  report.confined = set_.masks;
   report.seed = seed_;
   report.simulated_s = to_seconds(now_ - measuring_since_);
   const DeviceTotals& totals = gpu_.totals();
@@ -245,6 +321,9 @@ SetReport Run::report() {
   report.energy_j = totals.energy_j;
   report.mean_power_w = totals.energy_j / (ns * 1e-9);
   report.mean_clock_mhz = totals.clock_mhz_ns / ns;
+  for (const ClockUse& use : totals.clock_use)
+    if (use.ns > 0) report.clock_use.push_back(use);
+  report.worst_slip_10s = slip_.worst();
   report.engine = engine_->counters();
   report.records_lost = transport_.records_lost();
   report.events = events_;
@@ -261,6 +340,7 @@ SetReport Run::report() {
   }
   for (const MetricReading& metric : policies_.metrics())
     report.metrics.push_back({name_of(metric.kind), metric.name, metric.unit, metric.value});
+  for (const TimelineSampler& sampler : samplers_) report.timelines.push_back(sampler.finish());
   add_warnings(report);
   return report;
 }
@@ -271,6 +351,7 @@ TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
   report.name = tenant.config->name;
   report.tenant_class = tenant.config->tenant_class;
   report.quota_tpcs = tenant.quota_tpcs;
+  report.own = engine_->own_tpcs(tenant.id);
   report.open_loop = workload.open_loop();
   report.arrivals = workload.arrived();
   report.requests = workload.completed();
@@ -283,6 +364,7 @@ TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
   report.latency_p999 = latency.percentile(0.999);
   report.latency_max = latency.max();
   report.latency_mean = latency.mean();
+  report.latency_histogram = latency.histogram();
   report.service_mean = workload.service().mean();
   report.service_p50 = workload.service().percentile(0.5);
   report.slo = tenant.config->slo;
@@ -304,6 +386,10 @@ TenantReport Run::tenant_report(Tenant& tenant, double seconds) const {
 }
 
 void Run::add_warnings(SetReport& report) const {
+  for (const auto& feed : feeds_)
+    if (const FeedTotals totals = feed->totals(); totals.failures > 0)
+      report.warnings.push_back("exporter " + feed->service().description().id + " failed " +
+                                std::to_string(totals.failures) + " times: what it wrote is not complete");
   if (report.engine.refused_unmasked > 0)
     report.warnings.push_back("the scheduler wants launches unmasked, and masks are on: say masks = false in this set, or "
                               "choose another scheduler");

@@ -14,10 +14,13 @@
 #include "config/config.hpp"
 #include "engine/engine.hpp"
 #include "executor/executor.hpp"
+#include "observe/engine_metrics.hpp"
+#include "observe/exporter_feed.hpp"
 #include "policy_host/policy_set.hpp"
 #include "sim/inputs.hpp"
 #include "sim/report.hpp"
 #include "sim/simulation.hpp"
+#include "sim/slip_window.hpp"
 #include "sim/transport.hpp"
 #include "sim/virtual_gpu.hpp"
 #include "sim/workload.hpp"
@@ -35,6 +38,11 @@ class Run final : private CompletionSink {
   SetReport report();
   // To be called before start(): the report will tell what ran of each operator.
   void keep_operators() { keep_operators_ = true; }
+  // Likewise: what it looked like over time.
+  void keep_timelines() { keep_timelines_ = true; }
+  // Likewise. Exporters see the whole run, warm-up included, and lose nothing: time stands still while they work.
+  void export_to(std::unique_ptr<ExporterService> exporter);
+  void control_power(std::unique_ptr<PowerService> power) { power_ = std::move(power); }
 
  private:
   struct Tenant;
@@ -47,10 +55,15 @@ class Run final : private CompletionSink {
   void engine_called() { engine_next_ = engine_->next_timer(); }
   void sample_clock(Nanoseconds now);
   void start_measuring(Nanoseconds now);
+  void start_timelines(Nanoseconds now);
+  void look_until(Nanoseconds at);
   bool enough_requests() const;
   void on_device_completion(const Completion& completion) override;
   TenantReport tenant_report(Tenant& tenant, double seconds) const;
   void add_warnings(SetReport& report) const;
+  void request_clock(std::uint32_t mhz);
+  void finish_exports();
+  void sample_metrics(Nanoseconds now);
 
   const Config& config_;
   const PolicySetConfig& set_;
@@ -67,10 +80,21 @@ class Run final : private CompletionSink {
   Nanoseconds now_{0};
   Nanoseconds measuring_since_{0};
   bool measuring_ = false;
-  bool keep_operators_ = false;
+  bool keep_operators_ = false, keep_timelines_ = false;
+  std::vector<TimelineSampler> samplers_;
+  Nanoseconds next_look_ = kNever;     // of any of them
+  std::vector<TenantSample> samples_;  // kept for its capacity
   std::uint64_t atoms_before_ = 0;  // the device's completions up to the end of warm-up
   Nanoseconds next_sample_{0};
   double sampled_energy_j_ = 0;
+  SlipWindow slip_;
+  Nanoseconds next_slip_{0};
+  std::vector<std::unique_ptr<ExporterFeed>> feeds_;
+  std::unique_ptr<PowerService> power_;
+  EngineMetrics metrics_;
+  double energy_before_j_ = 0;  // up to the end of warm-up
+  EngineSnapshot snapshot_;
+  Nanoseconds next_metrics_ = kNever;
   std::uint64_t events_ = 0;
 };
 

@@ -36,18 +36,37 @@ double thread_cpu_s() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
+Status add_plugins(const SimOptions& options, const lithos_gpu_info& gpu, Run& run) {
+  std::vector<Diagnostic> wrong;
+  const ServiceGpu served{0, {}, gpu, {}};
+  for (const PluginConfig& plugin : options.plugins) {
+    if (plugin.kind == PluginKind::power) {
+      auto made = create_power_service(plugin.choice, options.plugin_folders, served);
+      wrong.insert(wrong.end(), made.diagnostics.begin(), made.diagnostics.end());
+      if (made.service != nullptr) run.control_power(std::move(made.service));
+    } else {
+      auto made = create_exporter_service(plugin.choice, options.plugin_folders, served);
+      wrong.insert(wrong.end(), made.diagnostics.begin(), made.diagnostics.end());
+      if (made.service != nullptr) run.export_to(std::move(made.service));
+    }
+  }
+  return wrong.empty() ? Status{} : invalid_argument(join_messages(wrong));
+}
+
 Result<SetReport> run_with(const Config& config, const PolicySetConfig& set, std::shared_ptr<const SimInputs> inputs,
                            const PolicyFactory& policies, std::uint64_t seed, Nanoseconds duration,
-                           const std::function<void(double)>& progress, bool operators = false) {
+                           const SimOptions& options) {
   const auto began = std::chrono::steady_clock::now();
   const double cpu_before_s = thread_cpu_s();
   const GpuInfo gpu(inputs->gpu, seed);
   Result<std::unique_ptr<PolicySet>> created = policies(gpu.info);
   if (!created.ok()) return created.status();
   Run run(config, set, std::move(inputs), *created.value(), seed, duration);
-  if (operators) run.keep_operators();
+  if (options.operators) run.keep_operators();
+  if (options.timelines) run.keep_timelines();
+  if (Status status = add_plugins(options, gpu.info, run); !status.ok()) return status;
   if (Status status = run.start(); !status.ok()) return status;
-  if (Status status = run.run(progress); !status.ok()) return status;
+  if (Status status = run.run(options.progress); !status.ok()) return status;
   SetReport report = run.report();
   report.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
   report.cpu_s = thread_cpu_s() - cpu_before_s;
@@ -99,7 +118,7 @@ class SoloRates {
     set.scheduler.id = "builtin";  // never looked up, because the factory below ignores names
     set.only = {tenant.name};
     const auto fallbacks = [](const lithos_gpu_info& gpu) { return PolicySet::from_tables({}, gpu); };
-    const Result<SetReport> report = run_with(alone, set, inputs, fallbacks, seed, duration, {});
+    const Result<SetReport> report = run_with(alone, set, inputs, fallbacks, seed, duration, SimOptions{});
     if (!report.ok()) return {};
     const TenantReport& measured = report.value().tenants.front();
     return {measured.throughput_per_s, measured.latency_p99};
@@ -141,7 +160,7 @@ Result<SetReport> run_set(const Config& config, const PolicySetConfig& set, cons
   if (!loaded.inputs) return invalid_argument(join_messages(loaded.diagnostics));
   const std::uint64_t seed = options.seed.value_or(config.run.seed);
   const Nanoseconds duration = options.duration.value_or(config.run.duration);
-  Result<SetReport> report = run_with(config, set, loaded.inputs, policies, seed, duration, options.progress, options.operators);
+  Result<SetReport> report = run_with(config, set, loaded.inputs, policies, seed, duration, options);
   if (!report.ok() || !options.solo_rates) return report;
   const Nanoseconds solo_duration = std::min(duration, config.run.warmup + kSoloDurationMax);
   for (TenantReport& tenant : report.value().tenants)

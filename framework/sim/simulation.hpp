@@ -30,6 +30,9 @@ struct SimOptions {
   std::function<void(double fraction)> progress;  // 0 … 1, a few hundred times per run; may be empty
   std::shared_ptr<const SimInputs> inputs;        // what load_inputs() gave for this configuration; null: read again
   bool operators = false;                         // fill TenantReport::operators
+  bool timelines = false;                         // fill SetReport::timelines
+  std::vector<PluginConfig> plugins;              // exporters and power control for this run, found in …
+  std::vector<std::string> plugin_folders;        // … these; a plugin that cannot be had is an error
   bool solo_rates = true;                         // false: leave solo_rate_per_s 0 and save the extra runs
 };
 

@@ -11,22 +11,30 @@ namespace {
 // Each power of two is split into so many buckets: 1/256 = 0.4 %.
 constexpr unsigned kSplitBits = 8;
 constexpr std::size_t kBuckets = (64 - kSplitBits) << kSplitBits;
+constexpr unsigned kCoarseBits = 5;  // 1/32 = 3 %
+
+std::size_t bucket_of(std::int64_t ns, unsigned split_bits = kSplitBits) {
+  const auto value = static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0));
+  if (value < (1u << split_bits)) return value;
+  const unsigned power = static_cast<unsigned>(std::bit_width(value)) - 1 - split_bits;
+  return (static_cast<std::size_t>(power) << split_bits) + (value >> power);
+}
+
+struct Bounds {
+  std::int64_t low = 0, width = 1;
+};
+Bounds bounds_of(std::size_t bucket, unsigned split_bits = kSplitBits) {
+  if (bucket < (2u << split_bits)) return {static_cast<std::int64_t>(bucket), 1};
+  const std::size_t power = (bucket >> split_bits) - 1;
+  return {static_cast<std::int64_t>((bucket - (power << split_bits)) << power), std::int64_t{1} << power};
+}
+
+std::int64_t middle_of(std::size_t bucket) {
+  const Bounds bounds = bounds_of(bucket);
+  return bounds.low + bounds.width / 2;
+}
 
 }  // namespace
-
-std::size_t DurationStatistics::bucket_of(std::int64_t ns) {
-  const auto value = static_cast<std::uint64_t>(std::max<std::int64_t>(ns, 0));
-  if (value < (1u << kSplitBits)) return value;
-  const unsigned power = static_cast<unsigned>(std::bit_width(value)) - 1 - kSplitBits;
-  return (static_cast<std::size_t>(power) << kSplitBits) + (value >> power);
-}
-
-std::int64_t DurationStatistics::middle_of(std::size_t bucket) {
-  if (bucket < (2u << kSplitBits)) return static_cast<std::int64_t>(bucket);
-  const std::size_t power = (bucket >> kSplitBits) - 1;
-  const std::size_t low = (bucket - (power << kSplitBits)) << power;
-  return static_cast<std::int64_t>(low + ((std::size_t{1} << power) / 2));
-}
 
 void DurationStatistics::add(Nanoseconds duration) {
   const std::int64_t ns = duration.count();
@@ -69,6 +77,21 @@ Nanoseconds DurationStatistics::percentile(double share) {
     if (below > position) return Nanoseconds{std::min(middle_of(bucket), max_)};
   }
   return max();
+}
+
+std::vector<DurationBucket> DurationStatistics::histogram() const {
+  std::vector<std::uint64_t> coarse((64 - kCoarseBits) << kCoarseBits);
+  for (const std::int64_t ns : exact_) ++coarse[bucket_of(ns, kCoarseBits)];
+  // Each fine bucket lies within one coarse bucket.
+  for (std::size_t fine = 0; fine < histogram_.size(); ++fine)
+    coarse[bucket_of(bounds_of(fine).low, kCoarseBits)] += histogram_[fine];
+  std::vector<DurationBucket> buckets;
+  for (std::size_t i = 0; i < coarse.size(); ++i) {
+    if (coarse[i] == 0) continue;
+    const Bounds bounds = bounds_of(i, kCoarseBits);
+    buckets.push_back({Nanoseconds{bounds.low}, Nanoseconds{bounds.low + bounds.width}, coarse[i]});
+  }
+  return buckets;
 }
 
 }  // namespace lithos

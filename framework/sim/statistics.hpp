@@ -11,6 +11,12 @@
 
 namespace lithos {
 
+// So many durations were at least `from` and below `to`.
+struct DurationBucket {
+  Nanoseconds from{0}, to{0};
+  std::uint64_t count = 0;
+};
+
 class DurationStatistics {
  public:
   static constexpr std::size_t kExactMax = 1'000'000;
@@ -24,10 +30,11 @@ class DurationStatistics {
   // The smallest duration that at least this share (0 … 1) of all are not above. Sorts when exact: not for the hot
   // path.
   Nanoseconds percentile(double share);
+  // All of them in buckets that are 3 % wide, in increasing order, the empty ones left out: at most some 1900, for
+  // people and files.
+  std::vector<DurationBucket> histogram() const;
 
  private:
-  static std::size_t bucket_of(std::int64_t ns);
-  static std::int64_t middle_of(std::size_t bucket);
   void start_histogram();
 
   std::vector<std::int64_t> exact_;

@@ -52,6 +52,7 @@ VirtualGpu::Impl::Impl(const GpuShape& shape_in, const DeviceModel& model_in, Sh
   requested_mhz_ = shape_.clocks_mhz.empty() ? 1 : shape_.clocks_mhz.front();
   set_clock(requested_mhz_);
   update_power();
+  clear_clock_use();
 }
 
 const KernelModel* VirtualGpu::Impl::find_kernel(const KernelInfo* info) const {
@@ -222,6 +223,7 @@ void VirtualGpu::reset_totals() {
   impl_->account(impl_->now_);
   const std::size_t tenants = impl_->totals_.tenant_tpc_ns.size();
   impl_->totals_ = {};
+  impl_->clear_clock_use();
   impl_->totals_.tenant_tpc_ns.resize(tenants);
   impl_->totals_.tenant_borrowed_tpc_ns.resize(tenants);
 }
@@ -242,6 +244,15 @@ TpcSet VirtualGpu::held_by(TenantId tenant) const {
   for (const Stream& stream : impl_->streams_)
     if (stream.tenant == tenant && stream.phase == Phase::running) held |= stream.held;
   return held;
+}
+
+TpcSet VirtualGpu::working(TenantId tenant) const {
+  TpcSet working;
+  const Group* group = impl_->working_group();
+  if (group == nullptr) return working;
+  for (const unsigned index : group->running)
+    if (impl_->streams_[index].tenant == tenant) working |= impl_->streams_[index].held;
+  return working;
 }
 
 std::string VirtualGpu::check_invariants() const { return impl_->check_invariants(); }

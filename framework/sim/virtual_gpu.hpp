@@ -28,6 +28,7 @@
 #include "engine/gpu_shape.hpp"
 #include "executor/device.hpp"
 #include "sim/device_model.hpp"
+#include "sim/power_model.hpp"
 #include "sim/time_curve.hpp"
 
 namespace lithos {
@@ -44,6 +45,9 @@ struct DeviceTotals {
   double busy_tpc_ns = 0;  // TPCs with a block resident, times nanoseconds
   double energy_j = 0;
   double clock_mhz_ns = 0;
+  std::vector<ClockUse> clock_use;   // by the device's clocks, the highest first; one entry where it has none
+  double launch_ns = 0;              // of all launches in progress …
+  double launch_at_highest_ns = 0;   // … and what their work would have taken at the highest clock
   Nanoseconds busy{0};  // time in which anything was resident
   std::uint64_t completions = 0;
   std::uint64_t context_switches = 0;
@@ -82,6 +86,7 @@ class VirtualGpu final : public Device {
   bool idle() const;        // no launch submitted and not completed
   TpcSet occupied() const;  // TPCs with a block resident, of the context that is working
   TpcSet held_by(TenantId tenant) const;
+  TpcSet working(TenantId tenant) const;  // of occupied(), those with a block of this tenant
 
   // For tests: the first broken invariant of the state as it is, or an empty string. Work conservation (no launch waits
   // for TPCs that are free and that nobody ahead of it may use), residency limits, masks, order.

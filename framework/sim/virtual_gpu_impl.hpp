@@ -138,8 +138,10 @@ struct VirtualGpu::Impl {
   void account(std::int64_t now);  // sums and remaining work up to `now`
   void update_rates(Group& group);
   double beside_slowdown(const Group& group, const Stream& stream) const;
+  double clock_stretch(const Stream& stream) const;
   void schedule(Stream& stream, unsigned index, const TpcSet& wanted);
   void update_power();
+  void clear_clock_use();
   void set_clock(std::uint32_t mhz);
 
   // virtual_gpu_check.cpp
@@ -177,7 +179,8 @@ struct VirtualGpu::Impl {
   std::uint32_t clock_mhz_ = 0, requested_mhz_ = 0;
   std::int64_t clock_change_at_ = kNoEvent;
   double clock_slowdown_ = 1;   // highest clock / clock
-  double dynamic_power_w_ = 0;  // with every TPC busy at this clock, beyond idle
+  std::size_t clock_index_ = 0;  // of clock_mhz_ in totals_.clock_use
+  double computing_share_ = 0, waiting_share_ = 0;  // of all TPCs: what the launches in progress do there
   double power_w_ = 0;
   DeviceTotals totals_;
 };

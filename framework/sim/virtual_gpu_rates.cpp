@@ -22,6 +22,10 @@ void VirtualGpu::Impl::account(std::int64_t now) {
   totals_.elapsed += Nanoseconds{passed};
   totals_.energy_j += power_w_ * ns / kNsPerSecond;
   totals_.clock_mhz_ns += clock_mhz_ * ns;
+  ClockUse& clock_use = totals_.clock_use[clock_index_];
+  clock_use.ns += ns;
+  clock_use.computing_tpc_ns += computing_share_ * shape_.tpcs * ns;
+  clock_use.waiting_tpc_ns += waiting_share_ * shape_.tpcs * ns;
   const Group* group = working_group();
   if (group == nullptr || group->running.empty()) return;
   totals_.busy += Nanoseconds{passed};
@@ -33,6 +37,8 @@ void VirtualGpu::Impl::account(std::int64_t now) {
     const std::size_t slot = value_of(stream.tenant);
     totals_.tenant_tpc_ns[slot] += stream.held_count * ns;
     totals_.tenant_borrowed_tpc_ns[slot] += (stream.held - own_[slot]).count() * ns;
+    totals_.launch_ns += ns;
+    totals_.launch_at_highest_ns += ns / clock_stretch(stream);
   }
 }
 
@@ -67,8 +73,7 @@ void VirtualGpu::Impl::update_rates(Group& group) {
     Stream& stream = streams_[index];
     double slowdown = 1 + per_tpc * stream.shared_part * (all_held - stream.held_count);
     if (!group.twice.empty()) slowdown *= beside_slowdown(group, stream);
-    // The SM clock shortens only what the SMs do.
-    if (clock_slowdown_ != 1) slowdown *= stream.shared_part + (1 - stream.shared_part) * clock_slowdown_;
+    slowdown *= clock_stretch(stream);
     stream.rate = 1.0 / (stream.alone_ns * slowdown);
     schedule(stream, index, wanted);
   }
@@ -97,18 +102,35 @@ void VirtualGpu::Impl::schedule(Stream& stream, unsigned index, const TpcSet& wa
   if (threshold > 0 && threshold < stream.remaining) event_at_[index] = std::min(event_at_[index], after(threshold));
 }
 
+// The SM clock shortens only what the SMs do.
+double VirtualGpu::Impl::clock_stretch(const Stream& stream) const {
+  return clock_slowdown_ == 1 ? 1 : stream.shared_part + (1 - stream.shared_part) * clock_slowdown_;
+}
+
 void VirtualGpu::Impl::update_power() {
-  const Group* group = working_group();
-  const double busy_share = group == nullptr ? 0 : static_cast<double>(group->once.count()) / shape_.tpcs;
-  power_w_ = model_.idle_power_w + dynamic_power_w_ * busy_share;
+  double computing = 0, waiting = 0;  // TPCs
+  if (const Group* group = working_group(); group != nullptr) {
+    for (const unsigned index : group->running) {
+      const Stream& stream = streams_[index];
+      waiting += stream.shared_part * stream.held_count;
+      computing += (1 - stream.shared_part) * stream.held_count;
+    }
+  }
+  const double all = std::max<double>(shape_.tpcs, computing + waiting);  // launches may share TPCs
+  computing_share_ = computing / all, waiting_share_ = waiting / all;
+  power_w_ = lithos::power_w(model_, 1 / clock_slowdown_, computing_share_, waiting_share_);
 }
 
 void VirtualGpu::Impl::set_clock(std::uint32_t mhz) {
   clock_mhz_ = mhz;
   clock_slowdown_ = shape_.clocks_mhz.empty() ? 1 : static_cast<double>(shape_.clocks_mhz.front()) / mhz;
-  const double fixed = model_.clock_independent_share;
-  const double by_clock = fixed + (1 - fixed) * std::pow(1 / clock_slowdown_, model_.clock_power_exponent);
-  dynamic_power_w_ = (model_.full_power_w - model_.idle_power_w) * by_clock;
+  const auto at = std::find(shape_.clocks_mhz.begin(), shape_.clocks_mhz.end(), mhz);
+  clock_index_ = at == shape_.clocks_mhz.end() ? 0 : static_cast<std::size_t>(at - shape_.clocks_mhz.begin());
+}
+
+void VirtualGpu::Impl::clear_clock_use() {
+  totals_.clock_use.assign(std::max<std::size_t>(1, shape_.clocks_mhz.size()), {});
+  for (std::size_t i = 0; i < shape_.clocks_mhz.size(); ++i) totals_.clock_use[i].mhz = shape_.clocks_mhz[i];
 }
 
 }  // namespace lithos

@@ -42,6 +42,12 @@ class ExportJsonLines {
     }
   }
 
+  std::uint64_t wants() const {
+    constexpr std::uint64_t kAtoms = 1u << LITHOS_EVENT_ATOM_STARTED | 1u << LITHOS_EVENT_ATOM_ENDED |
+                                     1u << LITHOS_EVENT_ATOM_SUBMITTED | 1u << LITHOS_EVENT_REQUEST;
+    return atoms_ ? ~std::uint64_t{0} : ~kAtoms;
+  }
+
   void flush() {
     if (std::fflush(file_.get()) != 0) throw std::runtime_error(std::string("flush failed: ") + std::strerror(errno));
   }
@@ -54,6 +60,12 @@ class ExportJsonLines {
       case LITHOS_EVENT_TENANT_LEFT: return begin(event, "tenant_left"), tenant(event), true;
       case LITHOS_EVENT_ATOM_STARTED: return atoms_ && (begin(event, "atom_started"), atom(event), true);
       case LITHOS_EVENT_ATOM_ENDED: return atoms_ && (begin(event, "atom_ended"), atom(event), true);
+      case LITHOS_EVENT_ATOM_SUBMITTED: return atoms_ && (begin(event, "atom_submitted"), atom(event), true);
+      case LITHOS_EVENT_OPERATOR: return begin(event, "operator"), op(event), true;
+      case LITHOS_EVENT_POLICY: return begin(event, "policy"), policy(event), true;
+      case LITHOS_EVENT_REQUEST: return atoms_ && (begin(event, "request"), request(event), true);
+      case LITHOS_EVENT_WAITING: return begin(event, "waiting"), waiting(event), true;
+      case LITHOS_EVENT_DROPPED: return begin(event, "dropped"), field("count", event.as.dropped.count), true;
       case LITHOS_EVENT_DECISION: return begin(event, "decision"), decision(event), true;
       case LITHOS_EVENT_LEASE: return begin(event, "lease"), lease(event), true;
       case LITHOS_EVENT_CLOCK: return begin(event, "clock"), clock(event), true;
@@ -61,6 +73,33 @@ class ExportJsonLines {
       case LITHOS_EVENT_COUNTER: return begin(event, "counter"), counter(event), true;
       default: return false;  // of a newer host
     }
+  }
+
+  void op(const lithos_event& event) {
+    field("op", event.as.op.op_id);
+    field("name", event.as.op.name);
+    field("blocks", event.as.op.blocks);
+    field("min_tpcs", event.as.op.min_tpcs);
+    field("flags", event.as.op.flags);
+    field("nodes", event.as.op.nodes);
+  }
+  void policy(const lithos_event& event) {
+    field("generation", event.as.policy.generation);
+    field("kind", event.as.policy.kind);
+    field("id", event.as.policy.id);
+    field("version", event.as.policy.version);
+    field("hash", event.as.policy.hash);
+  }
+  void request(const lithos_event& event) {
+    field("latency_ns", event.as.request.latency_ns);
+    field("slo_ns", event.as.request.slo_ns);
+  }
+  void waiting(const lithos_event& event) {
+    field("queue", event.as.waiting.queue);
+    field("launch", event.as.waiting.launch_id);
+    field("op", event.as.waiting.op_id);
+    field("since_ns", event.as.waiting.since_ns);
+    field("min_tpcs", event.as.waiting.min_tpcs);
   }
 
   void begin(const lithos_event& event, const char* type) {
@@ -72,6 +111,8 @@ class ExportJsonLines {
     field("name", event.as.tenant.name);
     field("class", event.as.tenant.tenant_class);
     field("quota_tpcs", event.as.tenant.quota_tpcs);
+    field("slo_ns", event.as.tenant.slo_ns);
+    field("own", event.as.tenant.own);
   }
   void atom(const lithos_event& event) {
     const auto& atom = event.as.atom;
@@ -84,6 +125,12 @@ class ExportJsonLines {
     field("predicted_ns", atom.predicted_ns);
     if (event.type == LITHOS_EVENT_ATOM_ENDED) field("duration_ns", atom.duration_ns);
     field("tpcs", atom.tpcs);
+    field("queued_ns", atom.queued_ns);
+    field("submitted_ns", atom.submitted_ns);
+    if (event.type == LITHOS_EVENT_ATOM_ENDED) field("started_ns", atom.started_ns), field("ended_ns", atom.ended_ns);
+    if (atom.graph_id != 0) field("graph", atom.graph_id), field("node", atom.node);
+    field("outcome", atom.outcome < LITHOS_OUTCOMES ? kOutcomes[atom.outcome] : "?");
+    field("last", atom.last);
   }
   void decision(const lithos_event& event) {
     field("why", event.as.decision.why);
@@ -95,6 +142,11 @@ class ExportJsonLines {
     field("generation", event.as.lease.generation);
     field("own", event.as.lease.own);
     field("usable_idle", event.as.lease.usable_idle);
+    field("usable_active", event.as.lease.usable_active);
+    field("atom_ns", event.as.lease.atom_ns);
+    field("outstanding_limit_ns", event.as.lease.outstanding_limit_ns);
+    field("hold", event.as.lease.hold);
+    field("lenders", event.as.lease.lenders);
   }
   void clock(const lithos_event& event) {
     field("requested_mhz", event.as.clock.requested_mhz);
@@ -105,6 +157,7 @@ class ExportJsonLines {
     field("kind", event.as.fault.kind);
     field("reason", event.as.fault.reason);
     field("text", event.as.fault.text);
+    field("count", event.as.fault.count);
   }
   void counter(const lithos_event& event) {
     field("name", event.as.counter.name);
@@ -149,6 +202,9 @@ class ExportJsonLines {
     }
   }
 
+  static constexpr const char* kOutcomes[LITHOS_OUTCOMES] = {
+      "masked",        "cut",   "whole_small", "whole_persistent", "whole_co_resident", "whole_special",
+      "graph",         "unmasked", "starved",  "bypassed",         "driver_internal", "whole_dear"};
   struct Close {
     void operator()(std::FILE* file) const { file == stdout ? std::fflush(file) : std::fclose(file); }
   };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sizes and offsets of policy ABI 1.0 and service ABI 1.0 on 64-bit machines, as rows for both languages. A change here
+ * Sizes and offsets of policy ABI 1.0 and service ABI 1.1 on 64-bit machines, as rows for both languages. A change here
  * is a break of the ABI, except that a struct may grow at its end with a new minor version. */
 #ifndef LITHOS_TESTS_ABI_LAYOUT_H
 #define LITHOS_TESTS_ABI_LAYOUT_H
@@ -48,8 +48,13 @@
   SIZE(lithos_policy_library, 32)                       \
   SIZE(lithos_service_gpu, 24)                          \
   SIZE(lithos_power_reading, 24)                        \
-  SIZE(lithos_event, 104)                               \
+  SIZE(lithos_event, 160)                               \
   OFFSET(lithos_event, as, 24)                          \
+  OFFSET(lithos_event, as.atom.tpcs, 72)                \
+  SIZE(lithos_series, 40)                               \
+  SIZE(lithos_metric_family, 64)                        \
+  SIZE(lithos_metrics, 32)                              \
+  SIZE(lithos_exporter_ops, 40)                         \
   SIZE(lithos_service, 88)                              \
   SIZE(lithos_service_library, 32)
 

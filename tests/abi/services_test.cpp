@@ -109,7 +109,7 @@ std::string exported(const std::vector<lithos_event>& events, bool atoms) {
 TEST(ServicesTest, JsonLinesAreExact) {
   lithos_event joined = event_of(LITHOS_EVENT_TENANT_JOINED, 1);
   joined.tenant_id = 7;
-  joined.as.tenant = {"h\"p\n", LITHOS_CLASS_LATENCY_CRITICAL, 42};
+  joined.as.tenant = {"h\"p\n", LITHOS_CLASS_LATENCY_CRITICAL, 42, 5, {{3, 0, 0, 0}}};
   lithos_event ended = event_of(LITHOS_EVENT_ATOM_ENDED, 9);
   ended.tenant_id = 7;
   ended.as.atom.launch_id = 3;
@@ -117,10 +117,16 @@ TEST(ServicesTest, JsonLinesAreExact) {
   ended.as.atom.duration_ns = 8;
   ended.as.atom.block_count = ended.as.atom.blocks = 128;
   ended.as.atom.tpcs = {{0xf0, 1, 0, 0}};
+  ended.as.atom.submitted_ns = 1;
+  ended.as.atom.ended_ns = 9;
+  ended.as.atom.graph_id = 6;
+  ended.as.atom.node = 2;
+  ended.as.atom.outcome = LITHOS_OUTCOME_GRAPH;
+  ended.as.atom.last = 1;
   lithos_event clock = event_of(LITHOS_EVENT_CLOCK, 10);
   clock.as.clock = {1500, 0, std::numeric_limits<double>::quiet_NaN()};
   lithos_event fault = event_of(LITHOS_EVENT_FAULT, 11);
-  fault.as.fault = {"scheduler", "too_late", ""};
+  fault.as.fault = {"scheduler", "too_late", "", 2};
   lithos_event counter = event_of(LITHOS_EVENT_COUNTER, 12);
   counter.as.counter = {"lithos_atoms_total", 2.5};
   const std::vector<lithos_event> events{joined, ended, clock, fault, counter, event_of(12345, 13)};
@@ -128,13 +134,14 @@ TEST(ServicesTest, JsonLinesAreExact) {
   const std::string atom_line =
       "{\"t_ns\":9,\"event\":\"atom_ended\",\"gpu\":2,\"tenant\":7,\"queue\":0,\"launch\":3,"
       "\"op\":18446744073709551615,\"first_block\":0,\"block_count\":128,\"blocks\":128,\"predicted_ns\":0,"
-      "\"duration_ns\":8,\"tpcs\":\"100000000000000f0\"}\n";
+      "\"duration_ns\":8,\"tpcs\":\"100000000000000f0\",\"queued_ns\":0,\"submitted_ns\":1,\"started_ns\":0,\"ended_ns\":9,"
+      "\"graph\":6,\"node\":2,\"outcome\":\"graph\",\"last\":1}\n";
   const std::string before =
       "{\"t_ns\":1,\"event\":\"tenant_joined\",\"gpu\":2,\"tenant\":7,\"name\":\"h\\\"p\\u000a\",\"class\":1,"
-      "\"quota_tpcs\":42}\n";
+      "\"quota_tpcs\":42,\"slo_ns\":5,\"own\":\"3\"}\n";
   const std::string after =
       "{\"t_ns\":10,\"event\":\"clock\",\"gpu\":2,\"requested_mhz\":1500,\"applied_mhz\":0,\"power_w\":null}\n"
-      "{\"t_ns\":11,\"event\":\"fault\",\"gpu\":2,\"kind\":\"scheduler\",\"reason\":\"too_late\",\"text\":\"\"}\n"
+      "{\"t_ns\":11,\"event\":\"fault\",\"gpu\":2,\"kind\":\"scheduler\",\"reason\":\"too_late\",\"text\":\"\",\"count\":2}\n"
       "{\"t_ns\":12,\"event\":\"counter\",\"gpu\":2,\"name\":\"lithos_atoms_total\",\"value\":2.5}\n";
   EXPECT_EQ(exported(events, true), before + atom_line + after);
   EXPECT_EQ(exported(events, false), before + after);

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "bench/ipc_ends.hpp"
+#include "daemon/clock.hpp"
 #include "daemon/mailbox.hpp"
 #include "ipc/lease_buffer.hpp"
 #include "ipc/operator_table.hpp"
@@ -94,12 +95,16 @@ void BM_TakeBackSeenSpinning(benchmark::State& state) {
     }
   });
   std::uint64_t word = 0;
+  std::vector<std::int64_t> delays_ns;
   for (auto _ : state) {
+    const Nanoseconds began = monotonic_now();
     store(&there, ++word);
     while (load(&back) != word) {}
+    delays_ns.push_back((monotonic_now() - began).count());
   }
   stop = true;
   other.join();
+  report_percentiles(state, delays_ns);
 }
 BENCHMARK(BM_TakeBackSeenSpinning)->UseRealTime();
 
@@ -122,17 +127,21 @@ void BM_TakeBackSeenAsleep(benchmark::State& state) {
     }
   });
   std::uint64_t count = 0;
+  std::vector<std::int64_t> delays_ns;
   for (auto _ : state) {
     while (load(&asleep) == 0) {  // it has to be on its way to sleep, or the wake would be free
     }
+    const Nanoseconds began = monotonic_now();
     rung.store(++count);
     ends.peer->ring_bell();
     while (seen.load() != count) {}
+    delays_ns.push_back((monotonic_now() - began).count());
   }
   stop = true;
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(ends.tenant_event.get(), &one, sizeof one);
   borrower.join();
+  report_percentiles(state, delays_ns);
 }
 BENCHMARK(BM_TakeBackSeenAsleep)->UseRealTime();
 

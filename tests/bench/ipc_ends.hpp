@@ -2,10 +2,13 @@
 // A daemon's and a tenant's end of the transport in one process, over a real memfd.
 #pragma once
 
+#include <benchmark/benchmark.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "ipc/shared_memory.hpp"
 #include "ipc/tenant_peer.hpp"
@@ -26,6 +29,19 @@ struct Ends {
   Mapping tenant, page;
   std::unique_ptr<TenantPeer> peer;
 };
+
+// Counters p50_ns … max_ns of a benchmark: a mean is at the mercy of one interruption.
+inline void report_percentiles(benchmark::State& state, std::vector<std::int64_t>& delays_ns) {
+  if (delays_ns.empty()) return;
+  std::sort(delays_ns.begin(), delays_ns.end());
+  const auto at = [&](double share) {
+    return static_cast<double>(delays_ns[static_cast<std::size_t>(share * static_cast<double>(delays_ns.size() - 1))]);
+  };
+  state.counters["p50_ns"] = at(0.5);
+  state.counters["p90_ns"] = at(0.9);
+  state.counters["p99_ns"] = at(0.99);
+  state.counters["max_ns"] = at(1);
+}
 
 inline Lease some_lease(std::uint64_t generation) {
   Lease lease;

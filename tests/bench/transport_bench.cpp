@@ -6,7 +6,6 @@
 #include <benchmark/benchmark.h>
 #include <stdlib.h>
 
-#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <thread>
@@ -26,18 +25,6 @@ namespace {
 using ipc::Ends;
 
 constexpr Nanoseconds kGivesUpAfter{10'000'000'000};
-
-void report(benchmark::State& state, std::vector<std::int64_t>& delays_ns) {
-  if (delays_ns.empty()) return;
-  std::sort(delays_ns.begin(), delays_ns.end());
-  const auto at = [&](double share) {
-    return static_cast<double>(delays_ns[static_cast<std::size_t>(share * static_cast<double>(delays_ns.size() - 1))]);
-  };
-  state.counters["p50_ns"] = at(0.5);
-  state.counters["p90_ns"] = at(0.9);
-  state.counters["p99_ns"] = at(0.99);
-  state.counters["max_ns"] = at(1);
-}
 
 // `send` on this thread, `see` polled on another: true once what was sent is there.
 template <class Send, class See>
@@ -60,7 +47,7 @@ void one_way(benchmark::State& state, Send send, See see) {
   }
   stop = true;
   receiver.join();
-  report(state, delays_ns);
+  ipc::report_percentiles(state, delays_ns);
 }
 
 void BM_RecordReachesThePollingDaemon(benchmark::State& state) {
@@ -181,7 +168,7 @@ void there_and_back(benchmark::State& state, Nanoseconds spin_below, Nanoseconds
     delays_ns.push_back(delay.count());
     state.SetIterationTime(static_cast<double>(delay.count()) * 1e-9);
   }
-  report(state, delays_ns);
+  ipc::report_percentiles(state, delays_ns);
 }
 
 void BM_RecordToLeaseDaemonAwake(benchmark::State& state) {

@@ -85,5 +85,33 @@ TEST_F(Sim, DurationAndSeedOfTheCommandLineGoFirst) {
   EXPECT_NE(read("a.json").find("\"seed\": 9,"), std::string::npos);
 }
 
+// Two sets, three seeds: the exporter is there once, loses nothing, and changes nothing.
+TEST_F(Sim, PluginsAreToldOneRunWholeAndTheSameEachTime) {
+  const std::string base = small_config(
+      "scheduler = \"tpc_borrowing\"\nquotas = { hp = 66 }\n[[set]]\nname = \"other\"\nscheduler = \"static_partition\"\nquotas = { hp = 40 }");
+  write("plain.toml", base);
+  write("told.toml", base + "\n[[plugin]]\nexporter = \"jsonl\"\nset = \"other\"\nparams = { path = \"events.jsonl\" }\n"
+                            "[[plugin]]\npower = \"none\"\n");
+  ASSERT_EQ(lithos("sim --config plain.toml --json plain.json --seeds 2 --quiet").exit_code, 0);
+  const ProgramResult told = lithos("sim --config told.toml --json told.json --seeds 2 --quiet");
+  ASSERT_EQ(told.exit_code, 0) << told.err;
+  const auto without_name = [&](const std::string& file, const std::string& name) {
+    std::string text = read(file);
+    for (std::size_t at; (at = text.find(name)) != std::string::npos;) text.erase(at, name.size());
+    return text;
+  };
+  EXPECT_EQ(without_name("plain.json", "plain.toml"), without_name("told.json", "told.toml")) << "who watches changes nothing";
+  const std::string events = read("events.jsonl");
+  EXPECT_NE(events.find("\"id\":\"org.lithos.scheduler.static_partition\""), std::string::npos);
+  EXPECT_NE(events.find("\"event\":\"request\""), std::string::npos);
+  EXPECT_EQ(events.find("\"event\":\"dropped\""), std::string::npos);
+  ASSERT_EQ(lithos("sim --config told.toml --seeds 2 --quiet --jobs 1").exit_code, 0);
+  EXPECT_TRUE(events == read("events.jsonl")) << "the same seed gives the same bytes";
+  write("wrong.toml", base + "\n[[plugin]]\nexporter = \"jsnl\"\n");
+  const ProgramResult wrong = lithos("config check wrong.toml");
+  EXPECT_EQ(wrong.exit_code, 3);
+  EXPECT_NE((wrong.out + wrong.err).find("no exporter plugin is called \"jsnl\"; did you mean"), std::string::npos) << wrong.out << wrong.err;
+}
+
 }  // namespace
 }  // namespace lithos

@@ -135,16 +135,24 @@ class Churn : public LithosdTest {
       const Result<Json> report = Json::parse(process.output());
       // It may be asked to go before it has got in; then it has nothing to say.
       if (code == 128 + SIGTERM) return;
+      // Many tenants on few processors: it was not served within its limit of two seconds.
+      if (code == 1 && process.output().find("did not answer") != std::string::npos) {
+        ++not_answered;
+        return;
+      }
       ASSERT_TRUE(code == 0 && report.ok()) << name_of(i) << ": " << process.output();
       EXPECT_EQ(report.value().integer_of("blocks_launched"), report.value().integer_of("blocks_completed"));
       ++ended;
     }
   }
-  std::int64_t attached() { return ask("status").value().integer_of("tenants", -1); }
+  std::int64_t attached() {  // -1: no answer in time
+    const Result<Json> status = ask("status");
+    return status.ok() ? status.value().integer_of("tenants", -1) : -1;
+  }
 
   std::mt19937 random{seed_wanted()};
   std::map<int, Process> crowd;
-  int started = 0, killed = 0, ended = 0;
+  int started = 0, killed = 0, ended = 0, not_answered = 0;
 };
 
 TEST_F(Churn, TenantsComeAndGoAndTheOneThatStaysLosesNothing) {
@@ -164,7 +172,9 @@ TEST_F(Churn, TenantsComeAndGoAndTheOneThatStaysLosesNothing) {
   for (auto& [i, process] : crowd) process.kill();
   ASSERT_TRUE(eventually([&] { return attached() == 1; })) << "every slot is free again";
   EXPECT_EQ(daemon_pid(), daemon) << "it was the same daemon all the time";
-  const Json status = ask("status").value();
+  const Result<Json> asked = ask("status");
+  ASSERT_TRUE(asked.ok()) << asked.status().message();
+  const Json& status = asked.value();
   EXPECT_EQ(status.integer_of("bad_records"), 0);
   EXPECT_EQ(status.integer_of("device_refused"), 0);
   a.signal(SIGTERM);
@@ -172,6 +182,7 @@ TEST_F(Churn, TenantsComeAndGoAndTheOneThatStaysLosesNothing) {
   Json measured = Json::object();
   measured.set("seconds", to_seconds(length)).set("tenants", tenants).set("attached_at_once", most);
   measured.set("started", started).set("killed", killed).set("ended_exactly", ended);
+  measured.set("not_answered_in_time", not_answered);
   measured.set("joined", status.integer_of("tenants_joined")).set("decisions", status.integer_of("decisions"));
   measured.set("device_completions", status.integer_of("device_completions")).set("survivor", told(a, "a"));
   std::printf("%s\n", measured.dump().c_str());

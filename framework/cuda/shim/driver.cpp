@@ -6,6 +6,8 @@
 // The shim's own functions, by the names under which they are exported. cuda.h renames some of them by macros, none
 // of those that intercepts.def lists; per-thread variants it does not declare at all.
 #define INTERCEPT(name, base, since, per_thread, parameters) extern "C" CUresult CUDAAPI name parameters;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // old programs call them all the same
 extern "C" {
 #include "cuda/shim/intercepts.def"
 }
@@ -69,3 +71,5 @@ const DriverTable& driver() { return table; }
 InterceptList intercepts() { return {entries, sizeof entries / sizeof entries[0]}; }
 
 }  // namespace lithos::cuda::shim
+
+#pragma GCC diagnostic pop

@@ -26,8 +26,8 @@ class Ewma {
     if (found == known_.end()) return {kUnseenNs, 2 * kUnseenNs, 0.0};
     const Average& average = found->second;
     const double tpcs = std::max(1u, query.tpcs);
-    const auto p50 = static_cast<std::uint64_t>(std::max(1.0, average.tpc_ns / tpcs));
-    const auto spread = static_cast<std::uint64_t>(3 * average.deviation_tpc_ns / tpcs);
+    const auto p50 = in_range(average.tpc_ns / tpcs);
+    const auto spread = in_range(3 * average.deviation_tpc_ns / tpcs);
     return {p50, p50 + spread, std::min(1.0, average.seen / 8.0)};
   }
 
@@ -44,6 +44,8 @@ class Ewma {
 
  private:
   static constexpr std::uint64_t kUnseenNs = 100'000;
+  // At most eleven days: a number that no launch takes must not overflow.
+  static std::uint64_t in_range(double ns) { return static_cast<std::uint64_t>(std::min(1e15, std::max(1.0, ns))); }
   struct Average { double tpc_ns = 0, deviation_tpc_ns = 0, seen = 0; };
   Params params_;
   std::unordered_map<std::uint64_t, Average> known_;

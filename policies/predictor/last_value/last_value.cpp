@@ -19,18 +19,20 @@ class LastValue {
     const auto found = known_.find(query.op.op_id);
     if (found == known_.end()) return {kUnseenNs, 2 * kUnseenNs, 0.0};
     const double scale = static_cast<double>(found->second.tpcs) / std::max(1u, query.tpcs);
-    const auto p50 = std::max<std::uint64_t>(1, static_cast<std::uint64_t>(scale * static_cast<double>(found->second.duration_ns)));
+    const auto p50 = in_range(scale * static_cast<double>(found->second.duration_ns));
     return {p50, p50 + p50 / 4, found->second.tpcs == query.tpcs ? 0.7 : 0.3};
   }
 
   void observe(const lithos::Observation& seen) {
     if (seen.block_count == 0 || seen.tpcs == 0) return;
     const double whole = static_cast<double>(std::max(1u, seen.op.blocks)) / seen.block_count;
-    known_[seen.op.op_id] = {static_cast<std::uint64_t>(whole * static_cast<double>(seen.duration_ns)), seen.tpcs};
+    known_[seen.op.op_id] = {in_range(whole * static_cast<double>(seen.duration_ns)), seen.tpcs};
   }
 
  private:
   static constexpr std::uint64_t kUnseenNs = 100'000;
+  // At most eleven days: a number that no launch takes must not overflow.
+  static std::uint64_t in_range(double ns) { return static_cast<std::uint64_t>(std::min(1e15, std::max(1.0, ns))); }
   struct Seen { std::uint64_t duration_ns; std::uint32_t tpcs; };
   std::unordered_map<std::uint64_t, Seen> known_;
 };

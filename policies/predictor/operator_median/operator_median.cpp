@@ -112,8 +112,10 @@ class OperatorMedian {
     const std::uint32_t useful = op.blocks_per_tpc == 0 ? to_tpcs : std::max(1u, (op.blocks + op.blocks_per_tpc - 1) / op.blocks_per_tpc);
     return static_cast<double>(std::min(from_tpcs, useful)) / std::max(1u, std::min(to_tpcs, useful));
   }
+  // At most eleven days: a number that no launch takes must not overflow.
   static std::uint64_t scaled(std::uint64_t ns, double factor) {
-    return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(static_cast<double>(ns) * factor + 0.5));
+    constexpr double kLongestNs = 1e15;
+    return static_cast<std::uint64_t>(std::min(kLongestNs, std::max(1.0, static_cast<double>(ns) * factor + 0.5)));
   }
 
   std::uint32_t gpu_tpcs_;

@@ -5,6 +5,7 @@
 //
 // Give the latency-critical tenant all TPCs as its quota and the others none. Then what is not admitted waits for the owner's pressure to
 // fall, without a decision; and what is admitted runs on others' TPCs, where the limit on outstanding work and the low priority hold.
+// With only what Orion has (mechanisms = "published", nobody owns TPCs) nothing is masked, and a hold comes by decision.
 #include <algorithm>
 
 #include <lithos/policy.hpp>
@@ -18,9 +19,11 @@ class Orion {
   static constexpr const char* summary = "Best-effort operators only beside complementary ones, if short.";
   static constexpr const char* license = "Apache-2.0";
 
+  enum class Mechanisms : std::uint8_t { lithos, published };
   struct Params {
     double budget;
     std::chrono::nanoseconds budget_without_slo, longest, look_again;
+    Mechanisms mechanisms;
   };
   static constexpr std::tuple params{
       lithos::param<&Params::budget>(1, "budget", 0.025).range(0.0, 1.0).live()
@@ -30,23 +33,29 @@ class Orion {
       lithos::param<&Params::longest>(3, "longest", 500us).range(0us, 100ms).live()
           .doc("Operators predicted to take longer are not admitted beside latency-critical work."),
       lithos::param<&Params::look_again>(4, "look_again", 100us).range(20us, 10ms).live()
-          .doc("Time between looks at what runs and what waits while latency-critical work runs.")};
+          .doc("Time between looks at what runs and what waits while latency-critical work runs."),
+      lithos::param<&Params::mechanisms>(5, "mechanisms", Mechanisms::lithos).choices("lithos", "published")
+          .doc("published: no masks and no owners; best effort is held by decision, not by its owner's word.")};
 
   explicit Orion(const Params& values) : params_(values) {}
   void set_params(const Params& values) { params_ = values; }
 
   void decide(const lithos::SchedView& view, lithos::SchedAnswer& answer) {
     const Critical critical = look_at_critical(view);
+    const bool published = params_.mechanisms == Mechanisms::published;
     for (const lithos::Tenant tenant : view.tenants()) {
       lithos_lease& lease = answer.lease(tenant);
       for (auto& usable : lease.usable) usable |= view.unowned();
       lease.usable[LITHOS_PRESSURE_IDLE] = view.all();
+      if (published) lease.flags = LITHOS_LEASE_UNMASKED;
       if (tenant.latency_critical()) continue;
       lease.outstanding_limit_ns = critical.budget_ns;
       lease.uncuttable_limit_ns = lithos::ns(kNoLimit);
-      lease.flags = LITHOS_LEASE_LOW_PRIORITY;
+      lease.flags |= LITHOS_LEASE_LOW_PRIORITY;
       if (critical.works && admitted(tenant.head(), critical.bound)) {
         for (auto& usable : lease.usable) usable = view.all();
+      } else if (critical.works && published) {
+        lease.flags |= LITHOS_LEASE_HOLD;
       } else if (critical.works) {
         for (auto& usable : lease.usable) usable = usable - view.unowned();
       }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A re-creation of TGS's idea (Wu et al., NSDI'23): everybody but the latency-critical (there: production) tenants is limited in launches per
 // second, and the limit is controlled by the critical tenants' own progress: doubled each period until they first slow down, then raised
-// in steps while they keep their pace and cut when they lose it. No kernel is looked at and no TPC assigned.
+// in steps while they keep their pace and cut when they lose it. No kernel is looked at and no TPC assigned: give nobody a quota, then
+// nothing is masked either.
 //
 // TGS watches training jobs, whose pace is steady. A service's pace is that of its arrivals, so here progress counts per time that the
 // tenant was at work.
@@ -50,6 +51,7 @@ class Tgs {
       lithos_lease& lease = answer.lease(tenant);
       for (auto& usable : lease.usable) usable = view.all();  // nobody is confined
       lease.outstanding_limit_ns = lease.uncuttable_limit_ns = lithos::ns(1h);
+      lease.flags = LITHOS_LEASE_UNMASKED;
       if (!tenant.latency_critical()) lease.launches_per_s = limit_per_s_;
     }
     answer.wake_by(adjust_at_ns_);

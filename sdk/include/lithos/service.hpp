@@ -12,7 +12,8 @@
 //
 // A class is a plugin of the kind whose operation it has:
 //   power      std::uint32_t apply_clock(std::uint32_t mhz)   → in force afterwards; optional: void read(PowerReading&)
-//   exporter   void events(const EventRange&)                 optional: void flush()
+//   exporter   void events(const EventRange&) or void sample(const MetricFamilies&), or both
+//              optional: void flush(), std::uint64_t wants() const (1 << LITHOS_EVENT_*, …; without events(): none)
 // Parameters, metrics, constructors and exceptions are as in policy.hpp; for const Gpu& a constructor may also take
 // const lithos_service_gpu&. Rules on threads and memory: service_abi.h.
 #pragma once
@@ -29,16 +30,18 @@ inline namespace sdk {
 
 using PowerReading = lithos_power_reading;
 
-// A batch of events whose element may be larger in the host than here. Valid during events().
-class EventRange {
+// The families of a snapshot, and the series of a family; their elements may be larger in the host than here. Valid
+// during sample().
+template <class T>
+class StridedRange {
  public:
   class iterator {
    public:
     using difference_type = std::ptrdiff_t;
-    using value_type = lithos_event;
+    using value_type = T;
     iterator() = default;
     iterator(const unsigned char* at, std::size_t stride) : at_(at), stride_(stride) {}
-    const lithos_event& operator*() const { return *reinterpret_cast<const lithos_event*>(at_); }
+    const T& operator*() const { return *reinterpret_cast<const T*>(at_); }
     iterator& operator++() {
       at_ += stride_;
       return *this;
@@ -55,8 +58,8 @@ class EventRange {
     std::size_t stride_ = 0;
   };
 
-  EventRange(const lithos_event* events, std::size_t count, std::size_t stride)
-      : base_(reinterpret_cast<const unsigned char*>(events)), count_(count), stride_(stride) {}
+  StridedRange(const T* first, std::size_t count, std::size_t stride)
+      : base_(reinterpret_cast<const unsigned char*>(first)), count_(count), stride_(stride) {}
   std::size_t size() const { return count_; }
   iterator begin() const { return {base_, stride_}; }
   iterator end() const { return {base_ + count_ * stride_, stride_}; }
@@ -66,14 +69,37 @@ class EventRange {
   std::size_t count_, stride_;
 };
 
+// A batch of events. Valid during events().
+using EventRange = StridedRange<lithos_event>;
+
+class MetricFamilies : public StridedRange<lithos_metric_family> {
+ public:
+  explicit MetricFamilies(const lithos_metrics& metrics)
+      : StridedRange(metrics.families, metrics.n_families, metrics.family_size), metrics_(metrics) {}
+  std::uint64_t time_ns() const { return metrics_.time_ns; }
+  std::uint32_t gpu() const { return metrics_.gpu; }
+
+ private:
+  const lithos_metrics& metrics_;
+};
+inline StridedRange<lithos_series> series_of(const lithos_metric_family& family) {
+  return {family.series, family.n_series, family.series_size};
+}
+
 template <class S>
 concept PowerControl = requires(S& s, std::uint32_t mhz) {
   { s.apply_clock(mhz) } -> std::convertible_to<std::uint32_t>;
 };
 template <class S>
-concept Exporter = requires(S& s, const EventRange& batch) {
+concept TakesEvents = requires(S& s, const EventRange& batch) {
   s.events(batch);
 };
+template <class S>
+concept TakesSamples = requires(S& s, const MetricFamilies& families) {
+  s.sample(families);
+};
+template <class S>
+concept Exporter = TakesEvents<S> || TakesSamples<S>;
 
 namespace detail {
 
@@ -129,16 +155,29 @@ struct PowerTable {
 template <class S>
 struct ExporterTable {
   static lithos_status events(void* self, const lithos_event* batch, std::size_t count, std::size_t stride) noexcept {
+    if constexpr (TakesEvents<S>) {
+      ServiceInstance<S>& in = service_instance<S>(self);
+      return guarded(in.host, [&] { in.service.events(EventRange(batch, count, stride)); });
+    }
+    return LITHOS_OK;
+  }
+  static std::uint64_t wants(void* self) noexcept {
+    if constexpr (!TakesEvents<S>) return 0;
+    else if constexpr (requires(const S& s) { s.wants(); }) return service_instance<S>(self).service.wants();
+    else return ~std::uint64_t{0};
+  }
+  static lithos_status sample(void* self, const lithos_metrics* metrics) noexcept {
     ServiceInstance<S>& in = service_instance<S>(self);
-    return guarded(in.host, [&] { in.service.events(EventRange(batch, count, stride)); });
+    return guarded(in.host, [&] { in.service.sample(MetricFamilies(*metrics)); });
   }
   static lithos_status flush(void* self) noexcept {
     ServiceInstance<S>& in = service_instance<S>(self);
     return guarded(in.host, [&] { in.service.flush(); });
   }
   static constexpr lithos_exporter_ops kOps = [] {
-    lithos_exporter_ops ops{sizeof(lithos_exporter_ops), 0, &events, nullptr};
+    lithos_exporter_ops ops{sizeof(lithos_exporter_ops), 0, &events, nullptr, &wants, nullptr};
     if constexpr (requires(S & s) { s.flush(); }) ops.flush = &flush;
+    if constexpr (TakesSamples<S>) ops.sample = &sample;
     return ops;
   }();
 };
@@ -147,7 +186,7 @@ template <class S>
 constexpr lithos_service make_service() {
   static_assert(Named<S>, "a plugin needs static constexpr const char* id, version and summary");
   static_assert(is_reverse_dns(S::id), "a plugin's id is reverse DNS in lower case: \"org.example.recorder\"");
-  static_assert(PowerControl<S> != Exporter<S>, "a plugin has one kind: either apply_clock or events, see service.hpp");
+  static_assert(PowerControl<S> != Exporter<S>, "a plugin has one kind: either apply_clock, or events and sample; see service.hpp");
   lithos_service out{};
   out.struct_size = sizeof(lithos_service);
   out.id = S::id;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The policy ABI against the text that was committed when version 1 froze (policy_abi_1_0.txt): whatever was there is where it was and as
-// large as it was; what is new comes at a struct's end. And policies built then load and answer today (../corpus).
+// The ABIs against the texts that were committed when a version froze (policy_abi_1_0.txt, service_abi_1_1.txt): whatever was there is
+// where it was and as large as it was; what is new comes at a struct's end. And policies built then load and answer today (../corpus).
 //
-// After a change that only appends, and with a new LITHOS_POLICY_ABI_MINOR, a file for the new version joins the old ones:
+// After a change that only appends, and with a new LITHOS_POLICY_ABI_MINOR or LITHOS_SERVICE_ABI_MINOR, a file for the new version joins
+// the old ones: the part that concerns it of
 //   build/dev/tests/bin/abi_baseline_test --gtest_filter=Baseline.Print
 #include "abi/baseline/fields.h"
+#include "abi/baseline/service_fields.h"
 
 #include <gtest/gtest.h>
 
@@ -15,6 +17,7 @@
 #include <set>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "policy_host/catalog.hpp"
@@ -25,13 +28,16 @@ namespace lithos {
 namespace {
 
 struct Field { std::string name; std::size_t offset = 0, size = 0; };
-struct Layout { std::string name; std::size_t size = 0, alignment = 0; std::vector<Field> fields; };
+struct Layout { std::string name; std::size_t size = 0, alignment = 0; std::vector<Field> fields, members = {}; };
 
 std::vector<Layout> layouts() {
   std::vector<Layout> all;
 #define STRUCT(type) all.push_back({#type, sizeof(type), alignof(type), {}});
 #define FIELD(type, member) all.back().fields.push_back({#member, offsetof(type, member), sizeof(type::member)});
+#define MEMBER(type, path) all.back().members.push_back({#path, offsetof(type, path), sizeof(std::declval<type&>().path)});
   LITHOS_ABI_FIELDS(STRUCT, FIELD)
+  LITHOS_SERVICE_FIELDS(STRUCT, FIELD, MEMBER)
+#undef MEMBER
 #undef STRUCT
 #undef FIELD
   return all;
@@ -40,10 +46,15 @@ std::vector<Layout> layouts() {
 std::string dump() {
   std::ostringstream text;
   text << "entry " LITHOS_POLICY_ENTRY_NAME "\n";
+  const auto row = [&](const Layout& layout, const Field& field) {
+    text << "  " << layout.name << "." << field.name << " at " << field.offset << " size " << field.size << "\n";
+  };
   for (const Layout& layout : layouts()) {
+    if (layout.name == "lithos_service_gpu") text << "entry " LITHOS_SERVICE_ENTRY_NAME "\n";
     text << "struct " << layout.name << " " << layout.size << "\n";
-    for (const Field& field : layout.fields)
-      text << "  " << layout.name << "." << field.name << " at " << field.offset << " size " << field.size << "\n";
+    for (const Field& field : layout.fields) row(layout, field);
+    for (const Field& member : layout.members)  // the union they lie in may grow
+      row(layout, member);
   }
   return text.str();
 }

@@ -9,26 +9,27 @@ fail() { echo "$*"; exit 1; }
 
 dpkg-deb -x "$deb" "$here/root"
 usr=$here/root/usr
-dpkg-deb -f "$deb" Depends | grep -q libstdc++6 || fail "no dependency on the C++ runtime"
-dpkg-deb -f "$deb" Depends | grep -q 'g++' && fail "who runs the daemon needs no compiler"
-dpkg-deb -f "$deb" Recommends | grep -q 'g++' || fail "who writes policies needs a compiler"
+# Through here-strings: a pipe's writer would die of a reader that has seen enough.
+grep -q libstdc++6 <<<"$(dpkg-deb -f "$deb" Depends)" || fail "no dependency on the C++ runtime"
+! grep -qF g++ <<<"$(dpkg-deb -f "$deb" Depends)" || fail "who runs the daemon needs no compiler"
+grep -qF g++ <<<"$(dpkg-deb -f "$deb" Recommends)" || fail "who writes policies needs a compiler"
 
 export PATH=$usr/bin:$PATH
 unset LITHOS_POLICY_PATH
 [ "$(command -v lithos)" = "$usr/bin/lithos" ]
 cd "$here"
 lithos config check "$usr/share/lithos/demo.toml"
-lithos policy describe --all | grep -q org.lithos.scheduler.tpc_borrowing
+grep -q org.lithos.scheduler.tpc_borrowing <<<"$(lithos policy describe --all)"
 
 # Manual pages: well formed, and with what only the program knows.
 for program in lithos lithosd lithos-tenant; do
   page=$usr/share/man/man1/$program.1
-  "$program" --version | grep -qE '[0-9]+\.[0-9]+\.[0-9]+' || fail "$program has no version"
+  grep -qE '[0-9]+\.[0-9]+\.[0-9]+' <<<"$("$program" --version)" || fail "$program has no version"
   # Every option of the program itself and, of lithos, every command is there.
   for word in $("$program" --help | sed -nE 's/^  (-[a-z],)?(--[a-z-]+).*/\2/p; /^Subcommands:/,/^$/ s/^  ([a-z_-]+) .*/\1/p'); do
     [ "$word" = --help ] || grep -qF -- "${word//-/\\-}" "$page" || fail "$program(1) lacks $word"
   done
-  ! command -v groff >/dev/null || [ -z "$(groff -man -Tutf8 -ww -z "$page" 2>&1)" ] || fail "$program(1): $(groff -man -Tutf8 -ww -z "$page" 2>&1 | head -3)"
+  ! command -v groff >/dev/null || [ -z "$(groff -Kutf8 -man -Tutf8 -ww -z "$page" 2>&1)" ] || fail "$program(1): $(groff -Kutf8 -man -Tutf8 -ww -z "$page" 2>&1)"
 done
 grep -q '^.SS policy swap' "$usr/share/man/man1/lithos.1" || fail "lithos(1) lacks a command of a command"
 
@@ -36,7 +37,7 @@ grep -q '^.SS policy swap' "$usr/share/man/man1/lithos.1" || fail "lithos(1) lac
 unit=$usr/lib/systemd/system/lithosd.service
 [ -x "$here/root$(sed -nE 's/^ExecStart=([^ ]+).*/\1/p' "$unit")" ] || fail "the unit starts what is not there"
 for option in $(sed -n 's/^ExecStart=//p' "$unit" | grep -oE -- ' --[a-z-]+'); do
-  lithosd --help | grep -q -- "^  $option " || fail "the unit gives lithosd $option, which it does not know"
+  grep -qF -- "  $option " <<<"$(lithosd --help)" || fail "the unit gives lithosd $option, which it does not know"
 done
 
 # The completion knows commands, options and kinds.

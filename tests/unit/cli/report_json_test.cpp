@@ -38,5 +38,19 @@ TEST(ReportJson, SurvivesNumbersAndTextThatJsonCannotHold) {
   EXPECT_NE(json.find("\"mean_power_w\": null"), std::string::npos);
 }
 
+TEST(ReportJson, MapsAreShortAndNumbersStayOnOneLine) {
+  std::vector<SetReport> reports = testing::two_sets();
+  TimelineSampler sampler({Nanoseconds{500}, Nanoseconds{900}, 4, 1}, 3, 1, 1);
+  for (int i = 0; i < 4; ++i) sampler.look({{TpcSet::first(i < 2 ? 2 : 0), TpcSet::first(3), TpcSet::first(3), 1}}, 1980, 400);
+  reports[0].timelines = {sampler.finish()};
+  reports[0].tenants[0].own = TpcSet::first(3);
+  reports[0].tenants[0].latency_histogram = {{Nanoseconds{1000}, Nanoseconds{1032}, 7}};
+  reports[0].warnings = {"a list in a text [ 1, 2 ] and a quote \\\" [ 3 ]"};
+  const std::string json = to_json(testing::two_tenants(), reports);
+  for (const char* part : {"\"own_tpcs\": \"0-2\"", "\"from\": [1000]", "\"count\": [7]", "\"1*2 0*2\",", "\"=\",", "\"0*4\"",
+                           "\"working_tpcs\": [2.0,2.0,0.0,0.0]", "\"start_ns\": 0", "in a text [ 1, 2 ] and", "[ 3 ]"})
+    EXPECT_NE(json.find(part), std::string::npos) << part << "\n" << json;
+}
+
 }  // namespace
 }  // namespace lithos

@@ -227,5 +227,25 @@ TEST_F(ConfigTest, ReadsFromAFile) {
   EXPECT_EQ(parsed.config->file, path);
 }
 
+TEST_F(ConfigTest, PluginsKeepTheirOrderAndTheirParameters) {
+  const Config config = parse(std::string(kFull) +
+                              "\n[[plugin]]\nexporter = \"jsonl\"\nset = \"alone\"\nparams = { path = \"x\", atoms = false }\n"
+                              "[[plugin]]\npower = \"none\"\n");
+  ASSERT_EQ(config.plugins.size(), 2u);
+  EXPECT_EQ(config.plugins[0].kind, PluginKind::exporter);
+  EXPECT_EQ(config.plugins[0].choice.id, "jsonl");
+  EXPECT_EQ(config.plugins[0].set, "alone");
+  EXPECT_EQ(std::get<std::string>(config.plugins[0].choice.params.at("path").value), "x");
+  EXPECT_EQ(config.plugins[1].kind, PluginKind::power);
+  for (const auto& [lines, said] : std::map<std::string, std::string>{
+           {"params = {}", "plugin[0]: expected one of exporter = \"jsonl\" and power = \"none\""},
+           {"exporter = \"a\"\npower = \"b\"", "plugin[0]: expected one of exporter = \"jsonl\" and power = \"none\", not both"},
+           {"exporter = \"a\"\nset = \"alon\"", "plugin.set: there is no set \"alon\"; did you mean \"alone\"?"}}) {
+    const ParsedConfig wrong = parse_config_text(std::string(kFull) + "\n[[plugin]]\n" + lines + "\n", folder_.at("x.toml"));
+    ASSERT_EQ(wrong.diagnostics.size(), 1u) << lines;
+    EXPECT_EQ(wrong.diagnostics[0].message, said);
+  }
+}
+
 }  // namespace
 }  // namespace lithos

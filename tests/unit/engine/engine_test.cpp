@@ -322,6 +322,22 @@ TEST(Dvfs, PlansOnceAWindowAndRequestsOnChange) {
   EXPECT_THAT(t.out.clocks, testing::ElementsAre(1500u));
 }
 
+// As after the daemon's death: the engine is new, the tenant counts on where it was.
+TEST(Records, TheFirstNumberMayBeAny) {
+  EngineUnderTest t;
+  const KernelInfo k = t.kernel("free", 5000);
+  const TenantId a = t.join(spec("a", TenantClass::throughput, 20));
+  t.engine->register_kernel(a, k, t.now);
+  t.sequence[value_of(a)] = 5'000'000;
+  t.submitted(a, k, 70'000);
+  t.completed(a, k, 70'000);
+  EXPECT_EQ(t.engine->counters().bad_records, 0u);
+  EXPECT_EQ(t.engine->counters(a).atoms_completed, 1u);
+  t.sequence[value_of(a)] += 5'000'000;
+  t.submitted(a, k, 70'001);
+  EXPECT_EQ(t.engine->counters().bad_records, 1u) << "a jump later on is nonsense";
+}
+
 TEST(Policies, AreReplacedAtADecisionBoundary) {
   EngineUnderTest t;
   const KernelInfo k = t.kernel("free", 5000);
@@ -334,6 +350,33 @@ TEST(Policies, AreReplacedAtADecisionBoundary) {
   EXPECT_EQ(t.policies->calls(PolicyKind::scheduler), before);
   EXPECT_GE(other->calls(PolicyKind::scheduler), 5u);
   EXPECT_GE(other->calls(PolicyKind::predictor), 4u);
+}
+
+// Facts are the host's: whoever takes a predictor's or right-sizer's place is told them again, and nobody else is.
+TEST(Policies, ThoseThatComeNewAreToldWhatWasObserved) {
+  EngineUnderTest t;
+  const KernelInfo k = t.kernel("free", 5000), other_k = t.kernel("free too", 7000);
+  const TenantId a = t.join(spec("a", TenantClass::throughput, 20));
+  for (const KernelInfo* kernel : {&k, &other_k}) t.engine->register_kernel(a, *kernel, t.now);
+  for (std::uint64_t launch = 1; launch <= 40; ++launch) {
+    t.submitted(a, launch % 2 == 0 ? k : other_k, launch);
+    t.run_until(t.now + kMs);
+    t.completed(a, launch % 2 == 0 ? k : other_k, launch);
+  }
+  PolicyTables only_predictor;
+  only_predictor.predictor = all_tables().predictor;
+  auto next = std::move(PolicySet::from_tables(only_predictor, info_of(t.gpu))).value();
+  std::map<std::uint64_t, std::uint64_t> told;  // by operator
+  script.observe = [&](const lithos_observation* seen) {
+    told[seen->op.op_id] = seen->duration_ns;
+    EXPECT_EQ(seen->neighbour_tpcs, 0u);
+    EXPECT_EQ(seen->block_count, seen->op.blocks);
+  };
+  t.engine->set_policies(*next, t.now);
+  EXPECT_THAT(told, testing::UnorderedElementsAre(testing::Pair(value_of(k.id), 100'000u), testing::Pair(value_of(other_k.id), 100'000u)));
+  told.clear();
+  t.engine->set_policies(*next, t.now);
+  EXPECT_TRUE(told.empty()) << "the same instance knows already";
 }
 
 }  // namespace

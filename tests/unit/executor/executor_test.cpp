@@ -299,6 +299,21 @@ TEST(Graphs, MasksStayUntilTheTenantsTpcsChange) {
   EXPECT_EQ(t.device.masks[2][0], TpcSet::range(8, 11));
 }
 
+TEST(Graphs, HaveMasksOfTheirOwnForEachLimit) {
+  ExecutorUnderTest t(LaunchPath::inline_path);
+  t.port.current.own = kHome;
+  const KernelInfo k = t.kernel("free", 1000);
+  const GraphInfo graph = make_graph_info("g", {&k});
+  for (const std::uint32_t limit : {0u, 4u, 0u, 4u}) {
+    t.port.current.max_tpcs = limit;
+    ++t.port.current.generation;
+    ASSERT_TRUE(t.executor->launch_graph(QueueId{0}, graph, t.now).ok());
+  }
+  EXPECT_EQ(t.device.masks[0][0], kHome);
+  EXPECT_EQ(t.device.masks[1][0], kHome.lowest(4));
+  for (const std::size_t i : {2u, 3u}) EXPECT_EQ(t.device.graphs[i].node_tpcs.data(), t.device.graphs[i - 2].node_tpcs.data());
+}
+
 TEST(Graphs, EndWithTheirLastNode) {
   ExecutorUnderTest t(LaunchPath::inline_path);
   t.port.current.own = kHome;
@@ -331,6 +346,19 @@ TEST(Unmasked, IsHeldAllTheSame) {
   t.port.current.hold = false;
   t.executor->poke(t.now);
   ASSERT_EQ(t.device.atoms.size(), 1u);
+  EXPECT_FALSE(t.device.atoms[0].masked);
+}
+
+TEST(Unmasked, AtLowPriorityOutstandingWorkIsBounded) {
+  ExecutorUnderTest t;
+  t.port.current.masked = false;
+  t.port.current.low_priority = true;
+  t.port.current.outstanding_limit = Nanoseconds{300'000};  // one beyond the one that runs
+  const KernelInfo k = t.kernel("free", 5'000);
+  t.predict(k, Nanoseconds{200'000});
+  for (int i = 0; i < 10; ++i) t.launch(k);
+  ASSERT_EQ(t.device.atoms.size(), 2u);
+  EXPECT_TRUE(t.device.atoms[0].low_priority);
   EXPECT_FALSE(t.device.atoms[0].masked);
 }
 

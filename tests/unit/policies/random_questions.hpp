@@ -19,28 +19,30 @@ class Bytes {
   explicit Bytes(std::span<const std::uint8_t> data) : data_(data), from_data_(true) {}
 
   bool done() const { return from_data_ && data_.empty(); }
-  std::uint64_t bits() {
-    if (!from_data_) return next();
-    std::uint64_t value = 0;
-    for (int i = 0; i < 8 && !data_.empty(); ++i, data_ = data_.subspan(1)) value = value << 8 | data_.front();
-    return value;
-  }
-  std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(bits() % limit); }
+  std::uint64_t bits() { return up_to(std::numeric_limits<std::uint64_t>::max()); }
+  std::uint32_t below(std::uint32_t limit) { return static_cast<std::uint32_t>(up_to(limit - 1) % limit); }
   bool one_in(std::uint32_t n) { return below(n) == 0; }
 
   // A time, count or size: mostly plausible, sometimes an edge.
   std::uint64_t number(std::uint64_t plausible) {
     constexpr std::array<std::uint64_t, 6> kEdges{0, 1, std::numeric_limits<std::uint64_t>::max(), std::uint64_t{1} << 63,
                                                   std::numeric_limits<std::uint32_t>::max(), 2};
-    return one_in(12) ? kEdges[below(kEdges.size())] : bits() % (plausible + 1);
+    return one_in(12) ? kEdges[below(kEdges.size())] : up_to(plausible) % (plausible + 1);
   }
   std::uint32_t number32(std::uint32_t plausible) { return static_cast<std::uint32_t>(number(plausible)); }
   double real(double plausible) {
     constexpr std::array kEdges{0.0, -1.0, 1e300, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()};
-    return one_in(12) ? kEdges[below(kEdges.size())] : plausible * static_cast<double>(bits() % 4096) / 4095.0;
+    return one_in(12) ? kEdges[below(kEdges.size())] : plausible * static_cast<double>(below(4096)) / 4095.0;
   }
 
  private:
+  // From data only as many bytes as the largest wanted value has: a whole view fits in what a fuzzer tries.
+  std::uint64_t up_to(std::uint64_t largest) {
+    if (!from_data_) return next();
+    std::uint64_t value = 0;
+    for (; largest > 0 && !data_.empty(); largest >>= 8, data_ = data_.subspan(1)) value = value << 8 | data_.front();
+    return value;
+  }
   std::uint64_t next() {  // splitmix64
     std::uint64_t z = state_ += 0x9e3779b97f4a7c15u;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
@@ -54,8 +56,10 @@ class Bytes {
 
 inline lithos_tpc_set random_set(Bytes& bytes, std::uint32_t tpcs) {
   lithos_tpc_set set{};
-  for (std::uint32_t tpc = 0; tpc < tpcs; ++tpc)
-    if (bytes.bits() & 1) set.words[tpc / 64] |= std::uint64_t{1} << (tpc % 64);
+  for (std::uint32_t first = 0; first < tpcs; first += 64) {
+    const std::uint32_t rest = tpcs - first;
+    set.words[first / 64] = bytes.bits() & (rest >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << rest) - 1);
+  }
   return set;
 }
 

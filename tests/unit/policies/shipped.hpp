@@ -45,6 +45,17 @@ inline std::unique_ptr<PolicySet> only(const lithos_policy& policy) {
   return set.ok() ? std::move(set).value() : nullptr;
 }
 
+// What the guard had to correct though nothing that a view says excuses it; empty: nothing. Values that no engine would send may mislead
+// a policy, so other corrections say nothing against it.
+inline std::string broken_rules(const PolicySet& set) {
+  std::string broken;
+  for (const PolicyKind kind : kAllPolicyKinds)
+    for (const FaultReason reason : {FaultReason::exception, FaultReason::error_status, FaultReason::unknown_tpcs,
+                                     FaultReason::unknown_flags, FaultReason::bad_rate, FaultReason::unknown_clock})
+      if (set.faults().of(kind, reason) > 0) broken += std::string(name_of(reason)) + ' ';
+  return broken;
+}
+
 // One conversation with a policy; each step asks something and appends the answer's bytes.
 class Conversation {
  public:

@@ -30,5 +30,27 @@ TEST(Statistics, WithinHalfAPercentForMany) {
   EXPECT_EQ(statistics.max().count(), kCount * 1000);
 }
 
+// Of few and of many: every duration is in the bucket that its bounds say, and none is lost.
+TEST(Statistics, HistogramHoldsAllInNarrowBuckets) {
+  for (const std::int64_t count : {1000, 1'500'000}) {
+    DurationStatistics statistics;
+    for (std::int64_t i = 1; i <= count; ++i) statistics.add(Nanoseconds{i * 1000});
+    std::uint64_t held = 0;
+    std::int64_t last = 0;
+    for (const DurationBucket& bucket : statistics.histogram()) {
+      const std::int64_t from = bucket.from.count(), to = bucket.to.count();
+      EXPECT_GE(from, last);
+      EXPECT_LE(to - from, std::max<std::int64_t>(1, from / 32));
+      const std::int64_t expected = (to - 1) / 1000 - (from - 1) / 1000;
+      const std::int64_t inside = std::min(expected, count - (from - 1) / 1000);
+      // The fine buckets of the many are exact here: they lie within one coarse bucket.
+      EXPECT_EQ(static_cast<std::int64_t>(bucket.count), inside) << from;
+      held += bucket.count;
+      last = to;
+    }
+    EXPECT_EQ(held, static_cast<std::uint64_t>(count));
+  }
+}
+
 }  // namespace
 }  // namespace lithos

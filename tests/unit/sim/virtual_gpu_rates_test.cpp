@@ -114,20 +114,43 @@ TEST(Clock, ChangesLateAndStretchesOnlyWhatTheSmsDo) {
 TEST(Power, IdleBusyAndLowClock) {
   const DeviceModel model = bare_model();
   GpuHarness h(model);
-  EXPECT_DOUBLE_EQ(h.gpu.power_w(), model.idle_power_w);
+  const double idle_w = model.floor_power_w + model.idle_clock_power_w, full_w = idle_w + model.compute_power_w;
+  EXPECT_DOUBLE_EQ(h.gpu.power_w(), idle_w);
   KernelSpec spec = full_sm(132'000);
   spec.points = {{66, 1e9}, {33, 2e9}};
   const KernelInfo& kernel = h.kernel(spec);
   h.launch_unmasked(0, kernel).ok();
   h.run(Nanoseconds{100});
-  EXPECT_DOUBLE_EQ(h.gpu.power_w(), model.full_power_w);
+  EXPECT_NEAR(h.gpu.power_w(), full_w, 1e-9);
   h.gpu.request_clock(990);
   h.run(Nanoseconds{60'000'000});
-  EXPECT_LT(h.gpu.power_w(), 0.7 * model.full_power_w);
-  EXPECT_GT(h.gpu.power_w(), model.idle_power_w);
+  EXPECT_LT(h.gpu.power_w(), 0.7 * full_w);
+  EXPECT_GT(h.gpu.power_w(), model.floor_power_w);
   h.gpu.reset_totals();
   h.run(Nanoseconds{1'060'000'000});
   EXPECT_NEAR(h.gpu.totals().energy_j, h.gpu.power_w(), 0.01 * h.gpu.power_w());  // one second of it
+}
+
+// What waits for memory draws less than what computes, and gains less from a low clock.
+TEST(Power, WaitingForMemoryIsCheaperThanComputing) {
+  const DeviceModel model = bare_model();
+  const double computing = power_w(model, 1, 1, 0), waiting = power_w(model, 1, 0, 1);
+  EXPECT_GT(computing, 2 * waiting);
+  EXPECT_GT(computing - power_w(model, 0.75, 1, 0), 3 * (waiting - power_w(model, 0.75, 0, 1)));
+}
+
+// One run tells the energy under any constants.
+TEST(Power, EnergyFollowsFromTimeByClock) {
+  GpuHarness h;
+  KernelSpec spec = full_sm(132'000);
+  spec.points = {{66, 3e8}, {33, 4e8}};
+  const KernelInfo& kernel = h.kernel(spec);
+  h.launch_unmasked(0, kernel).ok();
+  h.gpu.request_clock(1395);
+  h.run(Nanoseconds{600'000'000});
+  const DeviceTotals& totals = h.gpu.totals();
+  EXPECT_NEAR(energy_j(bare_model(), totals.clock_use, 1980, 66), totals.energy_j, 1e-6 * totals.energy_j);
+  EXPECT_GT(totals.launch_ns, totals.launch_at_highest_ns);
 }
 
 TEST(Totals, BusyTimeAndOwnership) {

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/html_report.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "cli/report/assets.hpp"
+#include "daemon/json.hpp"
+
+namespace lithos {
+namespace {
+
+constexpr std::string_view kFormats[] = {"lithos-sim-1", "lithos-bench-policies-1"};
+
+// "</script>" and "<!--" in a name would end the data or change how it is read; within JSON text "\u003c" is the same.
+std::string safe_in_script(const std::string& json) {
+  std::string out;
+  out.reserve(json.size());
+  for (const char c : json) {
+    if (c == '<') out += "\\u003c";
+    else out += c;
+  }
+  return out;
+}
+
+// Each {{name}} of the page replaced once; what is put in is not looked at again.
+std::string fill(std::string_view page, const std::array<std::pair<std::string_view, std::string_view>, 5>& parts) {
+  std::string out;
+  while (!page.empty()) {
+    const std::size_t open = page.find("{{"), close = open == page.npos ? page.npos : page.find("}}", open);
+    if (close == page.npos) break;
+    out += page.substr(0, open);
+    for (const auto& [name, text] : parts)
+      if (page.substr(open + 2, close - open - 2) == name) out += text;
+    page.remove_prefix(close + 2);
+  }
+  return out += page;
+}
+
+}  // namespace
+
+Result<std::string> render_html(const std::string& result_json) {
+  const Result<Json> result = Json::parse(result_json);
+  if (!result.ok()) return invalid_argument("not JSON: " + result.status().message());
+  const std::string format = result.value().text_of("format");
+  bool known = false;
+  for (const std::string_view one : kFormats) known |= format == one;
+  if (!known)
+    return invalid_argument(fmt::format("\"format\" is {}: a report is made of what lithos sim --json or lithos bench policies --json "
+                                        "wrote",
+                                        format.empty() ? "missing" : "\"" + format + "\""));
+  namespace assets = report_assets;
+  const std::string data = safe_in_script(result.value().dump());
+  return fill(assets::page, {{{"d3_license", assets::d3_license},
+                              {"css", assets::css},
+                              {"result", data},
+                              {"d3", assets::d3},
+                              {"js", assets::js}}});
+}
+
+}  // namespace lithos

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// The daemon's plugins: loaded at start from [[plugin]], each on a thread of its own (observe/plugin_thread.hpp), joined
+// to the engine by rings that it fills and never waits for. Exporters can also be started for a while (`lithos trace`).
+//
+// A plugin cannot stop the daemon: what is wrong in the configuration is said before anything starts, what fails later
+// is counted, logged and shown by `lithos status`.
+// Threads    The control thread's; set_clock(), clock_mhz() and power_w() the engine's.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status.hpp"
+#include "config/config.hpp"
+#include "observe/plugin_thread.hpp"
+#include "policy_host/services.hpp"
+
+namespace lithos {
+
+class EngineThread;
+
+struct PluginsOptions {
+  std::vector<std::string> folders;  // where plugins are found by id
+  ServiceGpu gpu;                    // `log` is set here, too
+  PluginThreadOptions thread;
+  Nanoseconds answer_limit{2'000'000'000};  // for the engine thread
+};
+
+class Plugins {
+ public:
+  explicit Plugins(const PluginsOptions& options);
+  ~Plugins();
+
+  // Creates them; what cannot be had is left out and said. Before attach().
+  std::vector<Diagnostic> load(const std::vector<PluginConfig>& wanted);
+  void attach(EngineThread& engine);  // before its thread starts
+  void detach();                      // after it has ended: hands over what is left and ends the plugins
+
+  // One more exporter while everything runs; it is told first what it missed. The name is for stop().
+  Result<std::string> start(const PluginConfig& wanted);
+  Status stop(const std::string& name);
+
+  std::vector<std::pair<std::string, PluginReport>> reports() const;  // by name
+  bool anyone_takes_samples() const;
+  void post_sample(const std::shared_ptr<const MetricPage>& page);
+
+  // Power control, if there is one; else nothing is known and nothing happens.
+  void set_clock(std::uint32_t mhz);
+  std::uint32_t clock_mhz() const;
+  double power_w() const;
+
+ private:
+  struct Plugin {
+    std::string name;
+    std::unique_ptr<PluginThread> thread;
+  };
+  Result<std::unique_ptr<PluginThread>> create(const PluginConfig& wanted, std::vector<Diagnostic>& wrong) const;
+  std::string name_for(const PluginThread& plugin);
+
+  const PluginsOptions options_;
+  EngineThread* engine_ = nullptr;
+  std::vector<Plugin> plugins_;
+  PluginThread* power_ = nullptr;
+};
+
+}  // namespace lithos

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the engine tells exporters (policy_host/event_ring.hpp). Nothing here decides anything; each function is called
+// only if somebody wants what it tells.
+#include <algorithm>
+
+#include "engine/engine_impl.hpp"
+
+namespace lithos {
+namespace {
+
+constexpr Nanoseconds kFaultsAtMostEvery{10'000'000};  // a policy may fail at every decision: one event with a count
+
+static_assert(LITHOS_OUTCOMES == kCoverageKinds && LITHOS_OUTCOME_GRAPH == static_cast<unsigned>(Coverage::graph) &&
+              LITHOS_OUTCOME_STARVED == static_cast<unsigned>(Coverage::starved) &&
+              LITHOS_OUTCOME_DRIVER_INTERNAL == static_cast<unsigned>(Coverage::driver_internal) &&
+              LITHOS_OUTCOME_WHOLE_DEAR == static_cast<unsigned>(Coverage::whole_dear));
+
+lithos_tpc_set words_of(const TpcSet& set) {
+  lithos_tpc_set out;
+  std::copy_n(set.words(), LITHOS_TPC_WORDS, out.words);
+  return out;
+}
+
+// What the submission and the end of an atom have in common.
+void fill_atom(lithos_event& event, const OperatorEntry& entry, const OperatorEntry* node, const FlyingAtom* atom,
+               const Record& record) {
+  auto& out = event.as.atom;
+  const OperatorEntry& kernel = node != nullptr ? *node : entry;
+  out.launch_id = value_of(record.launch);
+  out.op_id = kernel.op.op_id;
+  out.graph_id = entry.graph != nullptr ? entry.op.op_id : 0;
+  out.predicted_ns = atom != nullptr && node == nullptr ? to_u64(atom->predicted) : 0;
+  out.duration_ns = 0;
+  out.queue = value_of(record.queue);
+  out.first_block = record.first_block;
+  out.blocks = kernel.op.blocks;
+  out.block_count = node != nullptr ? kernel.op.blocks : record.block_count;
+  out.tpcs = words_of(record.tpcs);
+  out.queued_ns = atom != nullptr ? to_u64(atom->arrived) : 0;
+  out.submitted_ns = atom != nullptr ? to_u64(atom->seen_at) : 0;
+  out.started_ns = out.ended_ns = 0;
+  out.outcome = static_cast<std::uint32_t>(record.coverage);
+  out.node = record.node;
+  out.last = record.last ? 1 : 0;
+  out.reserved = 0;
+}
+
+}  // namespace
+
+void Engine::Impl::tell_tenant(std::uint32_t type, const Tenant& tenant, Nanoseconds now) {
+  tap.emit(type, now, tenant.serial, [&](EventSlot& slot) {
+    slot.event.as.tenant = {slot.keep(tenant.spec.name), static_cast<std::uint32_t>(tenant.spec.tenant_class),
+                            tenant.spec.quota_tpcs, to_u64(tenant.spec.slo), words_of(tenant.own)};
+  });
+}
+
+void Engine::Impl::tell_operator(const Tenant& tenant, const OperatorEntry& entry, Nanoseconds now) {
+  tap.emit(LITHOS_EVENT_OPERATOR, now, tenant.serial, [&](EventSlot& slot) {
+    auto& op = slot.event.as.op;
+    op.op_id = entry.op.op_id;
+    op.blocks = entry.op.blocks;
+    if (entry.graph != nullptr) {
+      op.name = slot.keep(entry.graph->name);
+      op.min_tpcs = entry.graph->min_tpcs;
+      op.flags = LITHOS_OPERATOR_GRAPH | (entry.graph->may_spin ? LITHOS_OPERATOR_MAY_SPIN : 0u);
+      op.nodes = static_cast<std::uint32_t>(entry.graph->nodes.size());
+      return;
+    }
+    op.name = slot.keep(entry.kernel->name);
+    op.min_tpcs = entry.kernel->min_tpcs;
+    op.flags = (entry.kernel->cuttable ? LITHOS_OPERATOR_CUTTABLE : 0u) |
+               (entry.kernel->may_spin ? LITHOS_OPERATOR_MAY_SPIN : 0u) |
+               (entry.kernel->persistent ? LITHOS_OPERATOR_PERSISTENT : 0u);
+    op.nodes = 0;
+  });
+}
+
+void Engine::Impl::tell_submitted(const Tenant& tenant, const FlyingAtom& atom, const Record& record, Nanoseconds now) {
+  const OperatorEntry& entry = tenant.operators[atom.op];
+  tap.emit(LITHOS_EVENT_ATOM_SUBMITTED, now, tenant.serial,
+           [&](EventSlot& slot) { fill_atom(slot.event, entry, nullptr, &atom, record); });
+}
+
+void Engine::Impl::tell_ended(const Tenant& tenant, const OperatorEntry& entry, std::uint32_t node_op,
+                              const FlyingAtom* atom, const Record& record, Nanoseconds now) {
+  const OperatorEntry* const node = node_op < tenant.operators.size() ? &tenant.operators[node_op] : nullptr;
+  tap.emit(LITHOS_EVENT_ATOM_ENDED, now, tenant.serial, [&](EventSlot& slot) {
+    fill_atom(slot.event, entry, node, atom, record);
+    auto& ended = slot.event.as.atom;
+    ended.started_ns = to_u64(record.started);
+    ended.ended_ns = to_u64(record.at);
+    ended.duration_ns = ended.ended_ns > ended.started_ns ? ended.ended_ns - ended.started_ns : 0;
+  });
+}
+
+void Engine::Impl::tell_request(const Tenant& tenant, Nanoseconds latency, Nanoseconds now) {
+  tap.emit(LITHOS_EVENT_REQUEST, now, tenant.serial, [&](EventSlot& slot) {
+    slot.event.as.request = {to_u64(latency), to_u64(tenant.spec.slo)};
+  });
+}
+
+void Engine::Impl::tell_waiting(const Tenant& tenant, const QueueBook& queue, const Record& record, Nanoseconds now) {
+  tap.emit(LITHOS_EVENT_WAITING, now, tenant.serial, [&](EventSlot& slot) {
+    slot.event.as.waiting = {value_of(record.launch), value_of(record.op), to_u64(queue.stuck.since),
+                             value_of(queue.id), record.block_count};
+  });
+}
+
+void Engine::Impl::tell_lease(const Tenant& tenant, const Lease& published, Nanoseconds now) {
+  const TpcSet always = published.own | published.unowned;
+  tap.emit(LITHOS_EVENT_LEASE, now, tenant.serial, [&](EventSlot& slot) {
+    auto& told = slot.event.as.lease;
+    told.generation = published.generation;
+    told.own = words_of(published.own);
+    told.usable_idle = words_of(always | published.borrowed[static_cast<std::size_t>(Pressure::idle)]);
+    told.usable_active = words_of(always | published.borrowed[static_cast<std::size_t>(Pressure::active)]);
+    told.atom_ns = to_u64(published.atom_length);
+    told.outstanding_limit_ns = to_u64(published.outstanding_limit);
+    told.hold = published.hold ? 1 : 0;
+    told.lenders = published.lenders;
+  });
+}
+
+void Engine::Impl::tell_decision(std::uint32_t why, std::uint32_t tenants_asked, AnsweredBy by, Nanoseconds now) {
+  tap.emit(LITHOS_EVENT_DECISION, now, 0, [&](EventSlot& slot) {
+    slot.event.as.decision = {why, tenants_asked, by == AnsweredBy::fallback ? 1u : 0u, 0,
+                              to_u64(policies->last_call(PolicyKind::scheduler))};
+  });
+}
+
+void Engine::Impl::tell_policy(PolicyKind kind, Nanoseconds now) {
+  const PolicyDescription used = policies->description(kind);
+  tap.emit(LITHOS_EVENT_POLICY, now, 0, [&](EventSlot& slot) {
+    slot.event.as.policy = {policy_generation, name_of(kind), slot.keep(used.id), slot.keep(used.version),
+                            slot.keep(used.hash)};
+  });
+}
+
+void Engine::Impl::tell_clock(std::uint32_t requested_mhz, std::uint32_t applied_mhz, double power_w, Nanoseconds now) {
+  tap.emit(LITHOS_EVENT_CLOCK, now, 0, [&](EventSlot& slot) {
+    slot.event.as.clock = {requested_mhz, applied_mhz, power_w};
+  });
+}
+
+// Faults are counted where they happen (policy_host); here it is seen that there are more than before.
+void Engine::Impl::look_for_faults(Nanoseconds now) {
+  const PolicyFaults& faults = policies->faults();
+  if (faults.total() == faults_told.total() || now - faults_told_at < kFaultsAtMostEvery) return;
+  for (const PolicyKind kind : kAllPolicyKinds) {
+    for (std::size_t r = 0; r < kFaultReasons; ++r) {
+      const auto reason = static_cast<FaultReason>(r);
+      const std::uint64_t fresh = faults.of(kind, reason) - faults_told.of(kind, reason);
+      if (fresh == 0) continue;
+      tap.emit(LITHOS_EVENT_FAULT, now, 0, [&](EventSlot& slot) {
+        slot.event.as.fault = {name_of(kind), name_of(reason), slot.keep(faults.last_message(kind)), fresh};
+      });
+    }
+  }
+  faults_told = faults;
+  faults_told_at = now;
+}
+
+// What somebody who has seen nothing so far must know.
+void Engine::Impl::introduce(Nanoseconds now) {
+  for (const PolicyKind kind : kAllPolicyKinds)
+    if (tap.wants(LITHOS_EVENT_POLICY)) tell_policy(kind, now);
+  for (std::uint32_t slot = 0; slot < tenants.size(); ++slot) {
+    const Tenant& tenant = tenants[slot];
+    if (!tenant.present()) continue;
+    if (tap.wants(LITHOS_EVENT_TENANT_JOINED)) tell_tenant(LITHOS_EVENT_TENANT_JOINED, tenant, now);
+    for (std::uint32_t op = 0; tap.wants(LITHOS_EVENT_OPERATOR) && op < tenant.operators.size(); ++op)
+      tell_operator(tenant, tenant.operators[op], now);
+    if (!tap.wants(LITHOS_EVENT_LEASE) || tenant.generation == 0) continue;
+    build_lease(tenants, slot, ledger, {config.starvation_limit, config.masked}, tenant.answer, now, lease);
+    lease.generation = tenant.generation;
+    tell_lease(tenant, lease, now);
+  }
+}
+
+void Engine::attach(EventRing& ring, Nanoseconds now) {
+  Impl& e = *impl_;
+  EventTap all = std::move(e.tap);
+  e.tap = EventTap(e.config.gpu_index);
+  e.tap.add(ring);
+  e.introduce(now);  // into the new one alone
+  all.add(ring);
+  e.tap = std::move(all);
+  e.faults_told = e.policies->faults();
+}
+
+void Engine::detach(EventRing& ring) { impl_->tap.remove(ring); }
+
+}  // namespace lithos

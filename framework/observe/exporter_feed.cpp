@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observe/exporter_feed.hpp"
+
+#include <span>
+
+namespace lithos {
+namespace {
+
+constexpr std::size_t kBatch = 512;
+constexpr std::size_t kSlotsInSimulation = 1024;  // stays in the processor's cache
+
+}  // namespace
+
+ExporterFeed::ExporterFeed(std::unique_ptr<ExporterService> service, WhenFull when_full)
+    : service_(std::move(service)),
+      ring_(
+          service_->wanted(), when_full == WhenFull::drop ? EventRing::kSlots : kSlotsInSimulation,
+          when_full == WhenFull::drop ? std::function<void()>() : [this] { pump_all(Nanoseconds{0}); }) {}
+
+Status ExporterFeed::counted(Status status) {
+  if (!status.ok()) failures_.fetch_add(1, std::memory_order_relaxed);
+  return status;
+}
+
+bool ExporterFeed::pump(Nanoseconds now, Status& failed) {
+  std::size_t count = 0;
+  const EventSlot* const batch = ring_.ready(kBatch, count);
+  if (count > 0) {
+    failed = counted(service_->events(std::span(batch, count)));
+    (failed.ok() ? delivered_ : refused_).fetch_add(count, std::memory_order_relaxed);
+    ring_.release(count);
+  }
+  // After what was in the ring when it overflowed, before what was written since there was room again.
+  if (ring_.dropped() != dropped_told_)
+    if (Status told = tell_dropped(now); !told.ok()) failed = told;
+  return count > 0;
+}
+
+void ExporterFeed::pump_all(Nanoseconds now) {
+  for (Status failed; pump(now, failed);) {}
+}
+
+Status ExporterFeed::tell_dropped(Nanoseconds now) {
+  const std::uint64_t dropped = ring_.dropped();
+  const std::uint64_t fresh = dropped - dropped_told_;
+  dropped_told_ = dropped;
+  if (!ring_.wants(LITHOS_EVENT_DROPPED)) return {};
+  EventSlot slot{};
+  slot.event.time_ns = to_u64(now);
+  slot.event.type = LITHOS_EVENT_DROPPED;
+  slot.event.as.dropped.count = fresh;
+  return counted(service_->events(std::span<const EventSlot>(&slot, 1)));
+}
+
+Status ExporterFeed::sample(const lithos_metrics& metrics) { return counted(service_->sample(metrics)); }
+Status ExporterFeed::flush() { return counted(service_->flush()); }
+
+FeedTotals ExporterFeed::totals() const {
+  return {delivered_.load(std::memory_order_relaxed), ring_.dropped(), refused_.load(std::memory_order_relaxed),
+          failures_.load(std::memory_order_relaxed), ring_.waiting()};
+}
+
+}  // namespace lithos

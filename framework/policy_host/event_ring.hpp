@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Events on their way from the engine's thread to an exporter: a bounded ring of slots that were allocated before, one
+// per exporter, and the tap by which the engine fills all of them.
+//
+// Purpose    The engine never waits for an exporter. A full ring drops the event and counts it; the reader says so to
+//            its exporter where the gap is. A simulator, whose time stands still meanwhile, makes room instead.
+// Cost       Nothing is written for a type that no exporter wants (EventTap::wants); else one store of the event and
+//            one of the position per ring: no allocation, no lock, no call to the kernel (tests/bench/export_bench.cpp).
+// Texts      What an event points to is either static or kept in its slot (EventSlot::keep), so it lives as long.
+// Threads    One writer, one reader; each function says whose it is.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/time.hpp"
+#include "lithos/service_abi.h"
+
+namespace lithos {
+
+// Plugins step over slots by this struct's size: an event, and behind it what it points to.
+struct alignas(64) EventSlot {
+  static constexpr std::size_t kTextBytes = 92;
+
+  lithos_event event;
+  std::uint32_t text_used;
+  char text[kTextBytes];
+
+  // A copy of the text, cut short where it does not fit.
+  const char* keep(std::string_view given) {
+    char* const at = text + std::min<std::size_t>(text_used, kTextBytes - 1);
+    const std::size_t length = std::min(given.size(), kTextBytes - 1 - static_cast<std::size_t>(at - text));
+    std::memcpy(at, given.data(), length);
+    at[length] = '\0';
+    text_used = static_cast<std::uint32_t>(std::min<std::size_t>(at - text + length + 1, kTextBytes - 1));
+    return at;
+  }
+};
+static_assert(sizeof(EventSlot) == 256);
+
+constexpr std::uint64_t event_bit(std::uint32_t type) { return std::uint64_t{1} << type; }
+
+class EventRing {
+ public:
+  static constexpr std::size_t kSlots = 8192;  // 2 MiB; some 20 ms of the fastest launching seen
+
+  // `slots`: a power of two. `wanted`: bits of event types. `make_room`: called by the writer when the ring is full,
+  // and must empty it; empty: the event is dropped.
+  explicit EventRing(std::uint64_t wanted, std::size_t slots = kSlots, std::function<void()> make_room = {})
+      : wanted_(wanted), mask_(slots - 1), make_room_(std::move(make_room)), slots_(new EventSlot[slots]()) {
+    assert(std::has_single_bit(slots));
+  }
+
+  std::uint64_t wanted() const { return wanted_; }
+  bool wants(std::uint32_t type) const { return (wanted_ & event_bit(type)) != 0; }
+
+  // ---- writer ----------------------------------------------------------------------------------------------------
+  // The next slot, whose content is that of an old event; null: full, and the event counts as dropped.
+  EventSlot* claim() {
+    if (written_ - read_seen_ > mask_ && !look_for_room()) [[unlikely]] {
+      dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      return nullptr;
+    }
+    return &slots_[written_ & mask_];
+  }
+  void commit() { tail_.store(++written_, std::memory_order_release); }
+
+  // ---- reader ----------------------------------------------------------------------------------------------------
+  // Events that lie together, at most `most`; they stay until release().
+  const EventSlot* ready(std::size_t most, std::size_t& count) {
+    const std::uint64_t head = head_.load(std::memory_order_relaxed);
+    const auto available = static_cast<std::size_t>(tail_.load(std::memory_order_acquire) - head);
+    const std::size_t at = head & mask_;
+    count = std::min({available, most, mask_ + 1 - at});
+    return &slots_[at];
+  }
+  void release(std::size_t count) {
+    head_.store(head_.load(std::memory_order_relaxed) + count, std::memory_order_release);
+  }
+
+  // ---- anybody ---------------------------------------------------------------------------------------------------
+  std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+  std::uint64_t written() const { return tail_.load(std::memory_order_relaxed); }
+  std::uint64_t waiting() const { return written() - head_.load(std::memory_order_relaxed); }
+
+ private:
+  [[gnu::noinline]] bool look_for_room() {
+    read_seen_ = head_.load(std::memory_order_acquire);
+    if (written_ - read_seen_ <= mask_) return true;
+    if (!make_room_) return false;
+    make_room_();
+    read_seen_ = head_.load(std::memory_order_acquire);
+    return written_ - read_seen_ <= mask_;
+  }
+
+  const std::uint64_t wanted_;
+  const std::size_t mask_;
+  const std::function<void()> make_room_;
+  const std::unique_ptr<EventSlot[]> slots_;
+  alignas(64) std::uint64_t written_ = 0;  // writer's
+  std::uint64_t read_seen_ = 0;
+  alignas(64) std::atomic<std::uint64_t> tail_ = 0;
+  std::atomic<std::uint64_t> dropped_ = 0;
+  alignas(64) std::atomic<std::uint64_t> head_ = 0;
+};
+
+// The writer's end of all rings.
+class EventTap {
+ public:
+  explicit EventTap(std::uint32_t gpu = 0) : gpu_(gpu) {}
+
+  void add(EventRing& ring) {
+    rings_.push_back(&ring);
+    wanted_ |= ring.wanted();
+  }
+  void remove(EventRing& ring) {
+    std::erase(rings_, &ring);
+    wanted_ = 0;
+    for (const EventRing* left : rings_) wanted_ |= left->wanted();
+  }
+  bool wants(std::uint32_t type) const { return (wanted_ & event_bit(type)) != 0; }
+
+  // Calls fill(slot) once for each ring that wants the type and has room; fill sets every field of the type's member of
+  // the union.
+  template <class Fill>
+  void emit(std::uint32_t type, Nanoseconds now, std::uint64_t tenant, Fill&& fill) {
+    last_at_ = std::max(last_at_, now);  // what is known later is not told as earlier, by a step's worth of time
+    for (EventRing* ring : rings_) {
+      if (!ring->wants(type)) continue;
+      EventSlot* const slot = ring->claim();
+      if (slot == nullptr) continue;
+      slot->text_used = 0;
+      slot->event.time_ns = to_u64(last_at_);
+      slot->event.type = type;
+      slot->event.gpu = gpu_;
+      slot->event.tenant_id = tenant;
+      fill(*slot);
+      ring->commit();
+    }
+  }
+
+ private:
+  std::vector<EventRing*> rings_;
+  std::uint64_t wanted_ = 0;
+  Nanoseconds last_at_{0};
+  std::uint32_t gpu_;
+};
+
+}  // namespace lithos

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the time of an operator depends on its TPCs, from its times on a few TPC counts. For predictors and right-sizers.
+//
+//   lithos::ScalingCurve curve;
+//   curve.fit({op.blocks, op.blocks_per_tpc, 2, 66}, {{{66, 164e3}, {40, 301e3}, {16, 598e3}}});
+//   curve.ns(24);  // 449'000
+//
+// Law      (time)^p is piecewise linear in (load)^p. `load` is what one TPC has to do, by one of four rules:
+//            spread  1/t: work that divides at will: l = m/t + b and its relatives
+//            blocks  1/t, but no more than one SM per block: a small grid that gains nothing from further TPCs. (Not all are such: blocks
+//                    that wait for memory like to be spread over more GPCs.)
+//            waves   ceil(blocks / blocks resident on t TPCs): equal blocks, a full chip at a time (GEMM tiles)
+//            rounds  ceil(blocks / SMs of t TPCs): equal blocks that share an SM's pipelines
+//          and p is 1 (m/t + b: parts that follow each other), 2 or 4 (parts that overlap: near max(m/t, b), a kernel that a
+//          few TPCs slow down and the memory bounds on many). With three counts or more the law is the one by which each inner count
+//          follows best from its neighbours; with two it follows from the shape; p is then 1.
+// Bounds   Exact at the counts given, once noise that made more TPCs slower is averaged away; never rises with t. With
+//          more TPCs than any given it goes on, but never faster than in proportion. With fewer it lies between going on and in
+//          proportion, which bounds it from above.
+// Cost     fit(): below a microsecond. ns(): a division, and one or two square roots. No allocation. 80 bytes.
+// Threads  A value; one thread.
+// Source   Measured on an H200 (configs/traces): docs/design/prediction.md has the errors, law by law. LithOS paper §5.5 for l = m/t + b.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "lithos/policy_abi.h"
+
+namespace lithos {
+inline namespace sdk {
+
+struct ScalingPoint {
+  std::uint32_t tpcs = 0;  // at least 1
+  double ns = 0;           // of a whole launch; above 0
+};
+
+class ScalingCurve {
+ public:
+  static constexpr std::size_t kPointsMax = 6;
+  static constexpr double kShareUnknown = -1;
+  enum class Load : std::uint8_t { spread, blocks, waves, rounds };
+
+  // How the launch's blocks fall on the device's SMs. Zeros count as "not known".
+  struct Shape {
+    std::uint32_t blocks = 0, blocks_per_tpc = 0, sms_per_tpc = 2, device_tpcs = 66;
+  };
+  static Shape shape_of(const lithos_op& op, std::uint32_t sms_per_tpc, std::uint32_t device_tpcs) {
+    return {op.blocks, op.blocks_per_tpc, std::max(1u, sms_per_tpc), std::max(1u, device_tpcs)};
+  }
+
+  // Takes the first kPointsMax points, each with a TPC count of its own; none: nothing is known. `scaling_share`: where there is
+  // one point only, the part of the time on the whole device that scales with 1/t. Without, a single point is taken to need in
+  // proportion more time on fewer TPCs and no less on more.
+  void fit(const Shape& shape, std::span<const ScalingPoint> points, double scaling_share = kShareUnknown) {
+    shape_ = shape;
+    Points sorted = order(points);
+    count_ = static_cast<std::uint8_t>(sorted.count);
+    law_ = sorted.count > 2 ? best_law(sorted) : Law{usual_load(sorted), 1};
+    if (sorted.count == 1 && scaling_share >= 0) add_relative(sorted, scaling_share);
+    take(sorted);
+  }
+  // New times on the same counts, same law.
+  void update(std::span<const ScalingPoint> points, double scaling_share = kShareUnknown) {
+    Points sorted = order(points);
+    if (sorted.count == 1 && scaling_share >= 0) add_relative(sorted, scaling_share);
+    take(sorted);
+  }
+
+  std::size_t counts() const { return count_; }  // given at fit()
+  bool known() const { return used_ > 0; }
+  Load load() const { return law_.load; }
+  unsigned power() const { return law_.power; }
+
+  // Only if known(). At least 1 ns.
+  double ns(std::uint32_t tpcs) const {
+    return std::max(1.0, reference_ns_ * root(law_, power_ns(std::max(1u, tpcs))));
+  }
+
+  // The part of the time on the whole device that scales with 1/t, 0 … 1: from the fewest TPCs that the curve knows. Needs two counts.
+  double scaling_share() const {
+    const double whole = ns(shape_.device_tpcs), fewest = ns(fewest_);
+    const double stretch = static_cast<double>(shape_.device_tpcs) / fewest_ - 1;
+    return stretch <= 0 ? 1.0 : std::clamp((fewest / whole - 1) / stretch, 0.0, 1.0);
+  }
+
+ private:
+  static constexpr double kRatioMax = 1e9;  // of times; its fourth power fits a float
+  struct Law {
+    Load load = Load::spread;
+    std::uint8_t power = 1;  // 1, 2, 4
+  };
+  struct Points {
+    std::array<ScalingPoint, kPointsMax + 1> at{};
+    std::size_t count = 0;
+  };
+
+  static double raise(Law law, double value) {
+    if (law.power == 1) return value;
+    const double square = value * value;
+    return law.power == 2 ? square : square * square;
+  }
+  static double root(Law law, double value) {
+    if (law.power == 1) return value;
+    const double once = std::sqrt(value);
+    return law.power == 2 ? once : std::sqrt(once);
+  }
+  static double ceil_div(std::uint64_t a, std::uint64_t b) { return static_cast<double>((a + b - 1) / b); }
+
+  // Steps and flats have a slight slope, so that no two counts have the same load and every time given is kept.
+  double load_of(Load load, std::uint32_t tpcs) const {
+    constexpr double kSlope = 0.02;
+    const std::uint64_t sms = std::uint64_t{tpcs} * shape_.sms_per_tpc;
+    if (load == Load::waves || load == Load::rounds) {
+      const std::uint64_t at_once = load == Load::waves ? std::uint64_t{tpcs} * shape_.blocks_per_tpc : sms;
+      return (1 - kSlope) * ceil_div(shape_.blocks, at_once) + kSlope * shape_.blocks / static_cast<double>(at_once);
+    }
+    const double spread = 1.0 / tpcs;
+    if (load == Load::spread || shape_.blocks == 0 || shape_.blocks >= sms) return spread;
+    return (1 - kSlope) / ceil_div(shape_.blocks, shape_.sms_per_tpc) + kSlope * spread;
+  }
+
+  // Fewest TPCs first, times that never rise: the closest such sequence (pool adjacent violators).
+  static Points order(std::span<const ScalingPoint> points) {
+    Points out;
+    for (const ScalingPoint& point : points.first(std::min(points.size(), kPointsMax))) {
+      std::size_t at = out.count++;
+      for (; at > 0 && out.at[at - 1].tpcs > point.tpcs; --at) out.at[at] = out.at[at - 1];
+      out.at[at] = point;
+    }
+    for (std::size_t i = 1; i < out.count; ++i) {
+      double sum = out.at[i].ns;
+      std::size_t first = i;
+      while (first > 0 && out.at[first - 1].ns * static_cast<double>(i - first + 1) < sum) sum += out.at[--first].ns;
+      for (std::size_t k = first; k <= i; ++k) out.at[k].ns = sum / static_cast<double>(i - first + 1);
+    }
+    return out;
+  }
+
+  // A grid of few full waves with one block to an SM, and not one that was made to fill the chip and pulls its tiles.
+  bool tile_like() const {
+    const std::uint32_t sms = shape_.device_tpcs * shape_.sms_per_tpc;
+    return shape_.blocks_per_tpc == shape_.sms_per_tpc && shape_.blocks * 4 >= sms * 3 && shape_.blocks <= sms * 4 &&
+           shape_.blocks % sms != 0;
+  }
+  // With so little evidence: TPCs without a block change nothing, unless two times say that they do.
+  Load usual_load(const Points& points) const {
+    if (tile_like()) return Load::waves;
+    const bool gains = points.count == 2 && points.at[0].ns > 1.05 * points.at[1].ns;
+    return gains && points.at[0].tpcs * std::uint64_t{shape_.sms_per_tpc} >= shape_.blocks ? Load::spread
+                                                                                           : Load::blocks;
+  }
+  bool may_quantise() const {
+    if (shape_.blocks == 0 || shape_.blocks_per_tpc == 0) return false;
+    const std::uint64_t sms = std::uint64_t{shape_.device_tpcs} * shape_.sms_per_tpc;
+    const std::uint64_t wave = std::uint64_t{shape_.device_tpcs} * shape_.blocks_per_tpc;
+    const bool fills_the_chip = shape_.blocks % sms == 0 && shape_.blocks <= wave;
+    return !fills_the_chip && shape_.blocks <= 24 * wave;
+  }
+
+  // How far each inner point lies from where its neighbours put it, in shares of its time.
+  double residual(Law law, const Points& points) const {
+    double sum = 0;
+    for (std::size_t i = 1; i + 1 < points.count; ++i) {
+      std::array<double, 3> x{}, y{};
+      for (std::size_t k = 0; k < 3; ++k) {
+        const ScalingPoint& point = points.at[i + k - 1];
+        x[k] = raise(law, load_of(law.load, point.tpcs));
+        y[k] = raise(law, point.ns / points.at[0].ns);
+      }
+      const double between =
+          x[0] - x[2] > 1e-12 ? y[2] + (y[0] - y[2]) * (x[1] - x[2]) / (x[0] - x[2]) : (y[0] + y[2]) / 2;
+      sum += std::abs(between / y[1] - 1) / law.power;
+    }
+    return sum;
+  }
+  Law best_law(const Points& points) const {
+    constexpr double kPreferSimple = 0.01;  // a rounder law must be better by so much
+    Law best;
+    double least = 1e300;
+    for (const Load load : {Load::spread, Load::blocks, Load::waves, Load::rounds}) {
+      if (load > Load::blocks && !may_quantise()) break;
+      double handicap = 0;
+      for (const std::uint8_t power : {std::uint8_t{1}, std::uint8_t{2}, std::uint8_t{4}}) {
+        const double distance = residual({load, power}, points) + handicap;
+        if (distance < least) least = distance, best = {load, power};
+        handicap += kPreferSimple;
+      }
+    }
+    return best;
+  }
+
+  // Makes a second point, on the whole device or a quarter of it, of the only one.
+  void add_relative(Points& points, double scaling_share) const {
+    const ScalingPoint only = points.at[0];
+    const double share = std::clamp(scaling_share, 0.0, 1.0);
+    const auto slowdown = [&](std::uint32_t tpcs) {
+      return 1 + share * std::max(0.0, load_of(law_.load, tpcs) / load_of(law_.load, shape_.device_tpcs) - 1);
+    };
+    const bool narrow = only.tpcs * 2 < shape_.device_tpcs;
+    const std::uint32_t other = narrow ? shape_.device_tpcs : std::max(1u, shape_.device_tpcs / 4);
+    if (other == only.tpcs) return;
+    points.at[1] = {other, only.ns / slowdown(only.tpcs) * slowdown(other)};
+    points.count = 2;
+    if (!narrow) std::swap(points.at[0], points.at[1]);
+  }
+
+  // Knots by load, the lightest first.
+  void take(const Points& points) {
+    used_ = static_cast<std::uint8_t>(std::min(points.count, kPointsMax));
+    if (used_ == 0) return;
+    fewest_ = points.at[0].tpcs;
+    reference_ns_ = points.at[points.count - 1].ns;
+    for (std::size_t knot = 0; knot < used_; ++knot) {
+      const ScalingPoint& point = points.at[points.count - 1 - knot];
+      x_[knot] = static_cast<float>(raise(law_, load_of(law_.load, point.tpcs)));
+      y_[knot] = static_cast<float>(raise(law_, std::min(point.ns / reference_ns_, kRatioMax)));
+      if (knot > 0) x_[knot] = std::max(x_[knot], x_[knot - 1] * 1.00001f);  // whatever the arithmetic, they rise
+    }
+  }
+
+  // (time / reference)^p.
+  double power_ns(std::uint32_t tpcs) const {
+    const double x = raise(law_, load_of(law_.load, tpcs));
+    if (used_ == 1) return x > x_[0] ? y_[0] * x / x_[0] : y_[0];
+    const double below = x - x_[0];
+    if (below <= 0) return std::max(y_[0] + slope(1) * below, y_[0] * x / x_[0]);
+    for (std::size_t i = 1; i < used_; ++i)
+      if (x <= x_[i]) return y_[i] + slope(i) * (x - x_[i]);
+    const std::size_t last = used_ - 1u;
+    const double proportional = y_[last] * x / x_[last];
+    if (x_[last] < 1.1f * x_[last - 1]) return proportional;  // too close together to tell a slope
+    return 0.75 * (y_[last] + slope(last) * (x - x_[last])) + 0.25 * proportional;
+  }
+  double slope(std::size_t knot) const {
+    return (static_cast<double>(y_[knot]) - y_[knot - 1]) / (static_cast<double>(x_[knot]) - x_[knot - 1]);
+  }
+
+  std::array<float, kPointsMax> x_{}, y_{};
+  double reference_ns_ = 0;
+  Shape shape_;
+  std::uint32_t fewest_ = 1;
+  std::uint8_t used_ = 0, count_ = 0;
+  Law law_;
+};
+
+}  // namespace sdk
+}  // namespace lithos

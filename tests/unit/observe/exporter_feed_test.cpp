@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "observe/exporter_feed.hpp"
+
+#include <gtest/gtest.h>
+
+#include "unit/observe/support.hpp"
+
+namespace lithos::testing {
+namespace {
+
+TEST(ExporterFeed, InASimulationNothingIsLost) {
+  ExporterFeed feed(exporter(), ExporterFeed::WhenFull::make_room);
+  for (std::uint64_t launch = 1; launch <= 10'000; ++launch) write_launch(feed.ring(), launch);
+  feed.pump_all(Nanoseconds{0});
+  EXPECT_EQ(feed.totals().delivered, 10'000u);
+  EXPECT_EQ(feed.totals().dropped, 0u);
+  EXPECT_EQ(metric(feed.service().metrics(), "events_total"), 10'000);
+}
+
+TEST(ExporterFeed, TheExporterLearnsWhatItMissed) {
+  ExporterFeed feed(exporter(), ExporterFeed::WhenFull::drop);
+  for (std::uint64_t launch = 1; launch <= EventRing::kSlots + 5; ++launch) write_launch(feed.ring(), launch);
+  EXPECT_EQ(feed.totals().dropped, 5u);
+  feed.pump_all(Nanoseconds{7});
+  EXPECT_EQ(metric(feed.service().metrics(), "events_total"), static_cast<double>(EventRing::kSlots));
+  EXPECT_EQ(metric(feed.service().metrics(), "dropped_total"), 5);
+  feed.pump_all(Nanoseconds{8});  // told once
+  EXPECT_EQ(metric(feed.service().metrics(), "dropped_total"), 5);
+}
+
+// A full disk: each failure is counted, nothing piles up.
+TEST(ExporterFeed, AFailingExporterIsCountedAndDoesNotStopTheStream) {
+  ExporterFeed feed(exporter({{"fail", {true, {}}}}), ExporterFeed::WhenFull::make_room);
+  for (std::uint64_t launch = 1; launch <= 5'000; ++launch) write_launch(feed.ring(), launch);
+  Status failed;
+  EXPECT_TRUE(feed.pump(Nanoseconds{0}, failed));
+  EXPECT_NE(failed.message().find("no space left on device"), std::string::npos) << failed.message();
+  feed.pump_all(Nanoseconds{0});
+  EXPECT_EQ(feed.totals().refused, 5'000u);
+  EXPECT_GE(feed.totals().failures, 2u);
+  EXPECT_EQ(feed.totals().waiting, 0u);
+}
+
+}  // namespace
+}  // namespace lithos::testing
