@@ -23,6 +23,7 @@
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wattributes"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // what pthread_setspecific never reads through
 
 LITHOS_OLD(void*, dlopen, (const char* path, int mode) noexcept, (path, mode))
 LITHOS_OLD(void*, dlsym, (void* __restrict library, const char* __restrict name) noexcept, (library, name))
@@ -58,6 +59,6 @@ extern "C" __attribute__((visibility("hidden"))) char __libc_single_threaded;
 char __libc_single_threaded = 0;
 
 // The unwinder's shortcut since glibc 2.35. "Not found" makes it ask dl_iterate_phdr, as before.
-extern "C" __attribute__((visibility("hidden"))) int _dl_find_object(void*, void*) noexcept { return -1; }
+extern "C" __attribute__((visibility("hidden"))) int _dl_find_object(void*, struct dl_find_object*) noexcept { return -1; }
 
 #endif
