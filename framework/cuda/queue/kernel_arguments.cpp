@@ -24,7 +24,7 @@ void ParameterLayout::pack(void* const* values, std::byte* packed) const {
   for (std::size_t i = 0; i < places_.size(); ++i) {
     const ParameterPlace& place = places_[i];
     std::memset(packed + written, 0, place.offset - written);  // padding: the same call gives the same bytes
-    std::memcpy(packed + place.offset, values[i], place.bytes);
+    if (place.bytes > 0) std::memcpy(packed + place.offset, values[i], place.bytes);
     written = place.offset + place.bytes;
   }
 }

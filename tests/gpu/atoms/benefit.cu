@@ -100,7 +100,7 @@ Json reassigned(gpu::CutLauncher& launcher, Background& background, cudaStream_t
   const auto map = load_tpc_map();
   if (map.size() < 4) return Json().text("skipped", "LITHOS_TPC_MAP names no map");
   const std::size_t half = map.size() / 2;
-  const TpcSet sets[] = {tpc_range(map, 0, half), tpc_range(map, half, map.size() - half)};
+  const probe::TpcSet sets[] = {tpc_range(map, 0, half), tpc_range(map, half, map.size() - half)};
   std::atomic<int> lease{0};
   std::atomic<std::uint64_t> changed_ns{0};
   std::thread policy([&] {
