@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "cuda/shim/process.hpp"
+#include "cuda/shim/thread_state.hpp"
 
 namespace lithos::cuda::shim {
 namespace {
@@ -25,11 +26,19 @@ int real_sms() {
   return driver().cuDeviceGetAttribute(&sms, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 0) == CUDA_SUCCESS ? sms : 0;
 }
 
-// A count that grows with the number of SMs, as it would be with those advertised.
-void scale(int* count) {
-  const int told = advertised_sms(), real = real_sms();
-  if (count == nullptr || told <= 0 || real <= told) return;
-  *count = static_cast<int>(std::max<long long>(static_cast<long long>(*count) * told / real, 1));
+// A count that grows with the number of SMs, as it would be with those advertised. Once, where one of the driver's
+// functions asks another.
+template <class Call>
+CUresult scaled(int* count, Call&& call) {
+  const int told = advertised_sms();
+  ThreadState* const thread = told == 0 ? nullptr : managing_thread();
+  if (thread == nullptr) return call();
+  const Inside inside(*thread);
+  const CUresult result = call();
+  const int real = real_sms();
+  if (result == CUDA_SUCCESS && count != nullptr && *count > 0 && real > told)
+    *count = static_cast<int>(std::max<long long>(static_cast<long long>(*count) * told / real, 1));
+  return result;
 }
 
 }  // namespace
@@ -48,24 +57,20 @@ CUresult CUDAAPI cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, 
 
 CUresult CUDAAPI cuOccupancyMaxPotentialBlockSize(int* grid, int* block, CUfunction f, CUoccupancyB2DSize dynamic,
                                                   size_t shared, int limit) {
-  const CUresult result = driver().cuOccupancyMaxPotentialBlockSize(grid, block, f, dynamic, shared, limit);
-  if (result == CUDA_SUCCESS) scale(grid);
-  return result;
+  return scaled(grid,
+                [&] { return driver().cuOccupancyMaxPotentialBlockSize(grid, block, f, dynamic, shared, limit); });
 }
 
 CUresult CUDAAPI cuOccupancyMaxPotentialBlockSizeWithFlags(int* grid, int* block, CUfunction f,
                                                            CUoccupancyB2DSize dynamic, size_t shared, int limit,
                                                            unsigned flags) {
-  const CUresult result =
-      driver().cuOccupancyMaxPotentialBlockSizeWithFlags(grid, block, f, dynamic, shared, limit, flags);
-  if (result == CUDA_SUCCESS) scale(grid);
-  return result;
+  return scaled(grid, [&] {
+    return driver().cuOccupancyMaxPotentialBlockSizeWithFlags(grid, block, f, dynamic, shared, limit, flags);
+  });
 }
 
 CUresult CUDAAPI cuOccupancyMaxActiveClusters(int* clusters, CUfunction f, const CUlaunchConfig* config) {
-  const CUresult result = driver().cuOccupancyMaxActiveClusters(clusters, f, config);
-  if (result == CUDA_SUCCESS && clusters != nullptr && *clusters > 0) scale(clusters);
-  return result;
+  return scaled(clusters, [&] { return driver().cuOccupancyMaxActiveClusters(clusters, f, config); });
 }
 
 }  // extern "C"

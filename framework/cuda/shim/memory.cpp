@@ -30,7 +30,9 @@ CUresult refused() {
 template <class Call, class Handle>
 CUresult allocate(std::uint64_t bytes, Call&& call, Handle&& handle) {
   MemoryBudget* const budget = limited();
-  if (budget == nullptr) return call();
+  ThreadState* const thread = budget == nullptr ? nullptr : managing_thread();
+  if (thread == nullptr) return call();  // no limit, or a call of the driver's own inside another
+  const Inside inside(*thread);
   if (!budget->take(bytes)) return refused();
   const CUresult result = call();
   if (result == CUDA_SUCCESS) budget->remember(handle(), bytes);

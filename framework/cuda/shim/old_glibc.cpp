@@ -5,9 +5,16 @@
 // asks for those, and an older loader refuses it. The functions here take their place inside the shim, under the same
 // names but hidden, and go on to the old versions, which every glibc has. A test reads the versions that the finished
 // library asks for (tests/cuda/symbols_test.cpp); a function missing here fails it.
+#include <features.h>
+
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(LITHOS_SANITIZED)
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define LITHOS_OLD(result, name, parameters, arguments)           \
   extern "C" result lithos_old_##name parameters;                 \
@@ -17,7 +24,7 @@
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wattributes"
 
-LITHOS_OLD(void*, dlopen, (const char* path, int mode), (path, mode))
+LITHOS_OLD(void*, dlopen, (const char* path, int mode) noexcept, (path, mode))
 LITHOS_OLD(void*, dlsym, (void* __restrict library, const char* __restrict name) noexcept, (library, name))
 LITHOS_OLD(int, pthread_create,
            (pthread_t* __restrict thread, const pthread_attr_t* __restrict attributes, void* (*start)(void*),
@@ -27,6 +34,9 @@ LITHOS_OLD(int, pthread_detach, (pthread_t thread) noexcept, (thread))
 LITHOS_OLD(int, pthread_join, (pthread_t thread, void** result), (thread, result))
 LITHOS_OLD(int, pthread_once, (pthread_once_t * control, void (*start)()), (control, start))
 LITHOS_OLD(int, pthread_key_create, (pthread_key_t * key, void (*end)(void*)) noexcept, (key, end))
+LITHOS_OLD(int, __pthread_key_create, (pthread_key_t * key, void (*end)(void*)) noexcept, (key, end))
+LITHOS_OLD(int, pthread_sigmask, (int how, const sigset_t* __restrict set, sigset_t* __restrict before) noexcept,
+           (how, set, before))
 LITHOS_OLD(int, pthread_key_delete, (pthread_key_t key) noexcept, (key))
 LITHOS_OLD(void*, pthread_getspecific, (pthread_key_t key) noexcept, (key))
 LITHOS_OLD(int, pthread_setspecific, (pthread_key_t key, const void* value) noexcept, (key, value))
@@ -36,6 +46,12 @@ LITHOS_OLD(int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock) noexcept, (lock
 LITHOS_OLD(int, pthread_rwlock_unlock, (pthread_rwlock_t * lock) noexcept, (lock))
 
 #pragma GCC diagnostic pop
+
+// A function since 2.33, and a macro around another one before: the system call is the same.
+extern "C" __attribute__((visibility("hidden"))) int lstat(const char* __restrict path,
+                                                           struct stat* __restrict about) noexcept {
+  return static_cast<int>(::syscall(SYS_newfstatat, AT_FDCWD, path, about, AT_SYMLINK_NOFOLLOW));
+}
 
 // The runtime libraries ask whether there is more than one thread, to save atomic operations: we never know.
 extern "C" __attribute__((visibility("hidden"))) char __libc_single_threaded;

@@ -30,10 +30,10 @@ inline namespace sdk {
 
 using PowerReading = lithos_power_reading;
 
-// The families of a snapshot, and the series of a family; their elements may be larger in the host than here. Valid
-// during sample().
+// Events, the families of a snapshot, the series of a family: C structs as they are, whose elements may be larger in the
+// host than here (policy.hpp's StridedRange wraps its elements). Valid during events() or sample().
 template <class T>
-class StridedRange {
+class StructRange {
  public:
   class iterator {
    public:
@@ -58,7 +58,7 @@ class StridedRange {
     std::size_t stride_ = 0;
   };
 
-  StridedRange(const T* first, std::size_t count, std::size_t stride)
+  StructRange(const T* first, std::size_t count, std::size_t stride)
       : base_(reinterpret_cast<const unsigned char*>(first)), count_(count), stride_(stride) {}
   std::size_t size() const { return count_; }
   iterator begin() const { return {base_, stride_}; }
@@ -70,19 +70,19 @@ class StridedRange {
 };
 
 // A batch of events. Valid during events().
-using EventRange = StridedRange<lithos_event>;
+using EventRange = StructRange<lithos_event>;
 
-class MetricFamilies : public StridedRange<lithos_metric_family> {
+class MetricFamilies : public StructRange<lithos_metric_family> {
  public:
   explicit MetricFamilies(const lithos_metrics& metrics)
-      : StridedRange(metrics.families, metrics.n_families, metrics.family_size), metrics_(metrics) {}
+      : StructRange(metrics.families, metrics.n_families, metrics.family_size), metrics_(metrics) {}
   std::uint64_t time_ns() const { return metrics_.time_ns; }
   std::uint32_t gpu() const { return metrics_.gpu; }
 
  private:
   const lithos_metrics& metrics_;
 };
-inline StridedRange<lithos_series> series_of(const lithos_metric_family& family) {
+inline StructRange<lithos_series> series_of(const lithos_metric_family& family) {
   return {family.series, family.n_series, family.series_size};
 }
 
