@@ -164,6 +164,14 @@ TEST_F(Top, IntoAPipeItIsPlainText) {
 
 TEST_F(Top, StatusIsOneLookAtEverything) {
   start_both();
+  // A request of "a" has been seen, so that it has a latency.
+  ASSERT_TRUE(eventually([&] {
+    const Result<Json> status = ask("status");
+    if (!status.ok() || status.value()["tenant_list"].items() == nullptr) return false;
+    for (const Json& one : *status.value()["tenant_list"].items())
+      if (one.text_of("name") == "a" && one["latency_ns"].integer_of("p99") > 0) return true;
+    return false;
+  }));
   const std::string text = output_of("status");
   for (const char* part : {"tpc_borrowing", "latency_critical", "SLO met", "working", "20"}) EXPECT_THAT(text, HasSubstr(part));
   output_of("top --samples 1 --json --run-dir /nowhere", 2);  // given twice
