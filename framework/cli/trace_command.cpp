@@ -68,8 +68,9 @@ ExitCode run_trace(const TraceArguments& arguments, Console& console) {
   const Json& report = done.value();
   console.err << fmt::format("{}: {} events; open it in ui.perfetto.dev\n", arguments.out, report.integer_of("events"));
   if (report.integer_of("events_dropped") > 0)
-    console.err << fmt::format("{} events are missing: the disk or this machine was too slow for them; the trace says where\n",
-                               report.integer_of("events_dropped"));
+    console.err << fmt::format(
+        "{} events are missing: the disk or this machine was too slow for them; the trace says where\n",
+        report.integer_of("events_dropped"));
   return ExitCode::ok;
 }
 
@@ -88,7 +89,8 @@ ExitCode run_trace_convert(const TraceConvertArguments& arguments, Console& cons
   for (const RecordedTenant& tenant : tenants.value())
     console.out << fmt::format("{}: {} kernels a request{}, {} requests seen\n", tenant.name, tenant.kernels.size(),
                                tenant.graph ? " as a graph" : "", tenant.arrivals_us.size());
-  console.out << fmt::format("run it: lithos sim --config {}\n", (std::filesystem::path(arguments.out) / "workload.toml").string());
+  console.out << fmt::format("run it: lithos sim --config {}\n",
+                             (std::filesystem::path(arguments.out) / "workload.toml").string());
   return ExitCode::ok;
 }
 

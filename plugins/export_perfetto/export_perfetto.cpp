@@ -58,10 +58,11 @@ class ExportPerfetto {
           .range(1, 65536)
           .unit("MiB")
           .doc("Size of the file. From three quarters of it on, atoms are summed up in windows.")};
-  static constexpr std::tuple metrics{lithos::counter("atoms_written_total", "", "Atoms written one by one."),
-                                      lithos::counter("atoms_summed_total", "", "Atoms that went into sums over windows."),
-                                      lithos::counter("atoms_left_out_total", "", "Atoms for which the file was full."),
-                                      lithos::gauge("file_bytes", "B", "Size of the file.")};
+  static constexpr std::tuple metrics{
+      lithos::counter("atoms_written_total", "", "Atoms written one by one."),
+      lithos::counter("atoms_summed_total", "", "Atoms that went into sums over windows."),
+      lithos::counter("atoms_left_out_total", "", "Atoms for which the file was full."),
+      lithos::gauge("file_bytes", "B", "Size of the file.")};
 
   ExportPerfetto(const lithos::Host& host, const lithos_service_gpu& gpu, const Params& values)
       : host_(host), out_(values.path), budget_(static_cast<std::uint64_t>(values.most_mib) << 20) {
@@ -106,7 +107,8 @@ class ExportPerfetto {
 
   void describe_gpu(const lithos_service_gpu& gpu) {
     const std::string uuid = gpu.uuid != nullptr ? gpu.uuid : "";
-    const TrackId group = out_.process("GPU " + std::to_string(gpu.index) + (uuid.empty() ? " (virtual)" : " " + uuid), kGpuRank);
+    const TrackId group =
+        out_.process("GPU " + std::to_string(gpu.index) + (uuid.empty() ? " (virtual)" : " " + uuid), kGpuRank);
     const lithos_gpu_info& info = *gpu.info;
     for (std::uint32_t g = 0; g < info.gpcs; ++g) {
       Gpc gpc;
@@ -135,7 +137,8 @@ class ExportPerfetto {
   void joined(const lithos_event& event) {
     std::unique_ptr<TenantTracks>& slot = tenants_[event.tenant_id];
     if (slot == nullptr)
-      slot = std::make_unique<TenantTracks>(out_, event.as.tenant.name, kFirstTenantRank + static_cast<int>(tenants_.size()));
+      slot = std::make_unique<TenantTracks>(out_, event.as.tenant.name,
+                                            kFirstTenantRank + static_cast<int>(tenants_.size()));
     slot->joined(event);
   }
 
@@ -149,14 +152,14 @@ class ExportPerfetto {
     switch (event.type) {
       case LITHOS_EVENT_TENANT_JOINED: return joined(event);
       case LITHOS_EVENT_TENANT_LEFT: return tenant(event.tenant_id).instant(event.time_ns, "left");
-      case LITHOS_EVENT_OPERATOR:
-        return tenant(event.tenant_id).announce(event);
+      case LITHOS_EVENT_OPERATOR: return tenant(event.tenant_id).announce(event);
       case LITHOS_EVENT_ATOM_ENDED: return atom(event, everything);
       case LITHOS_EVENT_LEASE: return tenant(event.tenant_id).lease(event, every_ns);
       case LITHOS_EVENT_CLOCK: return clock(event, every_ns);
       case LITHOS_EVENT_POLICY: return policy(event);
       case LITHOS_EVENT_FAULT: return fault(event);
-      case LITHOS_EVENT_DROPPED: return out_.instant(faults_, event.time_ns, "events missing", {{"events", event.as.dropped.count, {}}});
+      case LITHOS_EVENT_DROPPED:
+        return out_.instant(faults_, event.time_ns, "events missing", {{"events", event.as.dropped.count, {}}});
       default: break;
     }
     if (!everything) return;

@@ -6,7 +6,8 @@
 namespace lithos_perfetto {
 namespace {
 
-constexpr int kEventsRank = 0, kRequestsRank = 1, kQueueRank = 10, kOwnRank = 100, kUsableRank = 101, kWindowsRank = 200, kOperatorsRank = 300;
+constexpr int kEventsRank = 0, kRequestsRank = 1, kQueueRank = 10, kOwnRank = 100, kUsableRank = 101,
+              kWindowsRank = 200, kOperatorsRank = 300;
 
 const char* name_of_outcome(std::uint32_t outcome) {
   static constexpr const char* kNames[LITHOS_OUTCOMES] = {
@@ -16,7 +17,7 @@ const char* name_of_outcome(std::uint32_t outcome) {
 }
 
 // One atom's submission and its run, whoever else has atoms of the same number.
-std::uint64_t flow_of(std::uint64_t tenant, const decltype(lithos_event{}.as.atom)& atom) {
+std::uint64_t flow_of(std::uint64_t tenant, const decltype(lithos_event{}.as.atom) & atom) {
   std::uint64_t hash = tenant;
   for (const std::uint64_t part : {std::uint64_t{atom.queue}, atom.launch_id, std::uint64_t{atom.first_block}})
     hash = (hash ^ part) * 0x9e3779b97f4a7c15u + (hash >> 29);
@@ -60,7 +61,8 @@ const std::string& TenantTracks::operator_name(std::uint64_t op_id) {
 
 void TenantTracks::joined(const lithos_event& event) {
   const auto& tenant = event.as.tenant;
-  arguments_.assign({{"class", tenant.tenant_class, {}}, {"quota_tpcs", tenant.quota_tpcs, {}}, {"slo_ns", tenant.slo_ns, {}}});
+  arguments_.assign(
+      {{"class", tenant.tenant_class, {}}, {"quota_tpcs", tenant.quota_tpcs, {}}, {"slo_ns", tenant.slo_ns, {}}});
   out_.instant(events_, event.time_ns, "joined", arguments_);
 }
 
@@ -84,7 +86,8 @@ void TenantTracks::announce(const lithos_event& event) {
 
 void TenantTracks::atom(const lithos_event& event) {
   const auto& atom = event.as.atom;
-  std::uint64_t from_ns = atom.started_ns != 0 ? atom.started_ns : event.time_ns - std::min(event.time_ns, atom.duration_ns);
+  std::uint64_t from_ns =
+      atom.started_ns != 0 ? atom.started_ns : event.time_ns - std::min(event.time_ns, atom.duration_ns);
   const std::uint64_t to_ns = atom.ended_ns != 0 ? atom.ended_ns : event.time_ns;
   if (from_ns > to_ns) return;
   Queue& on = queue(atom.queue);
@@ -97,7 +100,8 @@ void TenantTracks::atom(const lithos_event& event) {
     arguments_.assign({{"launch", atom.launch_id, {}}});
     if (atom.queued_ns != 0 && atom.submitted_ns > atom.queued_ns)
       arguments_.push_back({"queued_for_ns", atom.submitted_ns - atom.queued_ns, {}});
-    out_.instant(on.submits, atom.submitted_ns, atom.graph_id != 0 ? operator_name(atom.graph_id) : name, arguments_, {flow, 0});
+    out_.instant(on.submits, atom.submitted_ns, atom.graph_id != 0 ? operator_name(atom.graph_id) : name, arguments_,
+                 {flow, 0});
   }
   arguments_.assign({{"outcome", 0, name_of_outcome(atom.outcome)},
                      {"launch", atom.launch_id, {}},

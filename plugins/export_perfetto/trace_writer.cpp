@@ -47,7 +47,8 @@ void TraceWriter::packet(std::uint64_t at_ns, Fill&& fill) {
   trace.nested(trace_packet::kInTrace, [&](Message& packet) {
     if (at_ns != kTimeless) packet.number(trace_packet::kTimestamp, at_ns);
     packet.number(trace_packet::kSequence, kSequenceId);
-    packet.number(trace_packet::kFlags, first_ ? trace_packet::kStateCleared | trace_packet::kNeedsState : trace_packet::kNeedsState);
+    packet.number(trace_packet::kFlags,
+                  first_ ? trace_packet::kStateCleared | trace_packet::kNeedsState : trace_packet::kNeedsState);
     first_ = false;
     fill(packet);
   });
@@ -68,7 +69,8 @@ void TraceWriter::flush() {
   if (!buffer_.empty()) write_some();
 }
 
-TrackId TraceWriter::describe(TrackId parent, std::string_view name, int rank, int pid, bool is_counter, std::string_view unit) {
+TrackId TraceWriter::describe(TrackId parent, std::string_view name, int rank, int pid, bool is_counter,
+                              std::string_view unit) {
   const TrackId id = ++last_track_;
   packet(kTimeless, [&](Message& packet) {
     packet.nested(trace_packet::kTrack, [&](Message& track) {
@@ -91,7 +93,9 @@ TrackId TraceWriter::describe(TrackId parent, std::string_view name, int rank, i
   return id;
 }
 
-TrackId TraceWriter::process(std::string_view name, int rank) { return describe(0, name, rank, ++last_pid_, false, {}); }
+TrackId TraceWriter::process(std::string_view name, int rank) {
+  return describe(0, name, rank, ++last_pid_, false, {});
+}
 TrackId TraceWriter::track(TrackId parent, std::string_view name, int rank) {
   return describe(parent, name, rank, 0, false, {});
 }
@@ -153,8 +157,8 @@ void TraceWriter::slice(TrackId track, std::uint64_t from_ns, std::uint64_t to_n
   });
 }
 
-void TraceWriter::instant(TrackId track, std::uint64_t at_ns, std::string_view name, const std::vector<Argument>& arguments,
-                          Flows flows) {
+void TraceWriter::instant(TrackId track, std::uint64_t at_ns, std::string_view name,
+                          const std::vector<Argument>& arguments, Flows flows) {
   event(track, at_ns, track_event::kInstant, name, arguments, flows);
 }
 

@@ -70,8 +70,8 @@ class TraceWriter {
   TrackId describe(TrackId parent, std::string_view name, int rank, int pid, bool is_counter, std::string_view unit);
   std::uint64_t name_id(Names& names, unsigned kind, std::string_view text);
   void introduce(Message& packet);
-  void event(TrackId track, std::uint64_t at_ns, unsigned type, std::string_view name, const std::vector<Argument>& arguments,
-             Flows flows);
+  void event(TrackId track, std::uint64_t at_ns, unsigned type, std::string_view name,
+             const std::vector<Argument>& arguments, Flows flows);
   void write_some();
 
   std::unique_ptr<std::FILE, Close> file_;

@@ -30,7 +30,8 @@ class Lanes {
       best = &lanes_.back();
     }
     if (best == nullptr) {
-      best = &*std::min_element(lanes_.begin(), lanes_.end(), [](const Lane& a, const Lane& b) { return a.end_ns < b.end_ns; });
+      best = &*std::min_element(lanes_.begin(), lanes_.end(),
+                                [](const Lane& a, const Lane& b) { return a.end_ns < b.end_ns; });
       from_ns = best->end_ns;
     }
     if (from_ns >= to_ns && best->end_ns > from_ns) return 0;

@@ -52,7 +52,8 @@ class Fields {
   std::uint64_t fixed(std::size_t size) {
     std::uint64_t value = 0;
     const std::string_view bytes = take(size);
-    for (std::size_t i = 0; i < bytes.size(); ++i) value |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+      value |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
     return value;
   }
   std::string_view take(std::uint64_t size) {
@@ -172,14 +173,18 @@ class Reader {
         if (known) event.name = name->second;
       }
     }
-    const auto complain = [&](const char* what) { return invalid_argument(fmt::format("packet {}: {}", trace_.packets, what)); };
+    const auto complain = [&](const char* what) {
+      return invalid_argument(fmt::format("packet {}: {}", trace_.packets, what));
+    };
     if (!fields.good()) return complain("the event is broken");
     if (!known) return complain("a name was never introduced");
     if (!trace_.tracks.contains(event.track)) return complain("its track was never described");
     if (type == 1 || type == 2) marks_[event.track].push_back({at_ns, type == 1, trace_.events.size()});
     if (type == 2) return {};
     if (type < 1 || type > 4) return complain("an event of an unknown type");
-    event.kind = type == 1 ? PerfettoEvent::Kind::slice : type == 3 ? PerfettoEvent::Kind::instant : PerfettoEvent::Kind::value;
+    event.kind = type == 1   ? PerfettoEvent::Kind::slice
+                 : type == 3 ? PerfettoEvent::Kind::instant
+                             : PerfettoEvent::Kind::value;
     trace_.events.push_back(std::move(event));
     return {};
   }
@@ -195,7 +200,8 @@ class Reader {
           continue;
         }
         const auto complain = [&](const char* what) {
-          return invalid_argument(fmt::format("track {} ({}) at {} ns: {}", track, trace_.tracks[track].name, mark.at_ns, what));
+          return invalid_argument(
+              fmt::format("track {} ({}) at {} ns: {}", track, trace_.tracks[track].name, mark.at_ns, what));
         };
         if (open.empty()) return complain("an end without a beginning");
         // An end follows its beginning in the file, so the event before it is the one that is meant.

@@ -59,8 +59,10 @@ std::vector<Launches> graph_launches(const Tracks& tenant) {
     if (atom->number("node") != 0) by_launch[atom->number("launch")].push_back(atom);
   std::vector<Launches> complete;
   for (auto& [launch, nodes] : by_launch) {
-    std::sort(nodes.begin(), nodes.end(), [](const auto* a, const auto* b) { return a->number("node") < b->number("node"); });
-    if (nodes.front()->number("node") == 1 && nodes.back()->number("node") == nodes.size()) complete.push_back(std::move(nodes));
+    std::sort(nodes.begin(), nodes.end(),
+              [](const auto* a, const auto* b) { return a->number("node") < b->number("node"); });
+    if (nodes.front()->number("node") == 1 && nodes.back()->number("node") == nodes.size())
+      complete.push_back(std::move(nodes));
   }
   return complete;
 }
@@ -110,9 +112,12 @@ std::map<std::uint64_t, std::map<std::uint32_t, double>> times_of(const Tracks& 
   return times;
 }
 
-RecordedKernel kernel_of(const PerfettoEvent* shape, const PerfettoEvent& atom, const std::map<std::uint32_t, double>& times) {
+RecordedKernel kernel_of(const PerfettoEvent* shape, const PerfettoEvent& atom,
+                         const std::map<std::uint32_t, double>& times) {
   RecordedKernel kernel;
-  const auto number = [&](const char* key) { return static_cast<std::uint32_t>(shape != nullptr ? shape->number(key) : 0); };
+  const auto number = [&](const char* key) {
+    return static_cast<std::uint32_t>(shape != nullptr ? shape->number(key) : 0);
+  };
   kernel.name = atom.name;
   kernel.blocks = std::max<std::uint32_t>(1, static_cast<std::uint32_t>(atom.number("blocks")));
   kernel.threads_per_block = std::max<std::uint32_t>(1, number("threads_per_block"));
@@ -148,7 +153,8 @@ RecordedTenant tenant_of(const std::string& name, const Tracks& tracks) {
     const auto known = times.find(op);
     const auto shape = tracks.operators.find(op);
     if (known == times.end() || tenant.kernels.size() >= kKernelsMax) continue;
-    tenant.kernels.push_back(kernel_of(shape != tracks.operators.end() ? shape->second : nullptr, *launch, known->second));
+    tenant.kernels.push_back(
+        kernel_of(shape != tracks.operators.end() ? shape->second : nullptr, *launch, known->second));
   }
   for (const PerfettoEvent* request : tracks.requests)
     tenant.arrivals_us.push_back(static_cast<double>(request->from_ns - tracks.requests.front()->from_ns) / 1e3);
@@ -164,9 +170,11 @@ std::vector<std::uint32_t> columns_of(const RecordedTenant& tenant) {
   for (const auto& [tpcs, kernels] : seen) columns.push_back(tpcs);
   std::stable_sort(columns.begin(), columns.end(), [&](std::uint32_t a, std::uint32_t b) { return seen[a] > seen[b]; });
   // Every kernel needs one column at least.
-  std::set<std::uint32_t> kept(columns.begin(), columns.begin() + static_cast<std::ptrdiff_t>(std::min(columns.size(), kColumnsMax)));
+  std::set<std::uint32_t> kept(columns.begin(),
+                               columns.begin() + static_cast<std::ptrdiff_t>(std::min(columns.size(), kColumnsMax)));
   for (const RecordedKernel& kernel : tenant.kernels)
-    if (std::none_of(kernel.us_on.begin(), kernel.us_on.end(), [&](const auto& one) { return kept.contains(one.first); }))
+    if (std::none_of(kernel.us_on.begin(), kernel.us_on.end(),
+                     [&](const auto& one) { return kept.contains(one.first); }))
       kept.insert(kernel.us_on.rbegin()->first);
   return {kept.rbegin(), kept.rend()};
 }
@@ -179,13 +187,16 @@ std::string quoted(std::string text) {
 
 std::string csv_of(const RecordedTenant& tenant) {
   const std::vector<std::uint32_t> columns = columns_of(tenant);
-  std::string text = "seq,kernel,grid_x,grid_y,grid_z,block_x,block_y,block_z,regs_per_thread,smem_bytes,cluster_x,cluster_y,cluster_z,full_gpu_us";
+  std::string text =
+      "seq,kernel,grid_x,grid_y,grid_z,block_x,block_y,block_z,regs_per_thread,smem_bytes,cluster_x,cluster_y,cluster_"
+      "z,full_gpu_us";
   for (const std::uint32_t tpcs : columns) text += fmt::format(",tpc{}_us", tpcs);
   text += "\n";
   std::size_t row = 0;
   for (const RecordedKernel& kernel : tenant.kernels) {
-    text += fmt::format("{},{},{},1,1,{},1,1,{},{},{},1,1,", row++, quoted(kernel.name), kernel.blocks, kernel.threads_per_block,
-                        kernel.registers_per_thread, kernel.shared_bytes, kernel.cluster_blocks);
+    text +=
+        fmt::format("{},{},{},1,1,{},1,1,{},{},{},1,1,", row++, quoted(kernel.name), kernel.blocks,
+                    kernel.threads_per_block, kernel.registers_per_thread, kernel.shared_bytes, kernel.cluster_blocks);
     for (const std::uint32_t tpcs : columns) {
       const auto known = kernel.us_on.find(tpcs);
       text += known == kernel.us_on.end() ? "," : fmt::format(",{:.3f}", known->second);
@@ -196,17 +207,22 @@ std::string csv_of(const RecordedTenant& tenant) {
 }
 
 std::string toml_of(const std::vector<RecordedTenant>& tenants) {
-  std::string text = "# Recorded by lithos trace. Add sets of policies, or quotas, and run it with lithos sim --config.\ngpu = \"h200\"\n\n[run]\nduration = \"2s\"\nwarmup = \"100ms\"\n";
+  std::string text =
+      "# Recorded by lithos trace. Add sets of policies, or quotas, and run it with lithos sim --config.\ngpu = "
+      "\"h200\"\n\n[run]\nduration = \"2s\"\nwarmup = \"100ms\"\n";
   for (const RecordedTenant& tenant : tenants) {
     text += fmt::format("\n[[tenant]]\nname = {0}\nclass = \"{1}\"\ntrace = {2}\nmode = \"{3}\"\n", quoted(tenant.name),
-                        tenant.critical ? "latency_critical" : "best_effort", quoted(tenant.name + ".csv"), tenant.graph ? "graph" : "eager");
+                        tenant.critical ? "latency_critical" : "best_effort", quoted(tenant.name + ".csv"),
+                        tenant.graph ? "graph" : "eager");
     if (tenant.quota_tpcs > 0) text += fmt::format("quota = {}\n", tenant.quota_tpcs);
     if (tenant.slo_ns > 0) text += fmt::format("slo = \"{}us\"\n", tenant.slo_ns / 1000);
     if (tenant.critical && !tenant.arrivals_us.empty())
       text += fmt::format("arrivals = {{ kind = \"file\", path = {} }}\n", quoted(tenant.name + ".arrivals.txt"));
     else text += "arrivals = { kind = \"closed\" }\n";
   }
-  return text + "\n[[set]]\nname = \"shared\"\nscheduler = \"shared\"\n\n[[set]]\nname = \"lithos\"\nscheduler = \"tpc_borrowing\"\n";
+  return text +
+         "\n[[set]]\nname = \"shared\"\nscheduler = \"shared\"\n\n[[set]]\nname = \"lithos\"\nscheduler = "
+         "\"tpc_borrowing\"\n";
 }
 
 Status write_file(const std::filesystem::path& path, const std::string& text) {
@@ -225,7 +241,8 @@ Result<std::vector<RecordedTenant>> workload_of(const PerfettoTrace& trace) {
     if (!tenant.kernels.empty()) tenants.push_back(std::move(tenant));
   }
   if (!tenants.empty()) return tenants;
-  return not_found(all.empty() ? "no tenant is in the trace" : "no tenant of the trace has a whole request with single atoms in it");
+  return not_found(all.empty() ? "no tenant is in the trace"
+                               : "no tenant of the trace has a whole request with single atoms in it");
 }
 
 Status write_workload(const std::vector<RecordedTenant>& tenants, const std::string& folder) {
@@ -236,7 +253,8 @@ Status write_workload(const std::vector<RecordedTenant>& tenants, const std::str
   for (const RecordedTenant& tenant : tenants) {
     std::string arrivals;
     for (const double us : tenant.arrivals_us) arrivals += fmt::format("{:.3f}\n", us);
-    for (const auto& [file, text] : {std::pair{tenant.name + ".csv", csv_of(tenant)}, std::pair{tenant.name + ".arrivals.txt", arrivals}})
+    for (const auto& [file, text] :
+         {std::pair{tenant.name + ".csv", csv_of(tenant)}, std::pair{tenant.name + ".arrivals.txt", arrivals}})
       if (Status written = write_file(base / file, text); !written.ok()) return written;
   }
   return write_file(base / "workload.toml", toml_of(tenants));

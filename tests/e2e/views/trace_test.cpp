@@ -14,8 +14,8 @@ using Kind = PerfettoEvent::Kind;
 class Trace : public LithosdTest {
  protected:
   int lithos(const std::string& arguments) {
-    const std::string line = "cd '" + folder.path() + "' && LITHOS_RUN_DIR='" + folder.path() + "' " LITHOS_BINARY_DIR "/bin/lithos " +
-                             arguments + " > out 2>&1";
+    const std::string line = "cd '" + folder.path() + "' && LITHOS_RUN_DIR='" + folder.path() +
+                             "' " LITHOS_BINARY_DIR "/bin/lithos " + arguments + " > out 2>&1";
     const int status = std::system(line.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
@@ -30,7 +30,8 @@ class Trace : public LithosdTest {
   static std::size_t slices(const PerfettoTrace& trace, const std::string& group, const std::string& track) {
     std::size_t found = 0;
     for (const PerfettoEvent& one : trace.events)
-      found += one.kind == Kind::slice && trace.group_of(one.track) == group && trace.tracks.at(one.track).name.starts_with(track);
+      found += one.kind == Kind::slice && trace.group_of(one.track) == group &&
+               trace.tracks.at(one.track).name.starts_with(track);
     return found;
   }
   // Every arrow that arrives has left somewhere before, and most atoms have one.
@@ -49,14 +50,19 @@ class Trace : public LithosdTest {
     EXPECT_EQ(early, 0u);
   }
   std::string demo() {
-    return folder.write("sim.toml", "kernel_rules = \"" LITHOS_SOURCE_DIR "/configs/kernels.toml\"\n[run]\nduration = \"60ms\"\nwarmup = \"5ms\"\n"
-                                    "[[tenant]]\nname = \"hp\"\nclass = \"latency_critical\"\nslo = \"10ms\"\nquota = 66\nmode = \"graph\"\n"
-                                    "trace = \"" LITHOS_SOURCE_DIR "/configs/traces/resnet50_infer_b16.csv\"\n"
-                                    "arrivals = { kind = \"poisson\", rate = \"300/s\" }\n"
-                                    "[[tenant]]\nname = \"be\"\nclass = \"best_effort\"\n"
-                                    "trace = \"" LITHOS_SOURCE_DIR "/configs/traces/dlrm_infer_b2048.csv\"\n"
-                                    "[[set]]\nname = \"lithos\"\nscheduler = \"tpc_borrowing\"\nright_sizer = \"none\"\ndvfs = \"fixed\"\n"
-                                    "[[set]]\nname = \"shared\"\nscheduler = \"shared\"\nright_sizer = \"none\"\ndvfs = \"fixed\"\n");
+    return folder.write(
+        "sim.toml",
+        "kernel_rules = \"" LITHOS_SOURCE_DIR
+        "/configs/kernels.toml\"\n[run]\nduration = \"60ms\"\nwarmup = \"5ms\"\n"
+        "[[tenant]]\nname = \"hp\"\nclass = \"latency_critical\"\nslo = \"10ms\"\nquota = 66\nmode = \"graph\"\n"
+        "trace = \"" LITHOS_SOURCE_DIR
+        "/configs/traces/resnet50_infer_b16.csv\"\n"
+        "arrivals = { kind = \"poisson\", rate = \"300/s\" }\n"
+        "[[tenant]]\nname = \"be\"\nclass = \"best_effort\"\n"
+        "trace = \"" LITHOS_SOURCE_DIR
+        "/configs/traces/dlrm_infer_b2048.csv\"\n"
+        "[[set]]\nname = \"lithos\"\nscheduler = \"tpc_borrowing\"\nright_sizer = \"none\"\ndvfs = \"fixed\"\n"
+        "[[set]]\nname = \"shared\"\nscheduler = \"shared\"\nright_sizer = \"none\"\ndvfs = \"fixed\"\n");
   }
 };
 
@@ -108,7 +114,8 @@ TEST_F(Trace, OfASimulationByOptionOneFilePerSet) {
   for (const PerfettoEvent& one : masked.events) EXPECT_LE(one.to_ns, 60'000'000u);
   // The same run twice gives the same bytes.
   ASSERT_EQ(lithos("sim --config sim.toml --set lithos --perfetto y.perfetto-trace -q"), 0);
-  EXPECT_EQ(read_text_file(folder.at("y.perfetto-trace"), 1u << 30).value(), read_text_file(folder.at("x-lithos.perfetto-trace"), 1u << 30).value());
+  EXPECT_EQ(read_text_file(folder.at("y.perfetto-trace"), 1u << 30).value(),
+            read_text_file(folder.at("x-lithos.perfetto-trace"), 1u << 30).value());
 }
 
 TEST_F(Trace, RunsAgainAsAWorkload) {
@@ -123,7 +130,8 @@ TEST_F(Trace, RunsAgainAsAWorkload) {
   const Result<Json> result = Json::parse(folder.read("again.json"));
   ASSERT_TRUE(result.ok());
   for (const Json& set : *result.value()["sets"].items())
-    for (const Json& tenant : *set["tenants"].items()) EXPECT_GT(tenant.integer_of("requests"), 0) << tenant.text_of("name");
+    for (const Json& tenant : *set["tenants"].items())
+      EXPECT_GT(tenant.integer_of("requests"), 0) << tenant.text_of("name");
   EXPECT_EQ(lithos("trace convert sim.toml -o nothing"), 3);
 }
 

@@ -37,7 +37,8 @@ class Perfetto : public ::testing::Test {
     choice.id = "perfetto";
     choice.params["path"] = RawValue{path(), {"test", 1, 1}};
     choice.params["most_mib"] = RawValue{most_mib, {"test", 1, 1}};
-    CreatedService<ExporterService> created = create_exporter_service(choice, {LITHOS_BINARY_DIR "/lib/lithos/plugins"}, gpu);
+    CreatedService<ExporterService> created =
+        create_exporter_service(choice, {LITHOS_BINARY_DIR "/lib/lithos/plugins"}, gpu);
     for (const Diagnostic& wrong : created.diagnostics) ADD_FAILURE() << to_string(wrong);
     exporter_ = std::move(created.service);
     ASSERT_NE(exporter_, nullptr);
@@ -61,8 +62,8 @@ class Perfetto : public ::testing::Test {
     told.op_id = op;
     told.name = name;
   }
-  void atom(std::uint64_t tenant, std::uint64_t launch, std::uint64_t from_ns, std::uint64_t to_ns, std::uint64_t tpcs, std::uint64_t op = 5,
-            std::uint32_t queue = 1) {
+  void atom(std::uint64_t tenant, std::uint64_t launch, std::uint64_t from_ns, std::uint64_t to_ns, std::uint64_t tpcs,
+            std::uint64_t op = 5, std::uint32_t queue = 1) {
     auto& told = event(LITHOS_EVENT_ATOM_ENDED, to_ns + 500, tenant).as.atom;
     told.launch_id = launch;
     told.op_id = op;
@@ -90,7 +91,8 @@ class Perfetto : public ::testing::Test {
     EXPECT_TRUE(trace.ok()) << trace.status().message();
     return trace.ok() ? std::move(trace).value() : PerfettoTrace{};
   }
-  static std::vector<const PerfettoEvent*> on(const PerfettoTrace& trace, const std::string& group, const std::string& track) {
+  static std::vector<const PerfettoEvent*> on(const PerfettoTrace& trace, const std::string& group,
+                                              const std::string& track) {
     std::vector<const PerfettoEvent*> found;
     for (const PerfettoEvent& one : trace.events)
       if (trace.group_of(one.track) == group && trace.tracks.at(one.track).name == track) found.push_back(&one);
@@ -132,7 +134,8 @@ TEST_F(Perfetto, TpcGroupsShowWhoWasThere) {
   atom(kHp, 2, 21'000, 30'000, 0x00ff);  // runs together with the one before
   atom(kBe, 1, 12'000, 40'000, 0xff80);  // at the same time, also on a TPC of the first group
   const PerfettoTrace trace = close();
-  const auto first = on(trace, "GPU 0 (virtual)", "GPC 0: TPC 0–7"), second = on(trace, "GPU 0 (virtual)", "GPC 1: TPC 8–15");
+  const auto first = on(trace, "GPU 0 (virtual)", "GPC 0: TPC 0–7"),
+             second = on(trace, "GPU 0 (virtual)", "GPC 1: TPC 8–15");
   ASSERT_EQ(first.size(), 2u);
   EXPECT_EQ(first[0]->name, "hp");
   EXPECT_EQ(first[0]->from_ns, 10'000u);
@@ -191,7 +194,8 @@ TEST_F(Perfetto, AnyOverlapGivesASoundTrace) {
   }
   std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.to < b.to; });
   std::uint64_t launch = 0;
-  for (const Run& run : runs) atom(run.tenant, ++launch, run.from, run.to, random() & 0xffff, 5 + random() % 4, 1 + launch % 2);
+  for (const Run& run : runs)
+    atom(run.tenant, ++launch, run.from, run.to, random() & 0xffff, 5 + random() % 4, 1 + launch % 2);
   const PerfettoTrace trace = close();
   std::map<std::uint64_t, std::uint64_t> left_at;
   std::size_t slices = 0, arrived = 0;
@@ -212,7 +216,8 @@ TEST_F(Perfetto, AnyOverlapGivesASoundTrace) {
 // no atom is missing from the sums. LITHOS_TRACE_ATOMS=10000000 writes so many, with 256 MiB of room.
 TEST_F(Perfetto, ALongRunIsSummedUpAndNotCutOff) {
   const char* const wanted = std::getenv("LITHOS_TRACE_ATOMS");
-  const std::uint64_t atoms = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 500'000, most_mib = wanted != nullptr ? 256 : 1;
+  const std::uint64_t atoms = wanted != nullptr ? std::strtoull(wanted, nullptr, 10) : 500'000,
+                      most_mib = wanted != nullptr ? 256 : 1;
   open(static_cast<std::int64_t>(most_mib));
   join(kHp, "hp");
   constexpr std::uint64_t kEveryNs = 50'000;
@@ -245,13 +250,15 @@ TEST_F(Perfetto, WhatCannotBeWrittenIsSaid) {
   choice.id = "perfetto";
   choice.params["path"] = RawValue{std::string("/no/such/folder/x"), {"test", 1, 1}};
   ServiceGpu gpu;
-  const CreatedService<ExporterService> created = create_exporter_service(choice, {LITHOS_BINARY_DIR "/lib/lithos/plugins"}, gpu);
+  const CreatedService<ExporterService> created =
+      create_exporter_service(choice, {LITHOS_BINARY_DIR "/lib/lithos/plugins"}, gpu);
   ASSERT_EQ(created.diagnostics.size(), 1u);
   EXPECT_THAT(created.diagnostics[0].message, HasSubstr("/no/such/folder/x"));
 }
 
 TEST(PerfettoReader, RefusesWhatIsNoTrace) {
-  for (const std::string_view bytes : {std::string_view(""), std::string_view("hello"), std::string_view("\x0a\x05\x08", 3)})
+  for (const std::string_view bytes :
+       {std::string_view(""), std::string_view("hello"), std::string_view("\x0a\x05\x08", 3)})
     EXPECT_FALSE(read_perfetto(bytes).ok());
 }
 
