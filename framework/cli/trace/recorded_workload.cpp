@@ -67,20 +67,23 @@ std::vector<Launches> graph_launches(const Tracks& tenant) {
   return complete;
 }
 
-// What began while each request was open. Without requests: all there is.
+// What began after the request before had ended and before this one did: requests are known by their ends, their
+// beginnings only as nearly as records travel. Without requests: all there is.
 std::vector<Launches> eager_launches(const Tracks& tenant) {
   Launches all;
   for (const PerfettoEvent* atom : tenant.atoms)
     if (atom->number("node") == 0 && begins_launch(*atom)) all.push_back(atom);
   if (tenant.requests.empty()) return all.empty() ? std::vector<Launches>{} : std::vector<Launches>{all};
-  std::vector<Launches> found;
-  for (const PerfettoEvent* request : tenant.requests) {
-    const auto first = std::lower_bound(all.begin(), all.end(), request->from_ns,
-                                        [](const PerfettoEvent* atom, std::uint64_t at) { return atom->from_ns < at; });
-    const auto last = std::upper_bound(first, all.end(), request->to_ns,
-                                       [](std::uint64_t at, const PerfettoEvent* atom) { return at < atom->from_ns; });
-    if (first != last) found.emplace_back(first, last);
+  std::vector<std::uint64_t> ends;
+  for (const PerfettoEvent* request : tenant.requests) ends.push_back(request->to_ns);
+  std::sort(ends.begin(), ends.end());
+  std::vector<Launches> found(ends.size());
+  for (const PerfettoEvent* atom : all) {
+    const auto end = std::lower_bound(ends.begin(), ends.end(), atom->from_ns);
+    if (end != ends.end()) found[static_cast<std::size_t>(end - ends.begin())].push_back(atom);
   }
+  if (found.size() > 1) found.erase(found.begin());  // its beginning may not be in the trace
+  std::erase_if(found, [](const Launches& launches) { return launches.empty(); });
   return found;
 }
 

@@ -3,7 +3,7 @@
 // they took on as many TPCs as they were seen on, when requests came, and a configuration that names both. Pure but for
 // write_workload(); any thread.
 //
-// What a request is: a graph launch, or what was submitted while one request was open. Of several the one of median
+// What a request is: a graph launch, or what ran between the ends of two requests. Of several the one of median
 // length is taken. A latency-critical tenant's requests come again when they came; others run in a closed loop.
 #pragma once
 

@@ -123,8 +123,8 @@ TEST_F(Trace, RunsAgainAsAWorkload) {
   ASSERT_EQ(lithos("sim --config sim.toml --set lithos --perfetto x.perfetto-trace -q"), 0) << folder.read("out");
   ASSERT_EQ(lithos("trace convert x.perfetto-trace -o again"), 0) << folder.read("out");
   const std::string said = folder.read("out");
-  EXPECT_THAT(said, HasSubstr("hp: 1"));  // 100-odd kernels
-  EXPECT_THAT(said, HasSubstr("as a graph"));
+  EXPECT_THAT(said, HasSubstr("hp: 284 kernels a request as a graph"));
+  EXPECT_THAT(said, HasSubstr("be: 31 kernels a request, "));
   ASSERT_EQ(lithos("config check again/workload.toml"), 0) << folder.read("out");
   ASSERT_EQ(lithos("sim --config again/workload.toml --duration 150ms --json again.json -q"), 0) << folder.read("out");
   const Result<Json> result = Json::parse(folder.read("again.json"));
