@@ -82,12 +82,14 @@ class Top : public LithosdTest {
     ASSERT_TRUE(works("a") && works("b")) << lithosd.output();
   }
   std::vector<std::string> top(std::vector<std::string> more = {}) {
-    std::vector<std::string> line{LITHOS_BINARY_DIR "/bin/lithos", "top", "--run-dir", folder.path(), "--interval", "50ms"};
+    std::vector<std::string> line{
+        LITHOS_BINARY_DIR "/bin/lithos", "top", "--run-dir", folder.path(), "--interval", "50ms"};
     line.insert(line.end(), more.begin(), more.end());
     return line;
   }
   std::string output_of(const std::string& arguments, int expected = 0) {
-    const std::string line = LITHOS_BINARY_DIR "/bin/lithos " + arguments + " --run-dir '" + folder.path() + "' > '" + folder.at("out") + "' 2>&1";
+    const std::string line = LITHOS_BINARY_DIR "/bin/lithos " + arguments + " --run-dir '" + folder.path() + "' > '" +
+                             folder.at("out") + "' 2>&1";
     const int status = std::system(line.c_str());
     EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, expected) << folder.read("out");
     return folder.read("out");
@@ -164,8 +166,17 @@ TEST_F(Top, IntoAPipeItIsPlainText) {
 
 TEST_F(Top, StatusIsOneLookAtEverything) {
   start_both();
+  // A request of "a" has been seen, so that it has a latency.
+  ASSERT_TRUE(eventually([&] {
+    const Result<Json> status = ask("status");
+    if (!status.ok() || status.value()["tenant_list"].items() == nullptr) return false;
+    for (const Json& one : *status.value()["tenant_list"].items())
+      if (one.text_of("name") == "a" && one["latency_ns"].integer_of("p99") > 0) return true;
+    return false;
+  }));
   const std::string text = output_of("status");
-  for (const char* part : {"tpc_borrowing", "latency_critical", "SLO met", "working", "20"}) EXPECT_THAT(text, HasSubstr(part));
+  for (const char* part : {"tpc_borrowing", "latency_critical", "SLO met", "working", "20"})
+    EXPECT_THAT(text, HasSubstr(part));
   output_of("top --samples 1 --json --run-dir /nowhere", 2);  // given twice
 }
 
