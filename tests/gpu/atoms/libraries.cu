@@ -10,8 +10,8 @@
 #include "common/report.hpp"
 #include "cut_launcher.hpp"
 
-using namespace lithos;
 using namespace lithos::probe;
+namespace gpu = lithos::gpu;  // not all of lithos: its namespace cuda would stand beside the toolkit's
 
 namespace {
 
