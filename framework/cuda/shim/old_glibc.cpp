@@ -58,6 +58,8 @@ extern "C" __attribute__((visibility("hidden"))) char __libc_single_threaded;
 char __libc_single_threaded = 0;
 
 // The unwinder's shortcut since glibc 2.35. "Not found" makes it ask dl_iterate_phdr, as before.
-extern "C" __attribute__((visibility("hidden"))) int _dl_find_object(void*, void*) noexcept { return -1; }
+#ifdef DLFO_EH_SEGMENT_TYPE
+extern "C" __attribute__((visibility("hidden"))) int _dl_find_object(void*, dl_find_object*) noexcept { return -1; }
+#endif
 
 #endif
