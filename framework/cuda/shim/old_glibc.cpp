@@ -23,7 +23,7 @@
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wattributes"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // what pthread_setspecific never reads through
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // of a value that is only passed on
 
 LITHOS_OLD(void*, dlopen, (const char* path, int mode) noexcept, (path, mode))
 LITHOS_OLD(void*, dlsym, (void* __restrict library, const char* __restrict name) noexcept, (library, name))

@@ -194,8 +194,10 @@ TEST_F(Perfetto, AnyOverlapGivesASoundTrace) {
   }
   std::sort(runs.begin(), runs.end(), [](const Run& a, const Run& b) { return a.to < b.to; });
   std::uint64_t launch = 0;
-  for (const Run& run : runs)
-    atom(run.tenant, ++launch, run.from, run.to, random() & 0xffff, 5 + random() % 4, 1 + launch % 2);
+  for (const Run& run : runs) {
+    ++launch;
+    atom(run.tenant, launch, run.from, run.to, random() & 0xffff, 5 + random() % 4, 1 + launch % 2);
+  }
   const PerfettoTrace trace = close();
   std::map<std::uint64_t, std::uint64_t> left_at;
   std::size_t slices = 0, arrived = 0;
