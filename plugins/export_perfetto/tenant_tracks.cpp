@@ -12,7 +12,7 @@ constexpr int kEventsRank = 0, kRequestsRank = 1, kQueueRank = 10, kOwnRank = 10
 const char* name_of_outcome(std::uint32_t outcome) {
   static constexpr const char* kNames[LITHOS_OUTCOMES] = {
       "masked", "cut",      "whole: small", "whole: persistent", "whole: co-resident", "whole: special",
-      "graph",  "unmasked", "starved",      "bypassed",          "driver internal"};
+      "graph",  "unmasked", "starved",      "bypassed",          "driver internal",    "whole: dear"};
   return outcome < LITHOS_OUTCOMES ? kNames[outcome] : "unknown";
 }
 
@@ -100,8 +100,9 @@ void TenantTracks::atom(const lithos_event& event) {
     arguments_.assign({{"launch", atom.launch_id, {}}});
     if (atom.queued_ns != 0 && atom.submitted_ns > atom.queued_ns)
       arguments_.push_back({"queued_for_ns", atom.submitted_ns - atom.queued_ns, {}});
-    out_.instant(on.submits, atom.submitted_ns, atom.graph_id != 0 ? operator_name(atom.graph_id) : name, arguments_,
-                 {flow, 0});
+    // The host knows of a submission when its record arrives, which for a short kernel may be after its start.
+    out_.instant(on.submits, std::min(atom.submitted_ns, from_ns),
+                 atom.graph_id != 0 ? operator_name(atom.graph_id) : name, arguments_, {flow, 0});
   }
   arguments_.assign({{"outcome", 0, name_of_outcome(atom.outcome)},
                      {"launch", atom.launch_id, {}},

@@ -197,8 +197,10 @@ std::string csv_of(const RecordedTenant& tenant) {
   text += "\n";
   std::size_t row = 0;
   for (const RecordedKernel& kernel : tenant.kernels) {
+    // A kernel without a name was called "operator N" in the timeline; kernel rules know it by having none.
     text +=
-        fmt::format("{},{},{},1,1,{},1,1,{},{},{},1,1,", row++, quoted(kernel.name), kernel.blocks,
+        fmt::format("{},{},{},1,1,{},1,1,{},{},{},1,1,", row++,
+                    quoted(kernel.name.starts_with("operator ") ? "" : kernel.name), kernel.blocks,
                     kernel.threads_per_block, kernel.registers_per_thread, kernel.shared_bytes, kernel.cluster_blocks);
     for (const std::uint32_t tpcs : columns) {
       const auto known = kernel.us_on.find(tpcs);
@@ -212,7 +214,7 @@ std::string csv_of(const RecordedTenant& tenant) {
 std::string toml_of(const std::vector<RecordedTenant>& tenants) {
   std::string text =
       "# Recorded by lithos trace. Add sets of policies, or quotas, and run it with lithos sim --config.\ngpu = "
-      "\"h200\"\n\n[run]\nduration = \"2s\"\nwarmup = \"100ms\"\n";
+      "\"h200\"\n\n[run]\nduration = \"2s\"\nwarmup = \"0s\"\n";
   for (const RecordedTenant& tenant : tenants) {
     text += fmt::format("\n[[tenant]]\nname = {0}\nclass = \"{1}\"\ntrace = {2}\nmode = \"{3}\"\n", quoted(tenant.name),
                         tenant.critical ? "latency_critical" : "best_effort", quoted(tenant.name + ".csv"),
@@ -224,7 +226,8 @@ std::string toml_of(const std::vector<RecordedTenant>& tenants) {
     else text += "arrivals = { kind = \"closed\" }\n";
   }
   return text +
-         "\n[[set]]\nname = \"shared\"\nscheduler = \"shared\"\n\n[[set]]\nname = \"lithos\"\nscheduler = "
+         "\n[[set]]\nname = \"shared\"\nscheduler = \"shared\"\nmasks = false\n\n[[set]]\nname = \"lithos\"\nscheduler "
+         "= "
          "\"tpc_borrowing\"\n";
 }
 

@@ -43,9 +43,10 @@ class OnTerminal {
   // Only what is written from here on counts.
   void look_anew() { read_some(), from_ = all_.size(); }
   int end() {
-    while (read_some(1000)) {}
     int status = 0;
-    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    const pid_t pid = std::exchange(pid_, -1);
+    while (::waitpid(pid, &status, WNOHANG) == 0) read_some(50);
+    while (read_some()) {}  // what it wrote last
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   bool echoes() {
@@ -101,7 +102,8 @@ TEST_F(Top, LivesOnATerminalAndLeavesItAsItWas) {
   start_both();
   OnTerminal screen(top());
   EXPECT_TRUE(screen.shows("\x1b[?1049h")) << "the other screen";
-  EXPECT_TRUE(screen.shows("tpc_borrowing; generation 1"));
+  EXPECT_TRUE(screen.shows("policies  tpc_borrowing")) << screen.all();
+  EXPECT_TRUE(screen.shows("generation 1")) << screen.all();
   EXPECT_TRUE(screen.shows("own   0")) << screen.all();
   EXPECT_TRUE(screen.shows("a a ") || screen.shows("critical")) << screen.all();
   EXPECT_FALSE(screen.echoes());
@@ -148,8 +150,10 @@ TEST_F(Top, AsJsonOneSampleALine) {
     const Result<Json> sample = Json::parse(line);
     ASSERT_TRUE(sample.ok()) << line;
     ASSERT_EQ(sample.value()["tenants"].items()->size(), 2u);
-    const Json& a = sample.value()["tenants"].items()->at(0);
-    EXPECT_EQ(a.text_of("own"), "0-39");
+    std::map<std::string, std::string> own;  // by name: their order is that in which they attached
+    for (const Json& tenant : *sample.value()["tenants"].items()) own[tenant.text_of("name")] = tenant.text_of("own");
+    EXPECT_EQ(own["a"], "0-19,44-63") << "a quota of 40, whole GPCs first";
+    EXPECT_EQ(own["b"], "");
     atoms += *sample.value()["atoms_per_s"].number();
     EXPECT_FALSE(sample.value()["kernels"].items()->empty() && count == 0) << "since the daemon's start something ran";
   }
