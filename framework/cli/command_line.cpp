@@ -64,6 +64,7 @@ void add_sim(CLI::App& app, SimArguments& arguments) {
   app.add_option("--json", arguments.json, "Also write the results here; - writes them to stdout in place of the table")
       ->type_name("FILE");
   app.add_option("--report", arguments.report, "Also write the results as one HTML file with pictures")->type_name("FILE");
+  app.add_option("--perfetto", arguments.perfetto, "Also write a timeline for ui.perfetto.dev, one per set")->type_name("FILE");
   app.add_option("-j,--jobs", arguments.jobs, "Sets to run at once (default: one per processor)")->type_name("N");
   add_policy_path(app, arguments.policy_path);
   app.add_flag("--operators", arguments.operators, "Also show what ran of each operator, the heaviest first");
@@ -140,6 +141,26 @@ void add_top(CLI::App& app, TopArguments& arguments) {
              "Into a pipe or a file it writes plain text.");
 }
 
+// Returns the sub-command "convert".
+CLI::App& add_trace(CLI::App& app, TraceArguments& arguments, TraceConvertArguments& convert) {
+  add_run_dir(app, arguments.run_folder);
+  app.add_option_function<double>(
+         "--seconds", [&arguments](double seconds) { arguments.duration = Nanoseconds{static_cast<std::int64_t>(seconds * 1e9)}; },
+         "How long (default: 5); Ctrl-C ends it earlier")
+      ->type_name("N")
+      ->check(CLI::Range(0.01, 86'400.0));
+  app.add_option("-o,--out", arguments.out, "File that lithosd writes, as its user")->type_name("FILE")->capture_default_str();
+  app.add_option("--most-mib", arguments.most_mib, "Its size: beyond three quarters of it atoms are summed up")
+      ->type_name("N")
+      ->check(CLI::Range(1, 65'536))
+      ->capture_default_str();
+  app.footer("Open the file in ui.perfetto.dev. lithos sim --perfetto FILE makes one of a simulation.");
+  CLI::App& sub = *app.add_subcommand("convert", "A trace as a workload: kernels and arrivals for lithos sim");
+  sub.add_option("trace", convert.trace, "What lithos trace or lithos sim --perfetto wrote")->type_name("FILE")->required();
+  sub.add_option("-o,--out", convert.out, "Folder to write")->type_name("DIR")->required();
+  return sub;
+}
+
 // One command that talks to lithosd. Which one was given is known after parsing.
 CLI::App& add_request(CLI::App& parent, const char* name, const char* request, const char* what,
                       DaemonArguments& arguments) {
@@ -197,7 +218,7 @@ void add_daemon_commands(CLI::App& app, CLI::App& config_app, DaemonArguments& a
 std::string unknown_command_hint(int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return "";
   const std::string near = closest_word(
-      argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params", "run", "doctor", "calibrate", "report", "top"});
+      argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params", "run", "doctor", "calibrate", "report", "top", "trace"});
   return near.empty() || near == argv[1] ? "" : "Did you mean \"lithos " + near + "\"?\n";
 }
 
@@ -245,6 +266,10 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   TopArguments top;
   CLI::App& top_app = *app.add_subcommand("top", "Live: who has which TPCs, queues, latencies, kernels");
   add_top(top_app, top);
+  TraceArguments trace;
+  TraceConvertArguments convert;
+  CLI::App& trace_app = *app.add_subcommand("trace", "A timeline of a running lithosd for ui.perfetto.dev");
+  CLI::App& convert_app = add_trace(trace_app, trace, convert);
   DaemonArguments daemon;
   add_daemon_commands(app, config_app, daemon);
   PolicyCommands policy(app);
@@ -266,6 +291,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   if (report_app.parsed()) return report;
   if (top_app.parsed()) return top;
   if (std::optional<CommandLine> parsed = gpu.parsed()) return *std::move(parsed);
+  if (convert_app.parsed()) return convert;
+  if (trace_app.parsed()) return trace;
   if (std::optional<CommandLine> parsed = policy.parsed()) return *std::move(parsed);
   if (check_app.parsed()) return check;
   if (keys_app.parsed()) return keys;

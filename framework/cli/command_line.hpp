@@ -19,6 +19,7 @@ struct SimArguments {
   std::string config;
   std::string json;               // file to write; "-": stdout, in place of the table; empty: none
   std::string report;             // HTML file to write; empty: none
+  std::string perfetto;           // trace to write, of several sets one each; empty: none
   std::vector<std::string> sets;  // only these; empty: all
   std::vector<std::string> policy_path;
   std::optional<std::uint64_t> seed;
@@ -92,6 +93,20 @@ struct TopArguments {
   bool json = false;          // one sample per line
 };
 
+// lithos trace
+struct TraceArguments {
+  std::string run_folder;
+  std::string out = "lithos.perfetto-trace";
+  Nanoseconds duration{5'000'000'000};
+  std::uint64_t most_mib = 256;
+};
+
+// lithos trace convert
+struct TraceConvertArguments {
+  std::string trace;
+  std::string out;  // folder
+};
+
 // Everything that talks to a running lithosd: one request of the admin protocol (docs/operate.md).
 struct DaemonArguments {
   std::string request;              // "status", "policy.swap", …
@@ -110,7 +125,7 @@ struct ParserOutput {
 
 using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, ConfigKeysArguments,
                                  BenchPoliciesArguments, BenchPredictArguments, BenchSavingsArguments, ReportArguments,
-                                 TopArguments, PolicyNewArguments, PolicyDescribeArguments, PolicyCheckArguments,
+                                 TopArguments, TraceArguments, TraceConvertArguments, PolicyNewArguments, PolicyDescribeArguments, PolicyCheckArguments,
                                  PolicySimArguments, DaemonArguments, RunArguments, DoctorArguments, CalibrateArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 

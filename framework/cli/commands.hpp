@@ -14,6 +14,8 @@ ExitCode run_bench_predict(const BenchPredictArguments& arguments, Console& cons
 ExitCode run_bench_savings(const BenchSavingsArguments& arguments, Console& console);
 ExitCode run_report(const ReportArguments& arguments, Console& console);
 ExitCode run_top(const TopArguments& arguments, Console& console);
+ExitCode run_trace(const TraceArguments& arguments, Console& console);
+ExitCode run_trace_convert(const TraceConvertArguments& arguments, Console& console);
 ExitCode run_daemon_request(const DaemonArguments& arguments, Console& console);
 ExitCode run_config_check(const ConfigCheckArguments& arguments, Console& console);
 ExitCode run_config_keys(const ConfigKeysArguments& arguments, Console& console);

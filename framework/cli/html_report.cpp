@@ -49,9 +49,10 @@ Result<std::string> render_html(const std::string& result_json) {
   bool known = false;
   for (const std::string_view one : kFormats) known |= format == one;
   if (!known)
-    return invalid_argument(fmt::format("\"format\" is {}: a report is made of what lithos sim --json or lithos bench policies --json "
-                                        "wrote",
-                                        format.empty() ? "missing" : "\"" + format + "\""));
+    return invalid_argument(
+        fmt::format("\"format\" is {}: a report is made of what lithos sim --json or lithos bench policies --json "
+                    "wrote",
+                    format.empty() ? "missing" : "\"" + format + "\""));
   namespace assets = report_assets;
   const std::string data = safe_in_script(result.value().dump());
   return fill(assets::page, {{{"d3_license", assets::d3_license},

@@ -23,6 +23,12 @@ struct Dispatch {
   int operator()(const lithos::TopArguments& arguments) const {
     return static_cast<int>(lithos::run_top(arguments, console));
   }
+  int operator()(const lithos::TraceArguments& arguments) const {
+    return static_cast<int>(lithos::run_trace(arguments, console));
+  }
+  int operator()(const lithos::TraceConvertArguments& arguments) const {
+    return static_cast<int>(lithos::run_trace_convert(arguments, console));
+  }
   int operator()(const lithos::BenchPoliciesArguments& arguments) const {
     return static_cast<int>(lithos::run_bench_policies(arguments, console));
   }

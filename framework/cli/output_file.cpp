@@ -11,7 +11,8 @@ namespace lithos {
 Status check_writable(const std::string& path, const std::string& option) {
   if (path.empty() || path == "-") return {};
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return invalid_argument(fmt::format("{} {}: is a folder", option, path));
+  if (std::filesystem::is_directory(path, error))
+    return invalid_argument(fmt::format("{} {}: is a folder", option, path));
   const std::ofstream file(path, std::ios::app);
   return file ? Status{} : invalid_argument(fmt::format("{} {}: cannot be written", option, path));
 }

@@ -26,7 +26,9 @@ ExitCode run_report(const ReportArguments& arguments, Console& console) {
     console.err << "lithos report: " << written.message() << "\n";
     return ExitCode::failed;
   }
-  if (arguments.out != "-") console.err << fmt::format("{}: {} kB, one file, opens in any browser\n", arguments.out, page.value().size() / 1000);
+  if (arguments.out != "-")
+    console.err << fmt::format("{}: {} kB, one file, opens in any browser\n", arguments.out,
+                               page.value().size() / 1000);
   return ExitCode::ok;
 }
 

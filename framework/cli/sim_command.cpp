@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "cli/commands.hpp"
 #include "cli/comparison.hpp"
@@ -40,6 +41,28 @@ bool is_plain(const LoadedConfig& loaded, const SimArguments& arguments) {
   return loaded.points.size() == 1 && loaded.points.front().case_name.empty() && loaded.points.front().settings.empty() && seeds <= 1;
 }
 
+// --perfetto: an exporter for each set, and so a file for each.
+std::vector<PluginConfig> exporters_for(const LoadedConfig& loaded, const SimArguments& arguments) {
+  std::vector<PluginConfig> exporters;
+  if (arguments.perfetto.empty()) return exporters;
+  const auto& wanted = arguments.sets;
+  for (const PolicySetConfig& set : loaded.config.sets) {
+    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), set.name) == wanted.end()) continue;
+    PluginConfig exporter;
+    exporter.set = set.name;
+    exporter.choice.id = "perfetto";
+    exporter.choice.where = {"--perfetto", 1, 1};
+    exporters.push_back(exporter);
+  }
+  const std::filesystem::path path = arguments.perfetto;
+  for (PluginConfig& exporter : exporters) {
+    const std::string name = exporters.size() == 1 ? path.string()
+                                                   : (path.parent_path() / path.stem()).string() + "-" + exporter.set + path.extension().string();
+    exporter.choice.params["path"] = {name, exporter.choice.where};
+  }
+  return exporters;
+}
+
 Experiment run_all(const LoadedConfig& loaded, const SimArguments& arguments, Console& console) {
   ExperimentOptions options;
   options.first_seed = arguments.seed;
@@ -52,6 +75,7 @@ Experiment run_all(const LoadedConfig& loaded, const SimArguments& arguments, Co
   options.operators = arguments.operators || in_detail;
   options.timelines = in_detail;
   options.plugins = loaded.config.plugins;
+  for (PluginConfig& exporter : exporters_for(loaded, arguments)) options.plugins.push_back(std::move(exporter));
   Progress progress(console.err, console.show_progress && !arguments.quiet, count_runs(loaded, options));
   return run_experiment(loaded, options, [&progress](std::size_t run, double share) { progress.report(run, share); });
 }

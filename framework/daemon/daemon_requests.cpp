@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "daemon/clock.hpp"
 #include "daemon/daemon.hpp"
@@ -32,6 +33,8 @@ struct RoomReport {
   std::vector<SessionReport> sessions;
   EngineCounters engine;
   std::uint64_t joined = 0, device_completions = 0, device_refused = 0;
+  std::uint32_t clock_mhz = 0;
+  double power_w = 0;
 };
 
 }  // namespace
@@ -72,8 +75,10 @@ Result<Json> Daemon::status(const Json& arguments) {
   RoomReport room;
   const auto operators = static_cast<std::size_t>(std::clamp<std::int64_t>(arguments.integer_of("operators"), 0, kOperatorsMax));
   const auto look = [at = &engine_->room(), operators] {
-    return RoomReport{at->sessions(operators), at->engine_counters(), at->joined(), at->device_completions(),
-                      at->device_refused()};
+    EngineSnapshot snapshot;
+    at->snapshot(monotonic_now(), snapshot);
+    return RoomReport{at->sessions(operators), at->engine_counters(), at->joined(),      at->device_completions(),
+                      at->device_refused(),    snapshot.clock_mhz,    snapshot.power_w};
   };
   if (!engine_->mailbox().ask<RoomReport>(look, room, kAnswerLimit))
     return internal_error("the engine thread does not answer");
@@ -94,6 +99,7 @@ Result<Json> Daemon::status(const Json& arguments) {
   Json tenants = Json::array();
   for (const SessionReport& session : room.sessions) tenants.add(to_json(session));
   json.set("tenant_list", tenants);
+  json.set("clock_mhz", room.clock_mhz).set("power_w", std::isfinite(room.power_w) ? Json(room.power_w) : Json());
   json.set("plugins", to_json(plugins_->reports()));
   return json.set("policies", to_json(policies_->report()));
 }

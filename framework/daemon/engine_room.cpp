@@ -173,6 +173,9 @@ void EngineRoom::set_tenants(std::vector<TenantConfig> tenants, PolicySetConfig 
 
 std::vector<SessionReport> EngineRoom::sessions(std::size_t operators) const {
   std::vector<SessionReport> reports;
+  EngineSnapshot snapshot;
+  const Nanoseconds now = monotonic_now();
+  engine_.snapshot(now, snapshot);
   for (const auto& session : sessions_) {
     if (session->peer == nullptr || session->parted) continue;
     const ipc::TenantPeer& peer = *session->peer;
@@ -188,6 +191,14 @@ std::vector<SessionReport> EngineRoom::sessions(std::size_t operators) const {
     report.leased = lease.own | lease.unowned | lease.borrowed[0] | lease.borrowed[1] | lease.borrowed[2];
     report.working = device_.working(peer.slot());
     report.slo = session->spec.slo;
+    for (const TenantSnapshot& known : snapshot.tenants) {
+      if (!known.present || known.slot != report.slot) continue;
+      const LogHistogram recent = session->latencies.recent(known.statistics.request_latency, now);
+      report.latency_p50 = recent.quantile(0.5);
+      report.latency_p99 = recent.quantile(0.99);
+      report.slo_attainment = known.attainment;
+      report.queued = known.queued;
+    }
     report.pressure = peer.pressure().level;
     report.device_in_flight = device_.in_flight(peer.slot());
     report.counters = engine_.counters(peer.slot());

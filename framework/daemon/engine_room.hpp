@@ -52,6 +52,9 @@ struct SessionReport {
   unsigned quota_tpcs = 0;
   TpcSet own, leased, working;  // working: a block of it is resident there, as the device says
   Nanoseconds slo{0};
+  double slo_attainment = 1;                     // of its last requests
+  Nanoseconds latency_p50{0}, latency_p99{0};    // of the requests of the last 10 to 20 s; 0: there was none
+  std::uint64_t queued = 0;                      // launches that wait
   Pressure pressure{};
   std::uint32_t device_in_flight = 0;
   TenantCounters counters;

@@ -38,7 +38,10 @@ Json to_json(const SessionReport& session) {
   json.set("slot", session.slot).set("incarnation", session.incarnation).set("quota_tpcs", session.quota_tpcs).set("own_tpcs", session.own.count());
   json.set("leased_tpcs", session.leased.count()).set("pressure", name_of(session.pressure));
   json.set("own", to_ranges(session.own)).set("leased", to_ranges(session.leased)).set("working", to_ranges(session.working));
-  json.set("slo_ns", session.slo.count()).set("device_in_flight", session.device_in_flight);
+  Json latency = Json::object();
+  latency.set("p50", session.latency_p50.count()).set("p99", session.latency_p99.count());
+  json.set("slo_ns", session.slo.count()).set("slo_attainment", session.slo_attainment).set("latency_ns", latency);
+  json.set("queued", session.queued).set("device_in_flight", session.device_in_flight);
   json.set("atoms_submitted", session.counters.atoms_submitted)
       .set("atoms_completed", session.counters.atoms_completed);
   json.set("requests_completed", session.counters.requests_completed);

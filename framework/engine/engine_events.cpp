@@ -64,6 +64,7 @@ void Engine::Impl::tell_operator(const Tenant& tenant, const OperatorEntry& entr
       op.min_tpcs = entry.graph->min_tpcs;
       op.flags = LITHOS_OPERATOR_GRAPH | (entry.graph->may_spin ? LITHOS_OPERATOR_MAY_SPIN : 0u);
       op.nodes = static_cast<std::uint32_t>(entry.graph->nodes.size());
+      op.threads_per_block = op.registers_per_thread = op.shared_bytes = op.cluster_blocks = 0;
       return;
     }
     op.name = slot.keep(entry.kernel->name);
@@ -72,6 +73,10 @@ void Engine::Impl::tell_operator(const Tenant& tenant, const OperatorEntry& entr
                (entry.kernel->may_spin ? LITHOS_OPERATOR_MAY_SPIN : 0u) |
                (entry.kernel->persistent ? LITHOS_OPERATOR_PERSISTENT : 0u);
     op.nodes = 0;
+    op.threads_per_block = static_cast<std::uint32_t>(entry.kernel->block.total());
+    op.registers_per_thread = entry.kernel->registers_per_thread;
+    op.shared_bytes = entry.kernel->shared_bytes;
+    op.cluster_blocks = entry.kernel->cluster_blocks;
   });
 }
 

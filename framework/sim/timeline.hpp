@@ -25,10 +25,10 @@ struct TimelineSpan {
 
 // What one tenant did at one instant.
 struct TenantSample {
-  TpcSet working;                    // a block of it is resident there
-  TpcSet own;                        // fixed for the tenant's life
-  TpcSet leased;                     // it may use these, own ones included, as far as their owners leave them idle
-  std::uint64_t open_requests = 0;   // arrived and not completed
+  TpcSet working;                   // a block of it is resident there
+  TpcSet own;                       // fixed for the tenant's life
+  TpcSet leased;                    // it may use these, own ones included, as far as their owners leave them idle
+  std::uint64_t open_requests = 0;  // arrived and not completed
 };
 
 struct TenantTimeline {
@@ -40,7 +40,7 @@ struct Timeline {
   Nanoseconds start{0}, bin{0};
   std::uint32_t bins = 0;  // those that the run reached
   std::uint32_t samples_per_bin = 0, tpcs = 0;
-  std::vector<TenantTimeline> tenants;  // in the order of the run's
+  std::vector<TenantTimeline> tenants;     // in the order of the run's
   std::vector<double> clock_mhz, power_w;  // [bin], means
 };
 

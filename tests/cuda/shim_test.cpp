@@ -197,7 +197,7 @@ INSTANTIATE_TEST_SUITE_P(
         Aside{"unknown_gpu", {{"STAND_IN_CAPABILITY", "75"}, {"LITHOS_TPCS", "0-7"}}, "not known"},
         Aside{"no_map", {{"LITHOS_TPC_MAP", "/nowhere"}, {"LITHOS_TPCS", "0-7"}}, "neither a daemon nor a map"},
         Aside{"no_daemon", {{"LITHOS_SOCKET", "/nowhere/tenants.sock"}}, "no daemon"}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& one) { return std::string(one.param.name); });
 
 TEST(Shim, ATenantThatMayNotRunUnmanagedDoesNot) {
   const World world;

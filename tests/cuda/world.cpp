@@ -247,10 +247,7 @@ void SmallDaemon::accept(const Lease& first) {
     if (!ipc::send_welcome(*channel_, peer_->memory(), TenantId{3}, 1, gpu_, terms_).ok()) wrong_ = "no welcome";
     if (!channel_->wait_for(message, patience)) wrong_ = "not mapped";
     // A tenant that comes again repeats what it has registered, and waits to hear that it has arrived.
-    while (channel_->wait_for(message, Nanoseconds{200'000'000}))
-      if (const auto* mark =
-              message.head.type == ipc::MessageType::checkpoint ? message.as<ipc::Checkpoint>() : nullptr)
-        (void)ipc::send_reached(*channel_, mark->number, 0, "");
+    while (channel_->wait_for(message, Nanoseconds{200'000'000})) note(message);
   });
 }
 
@@ -264,14 +261,19 @@ void SmallDaemon::publish(const Lease& lease) {
   peer_->ring_bell();
 }
 
-void SmallDaemon::pump() {
-  ipc::Received message;
-  while (channel_->receive(message) == ipc::Channel::Got::message) {
-    const auto* kernel = message.head.type == ipc::MessageType::kernel ? message.as<ipc::KernelMessage>() : nullptr;
-    if (kernel == nullptr) continue;
+void SmallDaemon::note(const ipc::Received& message) {
+  if (message.head.type == ipc::MessageType::checkpoint) {
+    (void)ipc::send_reached(*channel_, message.as<ipc::Checkpoint>()->number, 0, "");
+  } else if (message.head.type == ipc::MessageType::kernel) {
+    const auto* kernel = message.as<ipc::KernelMessage>();
     const auto* tail = reinterpret_cast<const char*>(message.bytes.data()) + sizeof(ipc::KernelMessage);
     kernels_.emplace_back(tail + kernel->points * sizeof(ipc::CurvePoint), kernel->name_bytes);
   }
+}
+
+void SmallDaemon::pump() {
+  ipc::Received message;
+  while (channel_->receive(message) == ipc::Channel::Got::message) note(message);
 }
 
 Lease lease_of(std::uint64_t generation, const TpcSet& own) {

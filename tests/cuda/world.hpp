@@ -102,6 +102,7 @@ class SmallDaemon {
  private:
   static Nanoseconds never_late();
   static void nap();
+  void note(const ipc::Received& message);
   void pump();  // registrations
 
   GpuShape gpu_;

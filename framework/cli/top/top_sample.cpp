@@ -28,7 +28,8 @@ TpcSet set_of(const Json& json, const std::string& key) { return from_ranges(jso
 const Json& same_in(const Json& list, const Json& one, const std::string& key) {
   static const Json kNone;
   for (const Json& other : items_of(list))
-    if (other.text_of(key) == one.text_of(key) && other.integer_of("incarnation") == one.integer_of("incarnation")) return other;
+    if (other.text_of(key) == one.text_of(key) && other.integer_of("incarnation") == one.integer_of("incarnation"))
+      return other;
   return kNone;
 }
 
@@ -118,7 +119,9 @@ Json to_json(const TopSample& sample) {
   for (const TopTenant& tenant : sample.tenants) {
     Json one = Json::object();
     one.set("name", tenant.name).set("class", tenant.tenant_class).set("quota_tpcs", tenant.quota_tpcs);
-    one.set("own", to_ranges(tenant.own)).set("leased", to_ranges(tenant.leased)).set("working", to_ranges(tenant.working));
+    one.set("own", to_ranges(tenant.own))
+        .set("leased", to_ranges(tenant.leased))
+        .set("working", to_ranges(tenant.working));
     one.set("working_tpcs", tenant.working.count()).set("queued", tenant.queued).set("in_flight", tenant.in_flight);
     one.set("requests_per_s", tenant.requests_per_s).set("atoms_per_s", tenant.atoms_per_s);
     one.set("p50_ms", tenant.p50_ms).set("p99_ms", tenant.p99_ms).set("slo_ms", tenant.slo_ms);
@@ -127,7 +130,8 @@ Json to_json(const TopSample& sample) {
   for (const TopKernel& kernel : sample.kernels) {
     Json one = Json::object();
     one.set("tenant", kernel.tenant).set("name", kernel.name).set("share", kernel.share).set("per_s", kernel.per_s);
-    kernels.add(one.set("mean_us", kernel.mean_us).set("mean_tpcs", kernel.mean_tpcs).set("wanted_tpcs", kernel.wanted_tpcs));
+    kernels.add(
+        one.set("mean_us", kernel.mean_us).set("mean_tpcs", kernel.mean_tpcs).set("wanted_tpcs", kernel.wanted_tpcs));
   }
   Json json = Json::object();
   json.set("uptime_s", sample.uptime_s).set("seconds", sample.seconds).set("gpu", sample.gpu).set("tpcs", sample.tpcs);

@@ -14,8 +14,8 @@ namespace lithos {
 
 struct TopKernel {
   std::string tenant, name;
-  double share = 0;     // of the TPC time of all kernels since the sample before
-  double per_s = 0;     // whole launches and atoms
+  double share = 0;  // of the TPC time of all kernels since the sample before
+  double per_s = 0;  // whole launches and atoms
   double mean_us = 0;
   double mean_tpcs = 0;
   std::uint32_t wanted_tpcs = 0;  // 0: as many as there are
@@ -25,7 +25,7 @@ struct TopTenant {
   std::string name, tenant_class;
   std::uint32_t quota_tpcs = 0;
   TpcSet own, leased, working;
-  std::int64_t queued = -1;   // launches that wait; -1: not known
+  std::int64_t queued = -1;  // launches that wait; -1: not known
   std::uint64_t in_flight = 0;
   double requests_per_s = 0, atoms_per_s = 0;
   double p50_ms = 0, p99_ms = 0;  // of recent requests; 0: none

@@ -31,15 +31,13 @@ class ClockOffset {
   bool known() const { return now_.known() || before_.known(); }
   // GPU time minus ours.
   Nanoseconds offset() const {
-    Bounds bounds{std::max(now_.least, before_.least), std::min(now_.most, before_.most)};
-    // Drift has pulled the windows apart: the newer one is right.
-    if (bounds.least > bounds.most) bounds = now_.known() ? now_ : before_;
-    return bounds.least + (bounds.most - bounds.least) / 2;
+    const Bounds possible = bounds();
+    return possible.least + (possible.most - possible.least) / 2;
   }
   // Half the width of what is possible.
   Nanoseconds uncertainty() const {
-    const Bounds& bounds = now_.known() ? now_ : before_;
-    return (bounds.most - bounds.least) / 2;
+    const Bounds possible = bounds();
+    return (possible.most - possible.least) / 2;
   }
   Nanoseconds to_host(Nanoseconds gpu) const { return gpu - offset(); }
 
@@ -49,6 +47,13 @@ class ClockOffset {
     Nanoseconds least{-kNone}, most{kNone};
     bool known() const { return least > -kNone; }
   };
+  Bounds bounds() const {
+    const Bounds both{std::max(now_.least, before_.least), std::min(now_.most, before_.most)};
+    // Drift has pulled the windows apart: the newer one is right.
+    if (both.least > both.most) return now_.known() ? now_ : before_;
+    return both;
+  }
+
   Bounds now_, before_;
   Nanoseconds window_began_{0};
 };

@@ -162,6 +162,7 @@ InlineDecider::InlineDecider(Tenancy& tenancy)
 
 void InlineDecider::rebind(const ipc::Area* area) {
   area_ = area;
+  ++attachments_;
   reader_ = std::make_unique<ipc::LeaseReader>(*area);
   operators_ = std::make_unique<ipc::OperatorTableReader>(*area);
 }
@@ -174,6 +175,7 @@ const Lease& InlineDecider::lease() {
   if (reader_->changed()) [[unlikely]] {
     if (reader_->take(wire_)) {
       ipc::from_wire(wire_, lease_, lender_keys_);
+      lease_.generation |= attachments_ << kAttachmentShift;
       for (std::uint32_t i = 0; i < lease_.lenders; ++i)
         if (value_of(lease_.lender[i].tenant) < key_of_slot_.size())
           key_of_slot_[value_of(lease_.lender[i].tenant)] = lender_keys_[i];

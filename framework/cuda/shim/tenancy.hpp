@@ -135,7 +135,7 @@ class InlineDecider final : private TenantPort {
   }
   // Own TPCs and those of nobody: for graphs' nodes and for what the driver launches of itself. False: not confined.
   bool home(TpcSet& tpcs);
-  std::uint64_t lease_generation() { return lease().generation; }
+  std::uint64_t lease_generation() { return lease().generation & ((std::uint64_t{1} << kAttachmentShift) - 1); }
 
  private:
   bool try_once(const KernelInfo& kernel, Nanoseconds now, Decision& decision);
@@ -151,6 +151,10 @@ class InlineDecider final : private TenantPort {
   Tenancy& tenancy_;
   Admission admission_;
   LaunchQueue queue_;
+  // A daemon that comes back counts leases from 1 again, and the executor knows a lease by its generation: which
+  // attachment it is from stands in the upper bits.
+  static constexpr unsigned kAttachmentShift = 40;
+  std::uint64_t attachments_ = 0;
   const ipc::Area* area_ = nullptr;
   std::unique_ptr<ipc::LeaseReader> reader_;
   std::unique_ptr<ipc::OperatorTableReader> operators_;

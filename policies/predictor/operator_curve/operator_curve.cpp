@@ -60,7 +60,8 @@ class OperatorCurve {
           .range(std::chrono::microseconds(1), std::chrono::seconds(1))
           .doc("What an operator is predicted to take on the whole GPU before it has been seen."),
       lithos::param<&Params::operators>(2, "operators", 8192)
-          .range(64, 1 << 20)
+          .range(64, 1 << 16)
+          .unit("operators")
           .doc("Operators and ordinals remembered, about 700 bytes each; the longest unused makes room."),
       lithos::param<&Params::mixed>(3, "mixed", 0.08)
           .range(0.0, 10.0)

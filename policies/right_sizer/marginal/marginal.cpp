@@ -45,7 +45,8 @@ class Marginal {
           .live()
           .doc("Share of a tenant's time whose operators are tried at once; one operator always may be."),
       lithos::param<&Params::operators>(4, "operators", 4096)
-          .range(64, 1 << 20)
+          .range(64, 1 << 16)
+          .unit("operators")
           .doc("Operators remembered, about 700 bytes each; the longest unused makes room.")};
 
   Marginal(const lithos::Gpu& gpu, const Params& values)

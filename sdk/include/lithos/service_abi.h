@@ -174,6 +174,7 @@ typedef struct lithos_event {
       uint32_t blocks, min_tpcs;
       uint32_t flags; /* LITHOS_OPERATOR_* */
       uint32_t nodes; /* of a graph */
+      uint32_t threads_per_block, registers_per_thread, shared_bytes, cluster_blocks; /* 0: of a graph */
     } op;
     struct { /* POLICY */
       uint64_t generation; /* counts the sets that were in force */

@@ -80,6 +80,10 @@
   MEMBER(lithos_event, as.op.min_tpcs)                 \
   MEMBER(lithos_event, as.op.flags)                    \
   MEMBER(lithos_event, as.op.nodes)                    \
+  MEMBER(lithos_event, as.op.threads_per_block)        \
+  MEMBER(lithos_event, as.op.registers_per_thread)     \
+  MEMBER(lithos_event, as.op.shared_bytes)             \
+  MEMBER(lithos_event, as.op.cluster_blocks)           \
   MEMBER(lithos_event, as.policy.generation)           \
   MEMBER(lithos_event, as.policy.kind)                 \
   MEMBER(lithos_event, as.policy.id)                   \

@@ -43,9 +43,10 @@ class OnTerminal {
   // Only what is written from here on counts.
   void look_anew() { read_some(), from_ = all_.size(); }
   int end() {
-    while (read_some(1000)) {}
     int status = 0;
-    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    const pid_t pid = std::exchange(pid_, -1);
+    while (::waitpid(pid, &status, WNOHANG) == 0) read_some(50);
+    while (read_some()) {}  // what it wrote last
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
   bool echoes() {
@@ -82,12 +83,14 @@ class Top : public LithosdTest {
     ASSERT_TRUE(works("a") && works("b")) << lithosd.output();
   }
   std::vector<std::string> top(std::vector<std::string> more = {}) {
-    std::vector<std::string> line{LITHOS_BINARY_DIR "/bin/lithos", "top", "--run-dir", folder.path(), "--interval", "50ms"};
+    std::vector<std::string> line{
+        LITHOS_BINARY_DIR "/bin/lithos", "top", "--run-dir", folder.path(), "--interval", "50ms"};
     line.insert(line.end(), more.begin(), more.end());
     return line;
   }
   std::string output_of(const std::string& arguments, int expected = 0) {
-    const std::string line = LITHOS_BINARY_DIR "/bin/lithos " + arguments + " --run-dir '" + folder.path() + "' > '" + folder.at("out") + "' 2>&1";
+    const std::string line = LITHOS_BINARY_DIR "/bin/lithos " + arguments + " --run-dir '" + folder.path() + "' > '" +
+                             folder.at("out") + "' 2>&1";
     const int status = std::system(line.c_str());
     EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, expected) << folder.read("out");
     return folder.read("out");
@@ -99,7 +102,8 @@ TEST_F(Top, LivesOnATerminalAndLeavesItAsItWas) {
   start_both();
   OnTerminal screen(top());
   EXPECT_TRUE(screen.shows("\x1b[?1049h")) << "the other screen";
-  EXPECT_TRUE(screen.shows("tpc_borrowing; generation 1"));
+  EXPECT_TRUE(screen.shows("policies  tpc_borrowing")) << screen.all();
+  EXPECT_TRUE(screen.shows("generation 1")) << screen.all();
   EXPECT_TRUE(screen.shows("own   0")) << screen.all();
   EXPECT_TRUE(screen.shows("a a ") || screen.shows("critical")) << screen.all();
   EXPECT_FALSE(screen.echoes());
@@ -146,8 +150,10 @@ TEST_F(Top, AsJsonOneSampleALine) {
     const Result<Json> sample = Json::parse(line);
     ASSERT_TRUE(sample.ok()) << line;
     ASSERT_EQ(sample.value()["tenants"].items()->size(), 2u);
-    const Json& a = sample.value()["tenants"].items()->at(0);
-    EXPECT_EQ(a.text_of("own"), "0-39");
+    std::map<std::string, std::string> own;  // by name: their order is that in which they attached
+    for (const Json& tenant : *sample.value()["tenants"].items()) own[tenant.text_of("name")] = tenant.text_of("own");
+    EXPECT_EQ(own["a"], "0-19,44-63") << "a quota of 40, whole GPCs first";
+    EXPECT_EQ(own["b"], "");
     atoms += *sample.value()["atoms_per_s"].number();
     EXPECT_FALSE(sample.value()["kernels"].items()->empty() && count == 0) << "since the daemon's start something ran";
   }
@@ -164,8 +170,17 @@ TEST_F(Top, IntoAPipeItIsPlainText) {
 
 TEST_F(Top, StatusIsOneLookAtEverything) {
   start_both();
+  // A request of "a" has been seen, so that it has a latency.
+  ASSERT_TRUE(eventually([&] {
+    const Result<Json> status = ask("status");
+    if (!status.ok() || status.value()["tenant_list"].items() == nullptr) return false;
+    for (const Json& one : *status.value()["tenant_list"].items())
+      if (one.text_of("name") == "a" && one["latency_ns"].integer_of("p99") > 0) return true;
+    return false;
+  }));
   const std::string text = output_of("status");
-  for (const char* part : {"tpc_borrowing", "latency_critical", "SLO met", "working", "20"}) EXPECT_THAT(text, HasSubstr(part));
+  for (const char* part : {"tpc_borrowing", "latency_critical", "SLO met", "working", "20"})
+    EXPECT_THAT(text, HasSubstr(part));
   output_of("top --samples 1 --json --run-dir /nowhere", 2);  // given twice
 }
 

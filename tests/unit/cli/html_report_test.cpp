@@ -22,7 +22,8 @@ std::string page_of(const std::vector<SetReport>& reports) {
 TEST(HtmlReport, LoadsNothing) {
   const std::string page = page_of(testing::two_sets());
   EXPECT_THAT(page, HasSubstr("default-src 'none'"));
-  for (const char* loader : {"<link", "<script src", "<img", "@import", "url(http", "{{"}) EXPECT_THAT(page, Not(HasSubstr(loader)));
+  for (const char* loader : {"<link", "<script src", "<img", "@import", "url(http", "{{"})
+    EXPECT_THAT(page, Not(HasSubstr(loader)));
 }
 
 TEST(HtmlReport, NamesTheLicenceOfWhatItContains) {

@@ -14,17 +14,21 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 Json answer(const std::string& uptime, int decisions, int hp_requests, int hp_atoms, int pid = 7) {
-  const std::string text = R"({"pid": )" + std::to_string(pid) + R"(, "uptime_s": )" + uptime + R"(, "gpu": "h200", "device": "virtual",
-    "tpcs": 66, "set": "lithos", "decisions": )" + std::to_string(decisions) + R"(, "clock_mhz": 1980, "power_w": 412.4,
+  const std::string text = R"({"pid": )" + std::to_string(pid) + R"(, "uptime_s": )" + uptime +
+                           R"(, "gpu": "h200", "device": "virtual",
+    "tpcs": 66, "set": "lithos", "decisions": )" +
+                           std::to_string(decisions) + R"(, "clock_mhz": 1980, "power_w": 412.4,
     "policies": {"generation": 3, "swaps": 2, "in_probation": true, "policies": [
       {"kind": "scheduler", "policy": "org.lithos.scheduler.tpc_borrowing", "version": "1.0.0", "fallbacks": 0, "faults": 2}]},
     "tenant_list": [
       {"name": "hp", "class": "latency_critical", "incarnation": 1, "quota_tpcs": 40, "own": "0-39", "leased": "0-65",
-       "working": "0-9", "queued": 1, "device_in_flight": 2, "requests_completed": )" + std::to_string(hp_requests) +
-      R"(, "atoms_completed": )" + std::to_string(hp_atoms) + R"(, "latency_ns": {"p50": 2730000, "p99": 17200000},
+       "working": "0-9", "queued": 1, "device_in_flight": 2, "requests_completed": )" +
+                           std::to_string(hp_requests) + R"(, "atoms_completed": )" + std::to_string(hp_atoms) +
+                           R"(, "latency_ns": {"p50": 2730000, "p99": 17200000},
        "slo_ns": 10000000, "slo_attainment": 0.91,
-       "operators": [{"name": "gemm", "launches": )" + std::to_string(hp_atoms) + R"(, "atoms": 0, "ns": )" +
-      std::to_string(hp_atoms * 1000) + R"(, "tpc_ns": )" + std::to_string(hp_atoms * 20000) + R"(, "wanted_tpcs": 12}]},
+       "operators": [{"name": "gemm", "launches": )" +
+                           std::to_string(hp_atoms) + R"(, "atoms": 0, "ns": )" + std::to_string(hp_atoms * 1000) +
+                           R"(, "tpc_ns": )" + std::to_string(hp_atoms * 20000) + R"(, "wanted_tpcs": 12}]},
       {"name": "a-tenant-with-a-very-long-name", "class": "best_effort", "incarnation": 2, "quota_tpcs": 0, "own": "", "leased": "40-65",
        "working": "8-12,40-65", "queued": 12345, "device_in_flight": 1, "requests_completed": 5, "atoms_completed": 50,
        "slo_ns": 0, "slo_attainment": 1.0}]})";
@@ -70,7 +74,8 @@ TEST(Top, NoLineIsWiderThanTheTerminalAndNoneTooMany) {
         view.help = help;
         const std::vector<std::string> lines = render_top(sample, view);
         EXPECT_LE(lines.size(), rows);
-        for (const std::string& line : lines) EXPECT_LE(display_width(line), std::max<std::size_t>(columns, 80)) << columns << line;
+        for (const std::string& line : lines)
+          EXPECT_LE(display_width(line), std::max<std::size_t>(columns, 80)) << columns << line;
       }
     }
   }
@@ -85,8 +90,10 @@ TEST(Top, TheMapSaysWhoOwnsAndWhoWorks) {
 TEST(Top, ShowsWhatMattersAndMarksWhatIsLate) {
   TopView view;
   view.colour = true;
-  const std::string screen = all(render_top(sample_of(answer("12.0", 300, 140, 900), answer("10.0", 100, 100, 500)), view));
-  for (const char* part : {"tpc_borrowing; generation 3, in probation", "decisions 100/s", "1980 MHz", "412 W", "2.73", "17.2", "12.3k", "gemm"})
+  const std::string screen =
+      all(render_top(sample_of(answer("12.0", 300, 140, 900), answer("10.0", 100, 100, 500)), view));
+  for (const char* part : {"tpc_borrowing; generation 3, in probation", "decisions 100/s", "1980 MHz", "412 W", "2.73",
+                           "17.2", "12.3k", "gemm"})
     EXPECT_THAT(screen, HasSubstr(part));
   EXPECT_THAT(screen, HasSubstr("\x1b[31m    91%\x1b[0m"));
   EXPECT_THAT(screen, HasSubstr("\x1b[31m  faults 2\x1b[0m"));
@@ -108,7 +115,8 @@ TEST(Top, KeysSortWithoutChangingLetters) {
 TEST(Top, AsJsonEachSampleIsOneLine) {
   const std::string line = to_json(sample_of(answer("12.0", 300, 140, 900), answer("10.0", 100, 100, 500))).dump();
   EXPECT_EQ(line.find('\n'), line.npos);
-  for (const char* part : {"\"working\":\"8-12,40-65\"", "\"decisions_per_s\":100.0", "\"p99_ms\":17.2", "\"seconds\":2.0"})
+  for (const char* part :
+       {"\"working\":\"8-12,40-65\"", "\"decisions_per_s\":100.0", "\"p99_ms\":17.2", "\"seconds\":2.0"})
     EXPECT_THAT(line, HasSubstr(part));
 }
 

@@ -26,7 +26,8 @@ TEST(Timeline, LooksOnceInEachPartOfEachBin) {
 TEST(Timeline, CountsPerTpcAndMeansPerBin) {
   TimelineSampler sampler({Nanoseconds{0}, Nanoseconds{200}, 2, 4}, 3, 2, 1);
   for (int i = 0; i < 4; ++i)
-    sampler.look({working_on(TpcSet::first(2), TpcSet::of(0), 6), working_on(i == 0 ? TpcSet::of(2) : TpcSet{})}, 1000, 100.0 * i);
+    sampler.look({working_on(TpcSet::first(2), TpcSet::of(0), 6), working_on(i == 0 ? TpcSet::of(2) : TpcSet{})}, 1000,
+                 100.0 * i);
   for (int i = 0; i < 4; ++i) sampler.look({working_on({}), working_on(TpcSet::first(3))}, 2000, 50);
   const Timeline seen = sampler.finish();
   ASSERT_EQ(seen.bins, 2u);
