@@ -170,22 +170,24 @@ Result<double> PolicyManager::commit(Prepared prepared, bool keep_old_warm) {
   if (Status status = progress_.enter(ChangeStep::commit); !status.ok()) return status;
   Warm before_old = std::exchange(warm_, {});
   Warm old{current_, config_.set, paths_, threads_started_, monotonic_now() + options_.probation};
-  double pause_us = 0;
+  struct Exchanged {
+    double pause_us = 0;
+    PredictionScore score;  // not 0 if the predictor stays or comes back; the engine's thread writes it meanwhile
+  } exchanged;
   const std::shared_ptr<PolicySet> next = prepared.set;
   for (const PolicyKind kind : kAllPolicyKinds) strikes_before_[index_of(kind)] = strikes_of(next->faults(), kind);
-  const PredictionScore score = next->prediction_score();  // not 0 if it comes back
   paths_ = prepared.paths;
   const auto exchange = [room = &thread_->room(), next, this] {
     note_active(*next);  // from now on the new one is to blame
     const Nanoseconds began = monotonic_now();
     (void)room->exchange_policies(next, began);
-    return to_us(monotonic_now() - began);
+    return Exchanged{to_us(monotonic_now() - began), next->prediction_score()};
   };
-  if (!thread_->mailbox().ask<double>(exchange, pause_us, kBoundaryLimit)) {
+  if (!thread_->mailbox().ask<Exchanged>(exchange, exchanged, kBoundaryLimit)) {
     warm_ = std::move(before_old);
     return internal_error("the engine thread does not answer");
   }
-  if (!next->shares(PolicyKind::predictor, *current_)) quality_.restart(score, monotonic_now());
+  if (!next->shares(PolicyKind::predictor, *current_)) quality_.restart(exchanged.score, monotonic_now());
   current_ = next;
   config_.set = std::move(prepared.config);
   threads_started_ = prepared.threads_started;
@@ -196,7 +198,7 @@ Result<double> PolicyManager::commit(Prepared prepared, bool keep_old_warm) {
   if (before_old.set != nullptr) retire(std::move(before_old));
   if (keep_old_warm) warm_ = std::move(old);
   else retire(std::move(old));
-  return pause_us;
+  return exchanged.pause_us;
 }
 
 // Destroys a set that nobody asks any more, and looks whether its libraries are gone.
