@@ -117,7 +117,8 @@ EventLog::EventLog(const EventLogOptions& options) : state_(std::make_unique<Sta
   state_->logger->set_error_handler([](const std::string&) {});  // a full disk: the line is lost, nobody is told
 }
 
-EventLog::~EventLog() = default;  // the pool's thread ends when its queue is empty
+// The pool's thread ends when its queue is empty, and before what it writes to.
+EventLog::~EventLog() { state_->pool.reset(); }
 
 void EventLog::write(LogEvent event, const std::string& text, int level) {
   if (const int fixed = entry_of(event).level; fixed >= 0) level = fixed;
