@@ -87,7 +87,7 @@ Status Daemon::load() {
     const Result<std::string> text = read_text_file(options_.state_folder + "/last-good.toml");
     if (text.ok()) {
       LoadedDaemonConfig loaded =
-          parse_daemon_config(text.value(), config_path_, options_.set);  // paths inside are relative to it
+          parse_daemon_config(text.value(), config_path_, options_.set, options_.map_file);  // paths inside are relative to it
       if (loaded.config != nullptr) {
         config_ = std::move(loaded.config);
         restore_in_force(*config_);
@@ -95,7 +95,7 @@ Status Daemon::load() {
       }
     }
   }
-  LoadedDaemonConfig loaded = load_daemon_config(config_path_, options_.set);
+  LoadedDaemonConfig loaded = load_daemon_config(config_path_, options_.set, options_.map_file);
   if (loaded.config == nullptr) return wrong(loaded.diagnostics);
   config_ = std::move(loaded.config);
   return {};

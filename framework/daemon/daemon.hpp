@@ -21,6 +21,7 @@ namespace lithos {
 struct DaemonOptions {
   std::string config;                    // TOML
   std::string set;                       // of policies; empty: the only one, or "lithos"
+  std::string map_file;                  // of a GPU, as `lithos calibrate` writes it; empty: the virtual GPU
   std::string run_folder;                // sockets: tenants.sock and admin.sock
   std::string state_folder;              // black box, last good configuration, quarantine, exit records
   std::vector<std::string> policy_path;  // searched first

@@ -2,8 +2,10 @@
 #include "daemon/daemon_config.hpp"
 
 #include <filesystem>
+#include <optional>
 
 #include "config/read_file.hpp"
+#include "cuda/tpc_map_file.hpp"
 #include "sim/h200.hpp"
 #include "sim/simulation.hpp"
 
@@ -30,6 +32,20 @@ const PolicySetConfig* pick_set(const Config& config, const std::string& name) {
   return nullptr;
 }
 
+// A map says where the TPCs are; limits and clocks are those of the GPU that the configuration names.
+Result<GpuShape> shape_of(const std::string& name, const std::string& map_file) {
+  Result<GpuShape> shape = built_in_shape(name);
+  if (!shape.ok() || map_file.empty()) return shape;
+  const std::optional<GpuShape> map = cuda::read_map(map_file);
+  if (!map) return not_found(map_file + ": not a TPC map (lithos calibrate makes one)");
+  GpuShape real = std::move(shape).value();
+  real.tpcs = map->tpcs;
+  real.gpcs = map->gpcs;
+  real.gpc_of_tpc = map->gpc_of_tpc;
+  real.mask_bit_of_tpc = map->mask_bit_of_tpc;
+  return real;
+}
+
 }  // namespace
 
 std::string join_lines(const std::vector<Diagnostic>& diagnostics) {
@@ -38,14 +54,15 @@ std::string join_lines(const std::vector<Diagnostic>& diagnostics) {
   return text;
 }
 
-LoadedDaemonConfig load_daemon_config(const std::string& path, const std::string& set_name) {
+LoadedDaemonConfig load_daemon_config(const std::string& path, const std::string& set_name,
+                                      const std::string& map_file) {
   const Result<std::string> text = read_text_file(path);
   if (!text.ok()) return {nullptr, {{{path, 0, 0}, text.status().message()}}};
-  return parse_daemon_config(text.value(), path, set_name);
+  return parse_daemon_config(text.value(), path, set_name, map_file);
 }
 
 LoadedDaemonConfig parse_daemon_config(const std::string& text, const std::string& file_name,
-                                       const std::string& set_name) {
+                                       const std::string& set_name, const std::string& map_file) {
   LoadedDaemonConfig loaded;
   ParsedConfig parsed = parse_config_text(text, file_name);
   loaded.diagnostics = std::move(parsed.diagnostics);
@@ -60,7 +77,7 @@ LoadedDaemonConfig parse_daemon_config(const std::string& text, const std::strin
   else
     complain(set_name.empty() ? "several sets and none called \"lithos\": say which with --set"
                               : "no set is called \"" + set_name + "\"");
-  Result<GpuShape> gpu = built_in_shape(config->config.gpu);
+  Result<GpuShape> gpu = shape_of(config->config.gpu, map_file);
   if (gpu.ok()) config->gpu = std::move(gpu).value();
   else complain(gpu.status().message());
   if (gpu.ok())

@@ -26,9 +26,11 @@ struct LoadedDaemonConfig {
 };
 
 // `set_name` empty: the only set of the file, or the one called "lithos". Policies are not looked at.
-LoadedDaemonConfig load_daemon_config(const std::string& path, const std::string& set_name);
+// `map_file`: a real GPU's TPCs, instead of those of the configuration's `gpu`; empty: the virtual GPU.
+LoadedDaemonConfig load_daemon_config(const std::string& path, const std::string& set_name,
+                                      const std::string& map_file = {});
 LoadedDaemonConfig parse_daemon_config(const std::string& text, const std::string& file_name,
-                                       const std::string& set_name);
+                                       const std::string& set_name, const std::string& map_file = {});
 
 EngineRoomConfig engine_room_config(const DaemonConfig& config);
 

@@ -19,7 +19,8 @@ using lithos::DaemonOptions;
 constexpr const char* kUsage =
     "usage: lithosd --config FILE [options]\n"
     "  --config FILE         who shares the GPU, and how (docs/reference/toml.md)\n"
-    "  --device virtual      the GPU: virtual runs anywhere, with tenants in other processes (default)\n"
+    "  --device DEVICE       the GPU's TPC map as `lithos calibrate` writes it, or \"virtual\", which runs anywhere,\n"
+    "                        with tenants in other processes (default)\n"
     "  --set NAME            which set of policies of the file (default: the only one, or \"lithos\")\n"
     "  --run-dir DIR         sockets: tenants.sock, admin.sock (default /run/lithos)\n"
     "  --state-dir DIR       last good configuration, quarantine, exit records (default /var/lib/lithos)\n"
@@ -101,9 +102,8 @@ bool parse(int argc, char** argv, Arguments& arguments) {
     switch (letter) {
       case 'c': options.config = optarg; break;
       case 'd':
-        if (std::string(optarg) == "virtual") break;
-        std::fprintf(stderr, "lithosd: --device %s: only \"virtual\" is built in so far\n", optarg);
-        return false;
+        options.map_file = std::string(optarg) == "virtual" ? "" : optarg;
+        break;
       case 's': options.set = optarg; break;
       case 'r': options.run_folder = optarg; break;
       case 't': options.state_folder = optarg; break;

@@ -84,7 +84,7 @@ Result<Json> Daemon::status(const Json& arguments) {
     return internal_error("the engine thread does not answer");
   Json json = Json::object();
   json.set("pid", static_cast<int>(::getpid())).set("uptime_s", to_seconds(monotonic_now() - started_));
-  json.set("device", "virtual").set("gpu", policies_->config().gpu.name).set("tpcs", policies_->config().gpu.tpcs);
+  json.set("device", options_.map_file.empty() ? "virtual" : options_.map_file).set("gpu", policies_->config().gpu.name).set("tpcs", policies_->config().gpu.tpcs);
   json.set("set", policies_->config().set.name).set("config", config_path_);
   json.set("tenants", static_cast<std::uint64_t>(room.sessions.size())).set("tenants_joined", room.joined);
   json.set("decisions", room.engine.decisions).set("bad_records", room.engine.bad_records);
@@ -145,7 +145,7 @@ Json Daemon::list_policies() {
 
 Result<DaemonConfig> Daemon::requested_config(const AdminRequest& request) const {
   const std::string path = request.arguments.text_of("path");
-  LoadedDaemonConfig loaded = load_daemon_config(path.empty() ? config_path_ : path, options_.set);
+  LoadedDaemonConfig loaded = load_daemon_config(path.empty() ? config_path_ : path, options_.set, options_.map_file);
   if (loaded.config == nullptr) return invalid_argument(join_lines(loaded.diagnostics));
   return std::move(*loaded.config);
 }

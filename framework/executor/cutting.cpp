@@ -67,6 +67,7 @@ std::uint32_t blocks_of_atom(const CutQuestion& q, double length) {
 }
 
 Nanoseconds predicted(const CutQuestion& q, std::uint32_t blocks) {
+  if (blocks == q.kernel->blocks) return q.whole;
   const double share = static_cast<double>(blocks) / q.kernel->blocks;
   const double skipped = skipped_blocks(q.kernel->grid, q.kernel->cluster, {q.first_block, blocks});
   const double ns = static_cast<double>(q.whole.count()) * share + (skipped > 0 ? skip_ns(q, skipped) : 0);

@@ -118,6 +118,7 @@ TEST(Shim, GraphsAreMaskedAtTheirFirstLaunchAndCapturesAreNotDisturbed) {
   expect_confined(outcome, TpcSet::range(20, 41), 3);
   EXPECT_EQ(outcome.count("captured"), 3);
   EXPECT_EQ(outcome.count("graph_launches"), 5);
+  EXPECT_EQ(outcome.count("graph_kernels"), 15);
   EXPECT_EQ(outcome.count("graph_nodes"), 3);
   EXPECT_EQ(outcome.count("graph_nodes_masked"), 3);
   unsigned timed = 0;

@@ -162,8 +162,11 @@ std::vector<Write> upload(const Dims& grid, const Dims& block, unsigned shared, 
   seen.mask_valid = descriptor.mask_valid() ? 1 : 0;
   for (unsigned word = 0; word < 4; ++word) seen.off[word] = descriptor.mask_word(word);
   for (unsigned slot = 1; slot <= 2; ++slot)
-    if ((descriptor.release_control(slot) & 1u) != 0)
-      writes.push_back({descriptor.release_address(slot), descriptor.release_payload(slot)});
+    if ((descriptor.release_control(slot) & 1u) != 0) {
+      const bool whole = (descriptor.release_control(slot) & lithos::cuda::kReleasePayload64) != 0;
+      const std::uint64_t payload = descriptor.release_payload(slot);
+      writes.push_back({descriptor.release_address(slot), whole ? payload : payload & 0xffffffffu});
+    }
   seen.timed = static_cast<unsigned>(writes.size());
   seen.internal = internal ? 1 : 0;
   if (volume(descriptor.grid()) != 0) {

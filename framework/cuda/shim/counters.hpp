@@ -30,13 +30,14 @@ enum class Count : std::uint8_t {
   internal_masked,    // the driver's own kernels: copies, memsets
   internal_left,
   graph_launches,
+  graph_kernels,  // kernels that these launches ran, by the graphs' descriptions
   graph_nodes,  // descriptors of graphs' nodes
   graph_nodes_masked,
   graph_nodes_left,
   reports_dropped,  // a full ring
   memory_refused,   // allocations beyond the tenant's limit
 };
-inline constexpr unsigned kCounts = 23;
+inline constexpr unsigned kCounts = 24;
 const char* name_of(Count count);
 
 class Counters {

@@ -155,12 +155,12 @@ CUresult with_nodes(ThreadState& thread, GraphExec* exec, Call&& call) {
   return result;
 }
 
-void report(ThreadState& thread, GraphExec& exec, CUstream stream, Nanoseconds now) {
+void report(ThreadState& thread, GraphExec& exec, CUstream stream, std::uint64_t launch, Nanoseconds now) {
   Tenancy& tenancy = *Process::instance().tenancy();
   LaunchReport told;
   told.kind = LaunchReport::graph_submitted;
   told.kernel = reinterpret_cast<std::uint64_t>(&exec);
-  told.launch = tenancy.next_launch();
+  told.launch = launch;
   told.queue = tenancy.queue_of(reinterpret_cast<std::uint64_t>(stream)) - 1;
   told.slot = kNoSlot;
   told.generation = exec.newest_leaf_ns(tenancy.completions());
@@ -178,12 +178,13 @@ CUresult launch_graph(CUgraphExec handle, CUstream stream, Call&& call) {
   GraphExec* const exec = find(handle);
   const Nanoseconds now = host_now();
   Tenancy& tenancy = *Process::instance().tenancy();
-  tenancy.raise_pressure(now);
+  const std::uint64_t number = tenancy.raise_pressure(now);
   const CUresult result = with_nodes(*thread, exec, call);
+  if (result == CUDA_SUCCESS && exec != nullptr) thread->counters.add(Count::graph_kernels, exec->nodes.size());
   const bool flies = result == CUDA_SUCCESS && exec != nullptr && exec->slots != 0 && !is_capturing(stream);
   // A launch that nobody is told of may write into the slots at any time: they are never free again.
   if (flies) exec->users.fetch_add(1, std::memory_order_relaxed);
-  if (flies && thread->reports.has_room()) report(*thread, *exec, stream, now);
+  if (flies && thread->reports.has_room()) report(*thread, *exec, stream, number, now);
   else tenancy.never_flew();
   return result;
 }

@@ -86,7 +86,6 @@ void arm(ThreadState& thread, const Operator& op, Prepared& prepared, Nanosecond
   LaunchReport& report = prepared.report;
   wish.completion = take_slot(thread, report.slot);
   report.kernel = reinterpret_cast<std::uint64_t>(&op.info);
-  report.launch = process.tenancy()->next_launch();
   report.generation = wish.completion.payload;
   report.submitted_ns = to_u64(now);
   report.predicted_ns = to_u64(prepared.decision.verdict.predicted);
@@ -154,11 +153,10 @@ CUresult launch(ThreadState& thread, const LaunchKey& key, CUstream stream, bool
     tenancy.report_only(thread, waiting_report(*op, prepared.report.queue));
     return true;
   });
-  TpcSet home;
-  thread.decider->home(home);  // what the driver launches of itself meanwhile
+  thread.decider->publish_home();  // for what the driver launches of itself meanwhile
   if (prepared.decision.waited) thread.counters.add(Count::waited);
   if (prepared.decision.starved) thread.counters.add(Count::starved);
-  tenancy.raise_pressure(now);
+  prepared.report.launch = tenancy.raise_pressure(now);
   arm(thread, *op, prepared, now);
   const CUresult result = call();
   thread.armed.kind = Armed::Kind::nothing;

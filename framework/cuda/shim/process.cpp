@@ -14,6 +14,7 @@
 #include "cuda/gpu_uuid.hpp"
 #include "cuda/shim/tenancy.hpp"
 #include "cuda/shim/thread_state.hpp"
+#include "cuda/tpc_map_file.hpp"
 
 namespace lithos::cuda::shim {
 namespace {
@@ -197,18 +198,11 @@ void Process::write_stats() const {
 }
 
 const char* name_of(Count count) {
-  constexpr const char* kNames[kCounts] = {"launches",         "masked",
-                                           "not_confined",     "conflict_too_few",
-                                           "conflict_cluster", "conflict_resident",
-                                           "refused",          "captured",
-                                           "unseen",           "failed",
-                                           "other_device",     "starved",
-                                           "waited",           "timed",
-                                           "untimed",          "internal_masked",
-                                           "internal_left",    "graph_launches",
-                                           "graph_nodes",      "graph_nodes_masked",
-                                           "graph_nodes_left", "reports_dropped",
-                                           "memory_refused"};
+  constexpr const char* kNames[kCounts] = {
+      "launches", "masked", "not_confined", "conflict_too_few", "conflict_cluster", "conflict_resident", "refused",
+      "captured", "unseen", "failed", "other_device", "starved", "waited", "timed", "untimed", "internal_masked",
+      "internal_left", "graph_launches", "graph_kernels", "graph_nodes", "graph_nodes_masked", "graph_nodes_left",
+      "reports_dropped", "memory_refused"};
   const auto index = static_cast<unsigned>(count);
   return index < kCounts ? kNames[index] : "unknown";
 }

@@ -64,29 +64,6 @@ std::optional<TpcSet> parse_tpcs(const std::string& text) {
   return tpcs.empty() ? std::nullopt : std::optional(tpcs);
 }
 
-std::optional<GpuShape> read_map(const std::string& path) {
-  const File file = open_file(path);
-  if (file == nullptr) return std::nullopt;
-  GpuShape gpu;
-  gpu.name = "calibrated";
-  for (std::string line; read_line(file.get(), line);) {
-    unsigned bit = 0, gpc = 0;
-    char dash = 0;
-    if (std::sscanf(line.c_str(), "tpc %u %u", &bit, &gpc) == 2) {
-    } else if (std::sscanf(line.c_str(), "tpc %u %c", &bit, &dash) == 2 && dash == '-') {
-      gpc = kNoGpc;
-    } else {
-      continue;  // comments, and what a later version may add
-    }
-    if (bit >= 256 || (gpc >= 32 && gpc != kNoGpc) || gpu.tpcs >= TpcSet::kMaxTpcs) return std::nullopt;
-    gpu.mask_bit_of_tpc.push_back(static_cast<std::uint16_t>(bit));
-    gpu.gpc_of_tpc.push_back(static_cast<std::uint16_t>(gpc));
-    if (gpc != kNoGpc) gpu.gpcs = std::max(gpu.gpcs, gpc + 1);
-    ++gpu.tpcs;
-  }
-  return gpu.tpcs == 0 ? std::nullopt : std::optional(std::move(gpu));
-}
-
 KernelRules read_rules(const std::string& path) {
   KernelRules rules;
   const File file = path.empty() ? File(nullptr, &std::fclose) : open_file(path);

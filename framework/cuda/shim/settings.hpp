@@ -35,8 +35,6 @@ Settings read_settings();
 // "0-15,40" → a set; nullopt: not of that form.
 std::optional<TpcSet> parse_tpcs(const std::string& text);
 
-// The file that `lithos calibrate` writes: a line "tpc BIT GPC" for each TPC ("-" for no GPC). nullopt: not such a file.
-std::optional<GpuShape> read_map(const std::string& path);
 KernelRules read_rules(const std::string& path);
 
 }  // namespace lithos::cuda::shim

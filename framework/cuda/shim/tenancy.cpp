@@ -92,16 +92,18 @@ PressureWord Tenancy::pressure_of(std::uint64_t lender_key) const {
   return ipc::pressure_from_wire(ipc::load(&at->word.value));
 }
 
-void Tenancy::raise_pressure(Nanoseconds now) {
-  const std::uint64_t before =
-      launched_.fetch_add(1, std::memory_order_seq_cst) - finished_.load(std::memory_order_seq_cst);
+std::uint64_t Tenancy::raise_pressure(Nanoseconds now) {
+  const std::uint64_t launched = launched_.fetch_add(1, std::memory_order_seq_cst);
+  const std::uint64_t number = launched + 1;
   ipc::PressurePage* const page = own_page_.load(std::memory_order_acquire);
-  if (page == nullptr) return;
+  if (page == nullptr) return number;
+  const std::uint64_t before = launched - finished_.load(std::memory_order_seq_cst);
   const bool close = now.count() - last_finished_ns_.load(std::memory_order_relaxed) < config_.back_to_back.count();
   const Pressure level = before != 0 || close ? Pressure::pressed : Pressure::active;
-  if (level_.load(std::memory_order_relaxed) >= static_cast<std::uint32_t>(level)) return;
+  if (level_.load(std::memory_order_relaxed) >= static_cast<std::uint32_t>(level)) return number;
   level_.store(static_cast<std::uint32_t>(level), std::memory_order_relaxed);
   ipc::store(&page->word.value, ipc::to_wire(PressureWord{level, now}), std::memory_order_seq_cst);
+  return number;
 }
 
 void Tenancy::report(ThreadState& thread, const LaunchReport& report) {
@@ -244,6 +246,11 @@ void InlineDecider::go_home(const KernelInfo& kernel, Decision& decision) {
 
 bool InlineDecider::home(TpcSet& tpcs) {
   const Lease& now = lease();
+  if (now.generation == published_generation_) {
+    tpcs = published_home_;
+    return published_masked_;
+  }
+  published_generation_ = now.generation;
   tpcs = now.own | now.unowned;
   const bool masked = now.generation != 0 && now.masked && !tpcs.empty();
   if (masked != published_masked_ || !(tpcs == published_home_)) {

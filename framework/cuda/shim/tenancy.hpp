@@ -64,9 +64,8 @@ class Tenancy {
   bool daemon_gone() const { return daemon_gone_.load(std::memory_order_acquire); }
   const Lease& fixed_lease() const { return fixed_lease_; }
   PressureWord pressure_of(std::uint64_t lender_key) const;
-  std::uint64_t next_launch() { return launches_.fetch_add(1, std::memory_order_relaxed) + 1; }
-  // A launch is about to go: raises this tenant's pressure if need be.
-  void raise_pressure(Nanoseconds now);
+  // A launch is about to go: raises this tenant's pressure if need be. Returns the launch's number.
+  std::uint64_t raise_pressure(Nanoseconds now);
   void never_flew() { finished_.fetch_add(1, std::memory_order_release); }  // after raise_pressure(), no launch
   void report(ThreadState& thread, const LaunchReport& report);
   void report_only(ThreadState& thread, const LaunchReport& report);  // of something that is no launch
@@ -100,10 +99,13 @@ class Tenancy {
   };
   std::array<Page, ipc::kTenantsMax> pages_;
 
-  std::atomic<std::uint64_t> launches_{0}, launched_{0}, finished_{0};
-  std::atomic<std::int64_t> last_finished_ns_{0};
+  // What launching threads write at every launch, and what the service thread writes at every completion, in lines of
+  // their own: neither side pays for the other's writes.
+  alignas(ipc::kCacheLine) std::atomic<std::uint64_t> launched_{0};
   std::atomic<std::uint32_t> level_{0};  // of pressure, as published
-  std::atomic<std::int64_t> borrowed_predicted_ns_{0};
+  alignas(ipc::kCacheLine) std::atomic<std::uint64_t> finished_{0};
+  std::atomic<std::int64_t> last_finished_ns_{0};
+  alignas(ipc::kCacheLine) std::atomic<std::int64_t> borrowed_predicted_ns_{0};  // both sides; borrowers only
   std::atomic<std::uint32_t> borrowed_pieces_{0}, borrowed_long_{0};
   alignas(ipc::kCacheLine) std::uint32_t service_asleep_ = 0;  // wake.hpp
   int wake_event_ = -1;
@@ -135,6 +137,12 @@ class InlineDecider final : private TenantPort {
   }
   // Own TPCs and those of nobody: for graphs' nodes and for what the driver launches of itself. False: not confined.
   bool home(TpcSet& tpcs);
+  // The same, made known to the callback (Process::home()).
+  void publish_home() {
+    if (lease().generation == published_generation_) [[likely]] return;
+    TpcSet ignored;
+    home(ignored);
+  }
   std::uint64_t lease_generation() { return lease().generation & ((std::uint64_t{1} << kAttachmentShift) - 1); }
 
  private:
@@ -163,6 +171,7 @@ class InlineDecider final : private TenantPort {
   std::array<std::uint64_t, Lease::kMaxLenders> key_of_slot_{};
   Lease lease_;
   bool lapsed_ = false;
+  std::uint64_t published_generation_ = ~std::uint64_t{0};
   TpcSet published_home_;
   bool published_masked_ = false;
 };

@@ -8,14 +8,25 @@ out=${2:-$build/gpu-shim}
 mkdir -p "$out"
 nvcc=${NVCC:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
 flags=(-std=c++20 -O2 -arch=sm_90 -I"$here" -cudart static -ldl -Xcompiler -static-libstdc++,-static-libgcc)
-for name in launch_overhead confinement times; do
-  [ "$out/$name" -nt "$here/$name.cu" ] && [ "$out/$name" -nt "$here/kernels.cuh" ] && continue
+for name in launch_overhead confinement times routes routes_per_thread; do
+  source=$here/${name%_per_thread}.cu
+  [ "$out/$name" -nt "$source" ] && [ "$out/$name" -nt "$here/kernels.cuh" ] && continue
   echo "building $name"
-  "$nvcc" -o "$out/$name" "$here/$name.cu" "${flags[@]}"
+  extra=()
+  [ "$name" = routes_per_thread ] && extra=(--default-stream per-thread)
+  "$nvcc" -o "$out/$name" "$source" "${flags[@]}" "${extra[@]}"
 done
 echo "building calibrate"
 g++ -std=c++20 -O2 -I"$here/../../../framework" -static-libstdc++ -static-libgcc -o "$out/calibrate" "$here/calibrate_main.cpp" \
   "$build/framework/cuda/liblithos_cuda_calibrate.a" "$build/framework/cuda/liblithos_cuda_descriptor.a" -ldl
+# The shipped kernel rules as `lithos run` hands them to the shim.
+python3 - "$here/../../../configs/kernels.toml" >"$out/kernel_rules.txt" <<'PY'
+import sys
+import tomllib
+natures = ["unknown", "independent", "co_resident", "never_touch"]
+for rule in tomllib.load(open(sys.argv[1], "rb"))["kernel"]:
+    print(natures.index(rule["nature"]), int(rule.get("persistent", False)), rule["pattern"])
+PY
 cp -L "$build/lib/lithos/cuda/libcuda.so.1" "$out/libcuda_shim.so"
-cp "$here"/*.py "$here/run_all.sh" "$out/"
+cp "$here"/*.py "$here/../probes/py/workloads.py" "$here/run_all.sh" "$out/"
 du -sh "$out"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The shim's checks on a GPU: run_all.sh OUT [suite ...]; suites: map overhead confined times covered few_tpcs faults.
+# The shim's checks on a GPU: run_all.sh OUT [suite ...]; suites: map overhead across
+# steps confined times routes covered few_tpcs faults.
 # Lives beside what build.sh made. Every command is a throw-away process under a timeout: a wrong mask hangs a kernel for
 # ever. One JSON file for each check, and summary.json with what was wanted. SCALE=0.1 makes it short.
 set -u
@@ -43,7 +44,7 @@ under() {
   shift 3
   # shellcheck disable=SC2086
   run "$name" "$limit" env LD_LIBRARY_PATH="$folder${before:+:$before}" LITHOS_TENANT=check LITHOS_TPC_MAP="$map" \
-    LITHOS_STATS="$out/$name.stats" $variables "$@"
+    LITHOS_KERNEL_RULES="$here/kernel_rules.txt" LITHOS_STATS="$out/$name.stats" $variables "$@"
 }
 sms_of() { # the SMs of TPCs FIRST..LAST of the map
   awk -v first="$1" -v last="$2" '/^tpc/ {if (n >= first && n <= last) {printf "%s%s,%s", sep, $4, $5; sep = ","} n++}' "$map"
@@ -59,6 +60,35 @@ suite_overhead() {
   under overhead_counted 120 "" "$here/launch_overhead" "$n"
   under overhead_masked 120 "LITHOS_TPCS=0-31" "$here/launch_overhead" "$n"
 }
+# Two processes in turns: what the hook itself costs shows here alone, since inside one process the bare launches have it too.
+suite_across() {
+  local n turn
+  n=$(times 100000)
+  for turn in 1 2 3 4 5 6 7; do
+    run across_bare_$turn 60 "$here/launch_overhead" "$n" >/dev/null
+    under across_counted_$turn 60 "" "$here/launch_overhead" "$n" >/dev/null
+    under across_masked_$turn 60 "LITHOS_TPCS=0-31" "$here/launch_overhead" "$n" >/dev/null
+  done
+}
+suite_steps() {
+  local turn
+  for turn in 1 2 3; do
+    run steps_bare_$turn 120 "$python" "$here/steps.py"
+    under steps_counted_$turn 120 "" "$python" "$here/steps.py"
+    [ "$turn" -lt "${TURNS:-3}" ] || break
+  done
+}
+suite_routes() {
+  local name
+  for name in routes routes_per_thread; do
+    run "bare_$name" 30 "$here/$name" 1000
+    run "bare_again_$name" 30 "$here/$name" 1000
+    under "shim_$name" 30 "" "$here/$name" 1000
+  done
+  run bare_routes_dlsym 30 "$here/routes" 1000 dlsym
+  run bare_again_routes_dlsym 30 "$here/routes" 1000 dlsym
+  under shim_routes_dlsym 30 "" "$here/routes" 1000 dlsym
+}
 suite_confined() {
   local set first last
   for set in 0-0 1-1 0-3 4-11 12-40 33-65 60-65 0-65; do
@@ -73,20 +103,27 @@ suite_times() {
   under times_events 60 "LITHOS_TIMES=$out/times.txt" "$here/times" "$(times 10000)" &&
     "$python" "$here/times.py" "$out/times_events.json" "$out/times.txt" | tee "$out/times.json"
 }
-workloads="gemm fft convolution attention graph compiled threads forks"
+workloads="gemm fft convolution attention graph compiled threads forks triton_kernel cupy_arrays jax_arrays"
 suite_covered() {
   local w
   for w in ${WORKLOADS:-$workloads}; do
-    run "bare_$w" 120 "$python" "$here/workload.py" "$w" --count
-    run "bare_again_$w" 120 "$python" "$here/workload.py" "$w"
-    under "shim_$w" 120 "" "$python" "$here/workload.py" "$w"
+    { run "bare_again_$w" 120 "$python" "$here/workload.py" "$w"  # first: it fills the compilers' caches
+      run "bare_$w" 120 "$python" "$here/workload.py" "$w" --count
+      under "shim_$w" 120 "" "$python" "$here/workload.py" "$w"; } &
   done
+  wait
 }
+traced="resnet50_infer_b16 llama8l_prefill_b8_s2048 gpt2_medium_train_b16_s1024 llama8b_decode_b1_kv512 llama8b_prefill_b1_s512
+        bert_base_train_b32_s128"
 suite_few_tpcs() { # VGG-16 training on 4 TPCs is the case that once hung
   local w n
-  for w in vgg16_training convolution attention gemm; do
-    for n in 4 1 2 16 65; do under "few_${w}_$n" 120 "LITHOS_TPCS=0-$((n - 1))" "$python" "$here/workload.py" "$w"; done
+  for n in ${COUNTS:-4 1 2 16 33 65}; do
+    for w in ${FEW:-vgg16_training $traced}; do
+      under "few_${w}_$n" 150 "LITHOS_TPCS=0-$((n - 1))" "$python" "$here/workload.py" "$w" &
+      [ "$(jobs -r | wc -l)" -lt 4 ] || wait -n  # they share the GPU's memory
+    done
   done
+  wait
 }
 suite_faults() {
   under fault_no_daemon 60 "LITHOS_SOCKET=/nowhere/tenants.sock" "$here/launch_overhead" 2000

@@ -34,6 +34,26 @@ def row(check, wanted, measured, good):
 for name, limit in (("overhead_without_shim", 0.05), ("overhead_forwarding", 0.05), ("overhead_counted", 0.3), ("overhead_masked", 0.3)):
     if (found := load(f"{name}.json")) is not None:
         row(name, f"<= {limit} us", found["difference_us_p50"], found["difference_us_p50"] <= limit)
+across = {}
+for path in glob.glob(f"{out}/across_*_*.json"):
+    kind = os.path.basename(path)[7:-5].rsplit("_", 1)[0]
+    if (found := load(os.path.basename(path))) is not None:
+        across.setdefault(kind, []).append(found["shim_us_p50"])
+middle = lambda values: sorted(values)[len(values) // 2]
+for kind, values in sorted(across.items()):
+    if kind != "bare" and "bare" in across:
+        difference = round(middle(values) - middle(across["bare"]), 4)
+        row(f"overhead across processes, {kind}", "<= 0.3 us", {"difference_us": difference, "bare_us": middle(across["bare"]), "runs": len(values)}, difference <= 0.3)
+steps = {}
+for path in glob.glob(f"{out}/steps_*_*.json"):
+    kind = os.path.basename(path)[6:-5].rsplit("_", 1)[0]
+    for name, ms in ((load(os.path.basename(path)) or {}).get("ms_p50") or {}).items():
+        steps.setdefault(name, {}).setdefault(kind, []).append(ms)
+for name, kinds in sorted(steps.items()):
+    for kind in sorted(kinds):
+        if kind != "bare" and "bare" in kinds:
+            percent = round(100 * (middle(kinds[kind]) / middle(kinds["bare"]) - 1), 2)
+            row(f"{name}, {kind}", "<= 1 % slower", {"percent": percent, "bare_ms": kinds["bare"], "ms": kinds[kind]}, percent <= 1)
 confined = [load(os.path.basename(p)) for p in glob.glob(f"{out}/confined_*.json")]
 if confined:
     good = sum(1 for c in confined if c and c["good"])
@@ -49,9 +69,9 @@ for path in sorted(glob.glob(f"{out}/shim_*.json")):
     stable = again is not None and again["digest"] == bare["digest"]
     row(f"{work}: same bits", "as the bare driver" if stable else "not repeatable without the shim either", shim["digest"] == bare["digest"],
         shim["digest"] == bare["digest"] or not stable)
-    ours = counts.get("launches", 0) - counts.get("captured", 0) - counts.get("failed", 0)
-    row(f"{work}: launches", bare["cupti_kernels"], {"launches": ours, "graph_nodes": counts.get("graph_nodes"), "graph_launches": counts.get("graph_launches")},
-        ours == bare["cupti_kernels"] if not counts.get("graph_launches") else None)
+    ours = counts.get("launches", 0) - counts.get("captured", 0) - counts.get("failed", 0) + counts.get("graph_kernels", 0)
+    row(f"{work}: kernels", bare["cupti_kernels"], {"kernels": ours, "in graphs": counts.get("graph_kernels"), "internal": counts.get("internal_left")},
+        ours == bare["cupti_kernels"])
 for path in sorted(glob.glob(f"{out}/few_*.json")):
     name = os.path.basename(path)[:-5]
     runs = [json.loads(l) for l in open(f"{out}/runs.jsonl")]

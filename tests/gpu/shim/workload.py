@@ -81,6 +81,29 @@ def forks():
     return gemm()
 
 
+def triton_kernel():
+    import triton_kernels
+    return triton_kernels.scaled_sum(torch.arange(1 << 20, device=device, dtype=torch.float32))
+
+
+def cupy_arrays():
+    import cupy
+    x = cupy.arange(1 << 20, dtype=cupy.float32).reshape(1024, 1024)
+    y = cupy.sort((x @ x.T).ravel() % 1000.0) + cupy.cumsum(x.ravel().astype(cupy.int64) % 7).astype(cupy.float32)
+    return [torch.from_dlpack(y).clone()]
+
+
+def jax_arrays():
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    os.environ["XLA_FLAGS"] = "--xla_gpu_autotune_level=0 --xla_gpu_deterministic_ops=true"
+    import jax
+    import jax.numpy as jnp
+    import numpy
+    f = jax.jit(lambda x: jnp.tanh(x @ x.T).sum(axis=0) + jnp.sort(x, axis=0)[0])
+    x = jnp.asarray(numpy.arange(1 << 18, dtype=numpy.float32).reshape(512, 512) / 1e5)
+    return [torch.from_numpy(numpy.array(f(x)))]
+
+
 def vgg16_training():
     import torchvision
     net = torchvision.models.vgg16().to(device)
@@ -90,7 +113,21 @@ def vgg16_training():
     return [loss]
 
 
-WORK = {f.__name__: f for f in (gemm, fft, convolution, attention, graph, compiled, threads, forks, vgg16_training)}
+def traced(name):
+    """One iteration of a workload of the shared traces (probes/py/workloads.py)."""
+    def work():
+        import workloads
+        torch.manual_seed(1)
+        out = workloads.WORKLOADS[name]()()
+        return [out.float() if out.dtype == torch.bfloat16 else out]
+    return work
+
+
+WORK = {f.__name__: f for f in (gemm, fft, convolution, attention, graph, compiled, threads, forks, triton_kernel, cupy_arrays, jax_arrays,
+                                vgg16_training)}
+for trace in ("resnet50_infer_b16", "llama8l_prefill_b8_s2048", "gpt2_medium_train_b16_s1024", "llama8b_decode_b1_kv512",
+              "llama8b_prefill_b1_s512", "bert_base_train_b32_s128"):
+    WORK[trace] = traced(trace)
 
 
 def main():

@@ -11,6 +11,7 @@
 #include "cuda/shim/clock_offset.hpp"
 #include "cuda/shim/memory_limit.hpp"
 #include "cuda/shim/settings.hpp"
+#include "cuda/tpc_map_file.hpp"
 
 namespace lithos::cuda::shim {
 namespace {
