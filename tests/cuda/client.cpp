@@ -212,6 +212,14 @@ int run(const std::string& mode, unsigned n) {
   if (mode == "fork_first") return fork_and_launch(true), 0;
   if (!start()) return say_report(), 1;
   if (mode == "launch") many(kernel("kernel"), n, nullptr), say_descriptors();
+  if (mode == "library") {  // as cudart launches: the library's kernel itself, 100 blocks that fit on the GPU at once
+    CUlibrary library = nullptr;
+    CUkernel found = nullptr;
+    cuLibraryLoadData(&library, "", nullptr, nullptr, 0, nullptr, nullptr, 0);
+    cuLibraryGetKernel(&found, library, "an_elementwise_kernel");
+    for (unsigned i = 0; i < n; ++i) launch(reinterpret_cast<CUfunction>(found), 100);
+    say_descriptors();
+  }
   if (mode == "threads") from_threads(n, 200);
   if (mode == "graph") graph(n);
   if (mode == "memory") memory();

@@ -3,6 +3,8 @@
 // through, launches are confined and counted, and standing aside leaves the program as it is without us.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <fstream>
 #include <signal.h>
 
 #include "cuda/world.hpp"
@@ -105,6 +107,23 @@ TEST(Shim, WhatCouldHangRunsUnconfinedAndIsCounted) {
                 outcome.count("conflict_too_few"),
             2);
   EXPECT_GE(outcome.count("starved"), 1);
+}
+
+// cudart launches kernels of libraries (CUkernel), of which cuFuncGetName knows nothing: without the function behind it
+// no rule would ever match, and what a rule calls independent would wait for TPCs as if its blocks waited for each other.
+TEST(Shim, KernelsOfLibrariesHaveNamesAndRules) {
+  const World world;
+  const std::string rules = world.folder() + "/rules.txt";
+  std::ofstream(rules) << "1 0 elementwise_kernel\n";
+  for (const bool with_rules : {true, false}) {
+    const std::string file = with_rules ? rules : "";
+    const Outcome outcome =
+        world.run("client", {"library", "3"}, {{"LITHOS_TPCS", "0"}, {"LITHOS_KERNEL_RULES", file}});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(outcome.count("launches"), 3);
+    EXPECT_EQ(outcome.count("masked"), with_rules ? 3 : 0);
+    EXPECT_EQ(outcome.count("starved"), with_rules ? 0 : 3);
+  }
 }
 
 // ---- graphs ----------------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ using lithos::cuda::volume;
 struct CUfunc_st {
   std::string name;
   int registers = 32, shared = 256;
+  bool of_library = false;  // a CUkernel: may be launched, but has no name or attributes as a function
+  std::unique_ptr<CUfunc_st> function;
 };
 struct CUstream_st {
   struct CUgraph_st* capturing = nullptr;
@@ -311,15 +313,42 @@ CUresult cuModuleUnload(CUmodule module) {
   delete module;
   return CUDA_SUCCESS;
 }
+CUresult cuLibraryLoadData(CUlibrary* library, const void*, CUjit_option*, void**, unsigned, CUlibraryOption*, void**,
+                           unsigned) {
+  return *library = reinterpret_cast<CUlibrary>(new CUmod_st), CUDA_SUCCESS;
+}
+CUresult cuLibraryGetKernel(CUkernel* kernel, CUlibrary library, const char* name) {
+  auto& made = reinterpret_cast<CUmodule>(library)->functions[name];
+  if (made == nullptr) {
+    made = std::make_unique<CUfunc_st>();
+    made->name = name;
+    made->of_library = true;
+    made->function = std::make_unique<CUfunc_st>();
+    made->function->name = name;
+  }
+  *kernel = reinterpret_cast<CUkernel>(made.get());
+  return CUDA_SUCCESS;
+}
+CUresult cuKernelGetFunction(CUfunction* function, CUkernel kernel) {
+  *function = reinterpret_cast<CUfunction>(kernel)->function.get();
+  return CUDA_SUCCESS;
+}
 CUresult cuLibraryUnload(CUlibrary) { return CUDA_SUCCESS; }
 CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const char* name) {
   auto& made = module->functions[name];
-  if (made == nullptr) made = std::make_unique<CUfunc_st>(CUfunc_st{name});
+  if (made == nullptr) {
+    made = std::make_unique<CUfunc_st>();
+    made->name = name;
+  }
   *function = made.get();
   return CUDA_SUCCESS;
 }
-CUresult cuFuncGetName(const char** name, CUfunction function) { return *name = function->name.c_str(), CUDA_SUCCESS; }
+CUresult cuFuncGetName(const char** name, CUfunction function) {
+  if (function->of_library) return CUDA_ERROR_INVALID_HANDLE;
+  return *name = function->name.c_str(), CUDA_SUCCESS;
+}
 CUresult cuFuncGetAttribute(int* value, CUfunction_attribute attribute, CUfunction function) {
+  if (function->of_library) return CUDA_ERROR_INVALID_HANDLE;
   *value = attribute == CU_FUNC_ATTRIBUTE_NUM_REGS            ? function->registers
            : attribute == CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES ? function->shared
                                                               : 0;

@@ -38,6 +38,7 @@ void find_own_calls(void* library) {
   find(library, "cuCtxGetCurrent", table.cuCtxGetCurrent);
   find(library, "cuCtxGetDevice", table.cuCtxGetDevice);
   find(library, "cuFuncGetName", table.cuFuncGetName);
+  find(library, "cuKernelGetFunction", table.cuKernelGetFunction);
   find(library, "cuFuncGetAttribute", table.cuFuncGetAttribute);
   find(library, "cuStreamIsCapturing", table.cuStreamIsCapturing);
   find(library, "cuThreadExchangeStreamCaptureMode", table.cuThreadExchangeStreamCaptureMode);

@@ -33,6 +33,7 @@ struct DriverTable {
   CUresult(CUDAAPI* cuCtxGetDevice)(CUdevice*) = nullptr;
   CUresult(CUDAAPI* cuFuncGetName)(const char**, CUfunction) = nullptr;
   CUresult(CUDAAPI* cuFuncGetAttribute)(int*, CUfunction_attribute, CUfunction) = nullptr;
+  CUresult(CUDAAPI* cuKernelGetFunction)(CUfunction*, CUkernel) = nullptr;
   CUresult(CUDAAPI* cuStreamIsCapturing)(CUstream, CUstreamCaptureStatus*) = nullptr;
   CUresult(CUDAAPI* cuThreadExchangeStreamCaptureMode)(CUstreamCaptureMode*) = nullptr;
   CUresult(CUDAAPI* cuGraphGetNodes)(CUgraph, CUgraphNode*, size_t*) = nullptr;

@@ -161,6 +161,9 @@ CUresult launch(ThreadState& thread, const LaunchKey& key, CUstream stream, bool
   const CUresult result = call();
   thread.armed.kind = Armed::Kind::nothing;
   account(thread, result, stream, prepared);
+  const bool confined = thread.armed.outcome.mask == MaskOutcome::masked;
+  if (!confined && (prepared.decision.starved || thread.armed.wish.mask) && thread.armed.done) [[unlikely]]
+    op->left.add();
   thread.deciding.store(~std::uint64_t{0}, std::memory_order_release);
   return result;
 }

@@ -26,6 +26,19 @@ Book& book() {
   return *made;
 }
 
+// Launches take a library's kernel where they take a function, and cudart launches nothing else; names and attributes
+// are asked of the function behind it.
+CUfunction function_of(std::uint64_t handle) {
+  const DriverTable& calls = driver();
+  const char* name = nullptr;
+  const auto function = reinterpret_cast<CUfunction>(handle);
+  if (calls.cuFuncGetName == nullptr || calls.cuFuncGetName(&name, function) == CUDA_SUCCESS) return function;
+  CUfunction behind = nullptr;
+  const bool found = calls.cuKernelGetFunction != nullptr &&
+                     calls.cuKernelGetFunction(&behind, reinterpret_cast<CUkernel>(handle)) == CUDA_SUCCESS;
+  return found && behind != nullptr ? behind : function;
+}
+
 int attribute(CUfunction_attribute which, CUfunction function) {
   int value = 0;
   if (driver().cuFuncGetAttribute == nullptr || driver().cuFuncGetAttribute(&value, which, function) != CUDA_SUCCESS)
@@ -72,7 +85,7 @@ const Operator* describe_operator(const LaunchKey& key) {
   if (all.operators.size() >= kOperatorsMax) return nullptr;
   const QuietCapture quiet;
   Process& process = Process::instance();
-  const auto function = reinterpret_cast<CUfunction>(key.function);
+  const CUfunction function = function_of(key.function);
   const Dims cluster = cluster_of(key, function);
   const KernelShape shape = shape_of(key, function, cluster);
   Operator made;
@@ -87,6 +100,28 @@ const Operator* describe_operator(const LaunchKey& key) {
   const Operator& kept = all.operators.back();
   process.tenancy()->add_kernel(kept.info);
   return &kept;
+}
+
+std::string operators_left(std::size_t most) {
+  Book& all = book();
+  const std::lock_guard lock(all.mutex);
+  std::vector<const Operator*> left;
+  for (const Operator& op : all.operators)
+    if (op.left.value() != 0) left.push_back(&op);
+  std::sort(left.begin(), left.end(),
+            [](const Operator* a, const Operator* b) { return a->left.value() > b->left.value(); });
+  left.resize(std::min(left.size(), most));
+  std::string text;
+  for (const Operator* op : left) {
+    std::string name;
+    for (const char c : op->info.name.substr(0, 200))
+      if (c != '"' && c != '\\' && static_cast<unsigned char>(c) >= ' ') name += c;
+    text += std::string(text.empty() ? "" : ", ") + "{\"kernel\": \"" + name +
+            "\", \"launches\": " + std::to_string(op->left.value()) +
+            ", \"needs_tpcs\": " + std::to_string(op->info.min_tpcs) +
+            ", \"may_spin\": " + (op->info.may_spin ? "true" : "false") + "}";
+  }
+  return "[" + text + "]";
 }
 
 void forget_functions() {

@@ -6,7 +6,9 @@
 #include <cuda.h>
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "cuda/patch.hpp"
@@ -23,15 +25,30 @@ struct LaunchKey {
   friend bool operator==(const LaunchKey&, const LaunchKey&) = default;
 };
 
+// Launches that ran unconfined though the tenant is to be confined; any thread adds.
+class LeftCount {
+ public:
+  LeftCount() = default;
+  LeftCount(const LeftCount& other) : count_(other.value()) {}
+  void add() { count_.fetch_add(1, std::memory_order_relaxed); }
+  std::uint32_t value() const { return count_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint32_t> count_{0};
+};
+
 struct Operator {
   LaunchKey key;
   KernelInfo info;
   LaunchShape shape;
+  mutable LeftCount left;
 };
 
 // The process's operator for this key, described if it is new; nullptr: the driver would not say what it is, or the
 // limit on operators is reached. Takes a lock, allocates, calls the driver: first launches only.
 const Operator* describe_operator(const LaunchKey& key);
+// The kernels that ran unconfined most often, and what they would have needed, as a JSON list.
+std::string operators_left(std::size_t most);
 // Handles may name other things from here on.
 void forget_functions();
 

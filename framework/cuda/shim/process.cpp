@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "cuda/gpu_uuid.hpp"
+#include "cuda/shim/operators.hpp"
 #include "cuda/shim/tenancy.hpp"
 #include "cuda/shim/thread_state.hpp"
 #include "cuda/tpc_map_file.hpp"
@@ -27,6 +28,8 @@ std::string plain(std::string text) {
   std::erase_if(text, [](char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' '; });
   return text;
 }
+
+constexpr std::size_t kKernelsTold = 16;  // in a report
 
 // Tools that come before us say so in the environment; a library that is merely loaded (PyTorch loads CUPTI always)
 // says nothing.
@@ -186,7 +189,7 @@ std::string Process::report() const {
                      ", \"foreign_descriptors\": " + std::to_string(foreign_descriptors_.load()) + ", \"counts\": {";
   for (unsigned i = 0; i < kCounts; ++i)
     text += std::string(i == 0 ? "" : ", ") + "\"" + name_of(static_cast<Count>(i)) + "\": " + std::to_string(sums[i]);
-  return text + "}}";
+  return text + "}, \"ran_unconfined\": " + operators_left(kKernelsTold) + "}";
 }
 
 void Process::write_stats() const {
