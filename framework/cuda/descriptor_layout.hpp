@@ -60,6 +60,7 @@ inline constexpr unsigned kLayouts = 3;
 const std::array<DescriptorLayout, kLayouts>& all_layouts();
 
 // Descriptor types (hardware.md §1). Below kGridOfBlocks nothing runs: a queue, or the null grid at the end of a graph.
+inline constexpr unsigned kGridNull = 1;
 inline constexpr unsigned kGridOfBlocks = 2;
 inline constexpr unsigned kGridOfClusters = 3;
 inline constexpr unsigned kGridTogether = 4;  // all of gpu_cluster must be resident at once: cooperative launches

@@ -61,6 +61,9 @@ void say_descriptors() {
   for (const CUstandInDescriptor& one : all)
     std::printf("descriptor %u %u %08x %08x %08x %08x %u %u\n", one.grid[0], one.mask_valid, one.off[0], one.off[1],
                 one.off[2], one.off[3], one.timed, one.internal);
+  unsigned long long blocks = 0, sum = 0;
+  for (const CUstandInDescriptor& one : all) blocks += one.blocks, sum += one.block_sum;
+  std::printf("blocks %llu\nblock_sum %llu\n", blocks, sum);
 }
 
 void many(CUfunction f, unsigned launches, CUstream stream) {
@@ -212,6 +215,14 @@ int run(const std::string& mode, unsigned n) {
   if (mode == "fork_first") return fork_and_launch(true), 0;
   if (!start()) return say_report(), 1;
   if (mode == "launch") many(kernel("kernel"), n, nullptr), say_descriptors();
+  if (mode == "shapes") {  // n times each: grids of one, two and three dimensions
+    const CUfunction f = kernel("shaped_kernel");
+    const unsigned grids[][3] = {{4001, 1, 1}, {61, 67, 1}, {11, 13, 17}, {5, 1, 701}};
+    for (unsigned i = 0; i < n; ++i)
+      for (const auto& grid : grids)
+        cuLaunchKernel(f, grid[0], grid[1], grid[2], 256, 1, 1, 0, nullptr, nullptr, nullptr);
+    say_descriptors();
+  }
   if (mode == "library") {  // as cudart launches: the library's kernel itself, 100 blocks that fit on the GPU at once
     CUlibrary library = nullptr;
     CUkernel found = nullptr;

@@ -126,6 +126,32 @@ TEST(Shim, KernelsOfLibrariesHaveNamesAndRules) {
   }
 }
 
+// ---- launches in parts -----------------------------------------------------------------------------------
+
+// The stand-in runs the blocks that a GPU would run, by the descriptor, the prelude's kind and the slot, and ends the process where a
+// descriptor leads to code that is not there.
+TEST(Shim, LaunchesInPartsRunEveryBlockOnce) {
+  const World world;
+  const std::string rules = world.folder() + "/rules.txt";
+  std::ofstream(rules) << "1 0 shaped_kernel\n";
+  const Outcome whole = world.run("client", {"shapes", "6"}, {{"LITHOS_TPCS", "3-20"}, {"LITHOS_KERNEL_RULES", rules}});
+  EXPECT_EQ(whole.count("cut"), 0);
+  for (const char* parts : {"2", "3", "7", "64"}) {
+    const Outcome outcome =
+        world.run("client", {"shapes", "6"},
+                  {{"LITHOS_TPCS", "3-20"}, {"LITHOS_KERNEL_RULES", rules}, {"LITHOS_FORCE_ATOMS", parts}});
+    EXPECT_EQ(outcome.status, 0) << outcome.err;
+    EXPECT_EQ(outcome.lines.find("blocks")->second, whole.lines.find("blocks")->second) << parts;
+    EXPECT_EQ(outcome.lines.find("block_sum")->second, whole.lines.find("block_sum")->second) << parts;
+    EXPECT_EQ(outcome.count("launches"), 24);
+    EXPECT_EQ(outcome.count("masked"), 24);
+    EXPECT_EQ(outcome.count("cut"), 16) << "the first two of each shape teach where the kernel begins";
+    EXPECT_GE(outcome.count("atoms"), 16 * std::stoi(parts));
+    EXPECT_EQ(outcome.count("cut_refused"), 0);
+    expect_confined(outcome, TpcSet::range(3, 21), static_cast<unsigned>(8 + outcome.count("atoms")));
+  }
+}
+
 // ---- graphs ----------------------------------------------------------------------------------------------
 
 TEST(Shim, GraphsAreMaskedAtTheirFirstLaunchAndCapturesAreNotDisturbed) {

@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/atoms/atom_slot.hpp"
 #include "cuda/descriptor.hpp"
 
 #undef cuGetProcAddress
@@ -32,9 +33,15 @@ using lithos::cuda::Dims;
 using lithos::cuda::kDescriptorBytes;
 using lithos::cuda::volume;
 
+// Every function has code of its own somewhere.
+std::uint64_t next_program() {
+  static std::atomic<std::uint64_t> next{0x7f0000000000};
+  return next.fetch_add(0x10000);
+}
 struct CUfunc_st {
   std::string name;
   int registers = 32, shared = 256;
+  std::uint64_t program = next_program();
   bool of_library = false;  // a CUkernel: may be launched, but has no name or attributes as a function
   std::unique_ptr<CUfunc_st> function;
 };
@@ -88,6 +95,7 @@ struct State {
   std::vector<Write> pending;
   std::map<std::string, unsigned> calls;
   std::map<CUdeviceptr, std::size_t> memory;
+  std::vector<const CUfunc_st*> preludes;
   std::size_t used = 0;
   CUctx_st primary;
   std::atomic<std::uint64_t> last_time{0};
@@ -132,7 +140,39 @@ void run(const std::vector<Write>& writes) {
 }
 
 // Makes a descriptor, shows it to the subscriber, logs what became of it.
-std::vector<Write> upload(const Dims& grid, const Dims& block, unsigned shared, unsigned type, bool internal) {
+// Which blocks of the grid run: all of them, or, if the descriptor names a prelude's code, those that it lets go on.
+void run_blocks(const Descriptor& descriptor, std::uint64_t program, CUstandInDescriptor& seen) {
+  if (descriptor.type() < 2) return;
+  const CUfunc_st* prelude = nullptr;
+  for (const CUfunc_st* known : state().preludes)
+    if (descriptor.program() - known->program < 0x1000) prelude = known;
+  if (prelude == nullptr && descriptor.program() != program) std::abort();  // a GPU would run whatever is there
+  lithos::cuda::AtomSlot slot;
+  if (prelude != nullptr) {
+    if (descriptor.bank_state(6) != 9) std::abort();
+    slot = *reinterpret_cast<const lithos::cuda::AtomSlot*>(descriptor.bank_address(6));
+    if (descriptor.program() != prelude->program && slot.entry != program) std::abort();
+  }
+  const Dims grid = descriptor.grid();
+  const char kind = prelude == nullptr ? '-' : prelude->name.back();  // lithos_prelude_x, _y, _z, _any
+  for (std::uint64_t z = 0; z < grid[2]; ++z)
+    for (std::uint64_t y = 0; y < grid[1]; ++y)
+      for (std::uint64_t x = 0; x < grid[0]; ++x) {
+        const std::uint64_t key = (z << 16 | y) << 32 | x;
+        const bool any = prelude != nullptr && prelude->name.size() > 16 && prelude->name.ends_with("any");
+        const bool leaves = any           ? key < slot.first || key >= slot.end
+                            : kind == 'x' ? x < slot.first
+                            : kind == 'y' ? y < slot.first
+                            : kind == 'z' ? z < slot.first
+                                          : false;
+        if (leaves) continue;
+        ++seen.blocks;
+        seen.block_sum += key;
+      }
+}
+
+std::vector<Write> upload(const Dims& grid, const Dims& block, unsigned shared, unsigned type, bool internal,
+                          std::uint64_t program = 0) {
   alignas(8) std::uint8_t bytes[kDescriptorBytes] = {};
   Descriptor descriptor(bytes, &layout());
   descriptor.set(layout().version_field, layout().version);
@@ -143,6 +183,7 @@ std::vector<Write> upload(const Dims& grid, const Dims& block, unsigned shared, 
     if (type == lithos::cuda::kGridTogether) descriptor.set(layout().gpu_cluster[axis], grid[axis]);
   }
   descriptor.set(layout().shared_bytes, (shared + 1024 + 127) / 128 * 128);
+  descriptor.set_program(program);
   descriptor.set(layout().release_control, 1);  // slot 0: the driver's own
   State& all = state();
   Callback callback = nullptr;
@@ -171,7 +212,8 @@ std::vector<Write> upload(const Dims& grid, const Dims& block, unsigned shared, 
     }
   seen.timed = static_cast<unsigned>(writes.size());
   seen.internal = internal ? 1 : 0;
-  if (volume(descriptor.grid()) != 0) {
+  run_blocks(descriptor, program, seen);
+  if (volume(descriptor.grid()) != 0 && seen.blocks != 0) {
     const std::lock_guard lock(all.mutex);
     all.log.push_back(seen);
   }
@@ -216,7 +258,7 @@ CUresult launch(CUfunction f, const Dims& grid, const Dims& block, unsigned shar
     nodes.push_back(std::move(node));
     return CUDA_SUCCESS;
   }
-  run(upload(grid, block, static_cast<unsigned>(f->shared) + shared, type, false));
+  run(upload(grid, block, static_cast<unsigned>(f->shared) + shared, type, false, f->program));
   return CUDA_SUCCESS;
 }
 
@@ -225,7 +267,8 @@ void upload_graph(CUgraphExec exec) {
   exec->uploaded = true;
   for (auto node = exec->nodes.rbegin(); node != exec->nodes.rend(); ++node)
     node->writes = upload(node->node->grid, node->node->block,
-                          static_cast<unsigned>(node->node->function->shared) + node->node->shared, 2, false);
+                          static_cast<unsigned>(node->node->function->shared) + node->node->shared, 2, false,
+                          node->node->function->program);
   upload({0, 0, 0}, {1, 1, 1}, 0, 1, true);
 }
 
@@ -339,6 +382,8 @@ CUresult cuModuleGetFunction(CUfunction* function, CUmodule module, const char* 
   if (made == nullptr) {
     made = std::make_unique<CUfunc_st>();
     made->name = name;
+    const std::lock_guard lock(state().mutex);
+    if (made->name.starts_with("lithos_prelude_")) state().preludes.push_back(made.get());
   }
   *function = made.get();
   return CUDA_SUCCESS;

@@ -17,6 +17,7 @@ typedef struct {
   unsigned off[4];    // mask words: a set bit switches a TPC off
   unsigned timed;     // slots 1 and 2 that were switched on
   unsigned internal;  // a kernel of the driver's own
+  unsigned long long blocks, block_sum;  // that ran, and the sum of their numbers
 } CUstandInDescriptor;
 
 unsigned cuStandInDescriptors(CUstandInDescriptor* out, unsigned most);  // how many there are in all

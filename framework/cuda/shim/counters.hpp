@@ -27,6 +27,9 @@ enum class Count : std::uint8_t {
   waited,             // had to wait for a lease
   timed,              // its completion will be seen
   untimed,            // no completion slot was free
+  cut,                // launches that ran in parts
+  atoms,              // … and their parts
+  cut_refused,        // were to be cut and ran whole: the descriptor was not as it must be
   internal_masked,    // the driver's own kernels: copies, memsets
   internal_left,
   graph_launches,
@@ -37,7 +40,7 @@ enum class Count : std::uint8_t {
   reports_dropped,  // a full ring
   memory_refused,   // allocations beyond the tenant's limit
 };
-inline constexpr unsigned kCounts = 24;
+inline constexpr unsigned kCounts = 27;
 const char* name_of(Count count);
 
 class Counters {

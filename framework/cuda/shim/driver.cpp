@@ -38,6 +38,10 @@ void find_own_calls(void* library) {
   find(library, "cuCtxGetCurrent", table.cuCtxGetCurrent);
   find(library, "cuCtxGetDevice", table.cuCtxGetDevice);
   find(library, "cuFuncGetName", table.cuFuncGetName);
+  find(library, "cuModuleLoadData", table.cuModuleLoadData);
+  find(library, "cuModuleGetFunction", table.cuModuleGetFunction);
+  find(library, "cuStreamCreate", table.cuStreamCreate);
+  find(library, "cuStreamDestroy_v2", table.cuStreamDestroy_v2);
   find(library, "cuKernelGetFunction", table.cuKernelGetFunction);
   find(library, "cuFuncGetAttribute", table.cuFuncGetAttribute);
   find(library, "cuStreamIsCapturing", table.cuStreamIsCapturing);

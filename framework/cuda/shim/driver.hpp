@@ -33,6 +33,10 @@ struct DriverTable {
   CUresult(CUDAAPI* cuCtxGetDevice)(CUdevice*) = nullptr;
   CUresult(CUDAAPI* cuFuncGetName)(const char**, CUfunction) = nullptr;
   CUresult(CUDAAPI* cuFuncGetAttribute)(int*, CUfunction_attribute, CUfunction) = nullptr;
+  CUresult(CUDAAPI* cuModuleLoadData)(CUmodule*, const void*) = nullptr;
+  CUresult(CUDAAPI* cuModuleGetFunction)(CUfunction*, CUmodule, const char*) = nullptr;
+  CUresult(CUDAAPI* cuStreamCreate)(CUstream*, unsigned) = nullptr;
+  CUresult(CUDAAPI* cuStreamDestroy_v2)(CUstream) = nullptr;
   CUresult(CUDAAPI* cuKernelGetFunction)(CUfunction*, CUkernel) = nullptr;
   CUresult(CUDAAPI* cuStreamIsCapturing)(CUstream, CUstreamCaptureStatus*) = nullptr;
   CUresult(CUDAAPI* cuThreadExchangeStreamCaptureMode)(CUstreamCaptureMode*) = nullptr;

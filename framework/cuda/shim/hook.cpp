@@ -26,9 +26,31 @@ constexpr std::uint32_t kParamsBytesMin = 40;  // descriptor's address included
 constexpr unsigned kDescriptorElement = 4;
 constexpr int kOtherSubscriber = 210;
 
+// A launch is cut only if its first part finds everything as the later ones will need it.
+NoAtom cut(const Armed& armed, Descriptor& descriptor) {
+  if (descriptor.program() != armed.entry) return NoAtom::other_launch;
+  if (descriptor.bank_state(armed.bank) != 0) return NoAtom::bank_taken;
+  return apply_atom(*armed.plan, armed.atom_slot, descriptor);
+}
+
 void patch_launch(ThreadState& thread, Descriptor& descriptor, const Process& process) {
-  thread.armed.done = true;
-  thread.armed.outcome = apply(descriptor, thread.armed.wish, process.geometry());
+  Armed& armed = thread.armed;
+  armed.done = true;
+  if (armed.learn != nullptr) armed.learn->saw(descriptor.program());
+  if (armed.plan != nullptr) {
+    armed.atom = cut(armed, descriptor);
+    // Cannot be, since the first part was as it should be. Nothing at all is better than blocks that run twice; the
+    // program is told that its launch has failed.
+    if (armed.atom != NoAtom::planned && armed.later_part) descriptor.set(process.layout()->type, kGridNull);
+  }
+  armed.outcome = apply(descriptor, armed.wish, process.geometry());
+}
+
+// A prelude by itself: its address is learnt, and its slot lets no block go on.
+void learn_prelude(Armed& armed, Descriptor& descriptor) {
+  armed.done = true;
+  armed.learn->saw(descriptor.program());
+  descriptor.set_bank(armed.bank, kBankValidInvalidate, armed.atom_slot, sizeof(AtomSlot));
 }
 
 // Copies, memsets and whatever else the driver makes kernels of: they run on the tenant's TPCs too.
@@ -60,6 +82,8 @@ void on_descriptor(void*, int domain, int cbid, const void* params) {
   if (thread != nullptr && thread->armed.kind == Armed::Kind::launch && !thread->armed.done &&
       matches(descriptor, thread->armed.shape)) {
     patch_launch(*thread, descriptor, process);
+  } else if (thread != nullptr && thread->armed.kind == Armed::Kind::learn && !thread->armed.done) {
+    learn_prelude(thread->armed, descriptor);
   } else if (thread != nullptr && thread->armed.kind == Armed::Kind::graph) {
     patch_node(*thread, descriptor, process);
   } else {

@@ -2,11 +2,15 @@
 // Kernel launches: find the operator, decide where it goes, arm the patch, call the driver, report (DESIGN.md §4,
 // inline path).
 #include <cuda.h>
+#include <time.h>
+
+#include <algorithm>
 
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/quiet.hpp"
 #include "cuda/shim/tenancy.hpp"
 #include "cuda/shim/thread_state.hpp"
+#include "executor/block_range.hpp"
 
 namespace lithos::cuda::shim {
 namespace {
@@ -59,9 +63,17 @@ CompletionWish take_slot(ThreadState& thread, std::uint64_t& slot) {
   return {thread.slots_base + slot * sizeof(ipc::CompletionSlot), ++thread.next_generation, kReleasePlain};
 }
 
+// One launch of the program, or one part of it, on its way to the driver.
 struct Prepared {
   InlineDecider::Decision decision;
   LaunchReport report;
+};
+
+// What it takes to run a launch in parts.
+struct Parts {
+  const Cutter::Context* context = nullptr;  // nullptr: it runs whole
+  std::uint64_t entry = 0;
+  std::uint32_t forced = 0;  // blocks of each part, whatever the lease wishes
 };
 
 void arm(ThreadState& thread, const Operator& op, Prepared& prepared, Nanoseconds now) {
@@ -71,6 +83,9 @@ void arm(ThreadState& thread, const Operator& op, Prepared& prepared, Nanosecond
   armed.done = false;
   armed.outcome = {};
   armed.shape = op.shape;
+  armed.plan = nullptr;
+  const bool may_be_cut = op.info.cuttable || process.settings().force_atoms != 0;
+  armed.learn = may_be_cut && op.entry.trusted() == 0 ? &op.entry : nullptr;
   PatchWish& wish = armed.wish;
   wish.mask = prepared.decision.confine;
   wish.min_tpcs = op.info.min_tpcs;
@@ -99,6 +114,12 @@ void keep_slot(ThreadState& thread, const LaunchReport& report) {
   if (report.slot != kNoSlot) thread.spare_slot = report.slot;
 }
 
+// Counts launches, not parts: only a launch's first part is counted by its outcome.
+void count_outcome(ThreadState& thread, bool timed, const Armed& armed) {
+  thread.counters.add(count_of(armed.outcome.mask));
+  thread.counters.add(timed ? Count::timed : Count::untimed);
+}
+
 void account(ThreadState& thread, CUresult result, CUstream stream, Prepared& prepared) {
   const Armed& armed = thread.armed;
   Tenancy& tenancy = *Process::instance().tenancy();
@@ -115,27 +136,157 @@ void account(ThreadState& thread, CUresult result, CUstream stream, Prepared& pr
     tenancy.never_flew();
     return;
   }
-  thread.counters.add(count_of(armed.outcome.mask));
-  thread.counters.add(used ? Count::timed : Count::untimed);
+  if (report.first_block == 0) count_outcome(thread, used, armed);
   if (armed.outcome.mask != MaskOutcome::masked)
     report.coverage = static_cast<std::uint64_t>(armed.outcome.mask == MaskOutcome::not_wanted ? Coverage::unmasked
                                                                                                : Coverage::bypassed);
   tenancy.report(thread, report);
 }
 
-LaunchReport waiting_report(const Operator& op, std::uint64_t queue) {
+LaunchReport waiting_report(const Operator& op, std::uint64_t queue, std::uint32_t first_block) {
   LaunchReport report;
   report.kind = LaunchReport::waiting;
   report.kernel = reinterpret_cast<std::uint64_t>(&op.info);
   report.queue = queue;
   report.slot = kNoSlot;
+  report.first_block = first_block;
   return report;
+}
+
+void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds now, Prepared& prepared) {
+  Tenancy& tenancy = *Process::instance().tenancy();
+  thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
+  prepared.decision = thread.decider->decide(op.info, prepared.report.first_block, now, [&] {
+    if (is_capturing(stream)) return false;
+    tenancy.report_only(thread, waiting_report(op, prepared.report.queue, prepared.report.first_block));
+    return true;
+  });
+  thread.decider->publish_home();  // for what the driver launches of itself meanwhile
+  if (prepared.decision.waited) thread.counters.add(Count::waited);
+  if (prepared.decision.starved) thread.counters.add(Count::starved);
+}
+
+// ---- parts -----------------------------------------------------------------------------------------------
+
+// Whether the launch runs in parts, and how: the lease wishes it, or a test does.
+Parts parts_of(ThreadState& thread, const Operator& op, CUstream stream, const Verdict& verdict) {
+  const Process& process = Process::instance();
+  const KernelInfo& kernel = op.info;
+  const unsigned forced = process.settings().force_atoms;
+  const bool wished = verdict.blocks < kernel.blocks;
+  if (!wished && forced == 0) [[likely]]
+    return {};
+  const bool may = !kernel.may_spin && !kernel.launch_special && kernel.nature != KernelNature::never_touch &&
+                   kernel.nature != KernelNature::co_resident && kernel.blocks > kernel.cluster_blocks;
+  if (!may || thread.slots_base == 0 || op.whole.load(std::memory_order_relaxed) || is_capturing(stream)) return {};
+  Parts parts;
+  parts.entry = op.entry.trusted();
+  if (parts.entry == 0) return {};
+  parts.context = process.tenancy()->cutter().context(thread, thread.context);
+  if (forced != 0) {
+    const std::uint32_t blocks = std::max(kernel.blocks / forced, 1u);
+    const std::uint32_t granule = cut_granule(kernel.grid, kernel.cluster, blocks);
+    parts.forced = std::max(blocks / granule, 1u) * granule;
+  }
+  return parts;
+}
+
+// What was to be cut and is not: as long as all of it.
+void run_whole(Prepared& prepared, const KernelInfo& kernel) {
+  Verdict& verdict = prepared.decision.verdict;
+  prepared.report.block_count = kernel.blocks;
+  if (verdict.blocks == 0 || verdict.blocks >= kernel.blocks) return;
+  verdict.predicted = Nanoseconds{verdict.predicted.count() * kernel.blocks / verdict.blocks};
+  verdict.coverage = Coverage::whole_special;
+  verdict.long_whole = verdict.on_borrowed;
+}
+
+// Waits for a completion slot: a part has one, since its number is its atom slot's too.
+void await_slot(ThreadState& thread) {
+  constexpr timespec kNap{0, 20'000};
+  while (thread.spare_slot == kNoSlot) {
+    SlotIndex free{};
+    if (thread.reports.has_room() && thread.slots.pop(free)) thread.spare_slot = free.slot;
+    else ::nanosleep(&kNap, nullptr);
+  }
+}
+
+// After arm(): the descriptor is to run these blocks alone. False: it would run all of them.
+bool arm_part(ThreadState& thread, const Operator& op, const LaunchReport& report, const Parts& parts, AtomPlan& plan) {
+  Armed& armed = thread.armed;
+  armed.atom = NoAtom::not_a_range;
+  const LoadedPreludes& preludes = parts.context->preludes;
+  const AtomRequest request{op.info.grid, op.info.cluster, {report.first_block, report.block_count}, parts.entry};
+  if (report.slot == kNoSlot || plan_atom(request, preludes, plan) != NoAtom::planned) return false;
+  Process::instance().tenancy()->cutter().slot(report.slot) = plan.slot;
+  armed.plan = &plan;
+  armed.entry = parts.entry;
+  armed.bank = preludes.image->preludes[0].constant_bank;
+  armed.atom_slot = parts.context->slots + report.slot * sizeof(AtomSlot);
+  armed.later_part = report.first_block > 0;
+  return true;
+}
+
+// `parts`: run report's blocks alone.
+template <class Call>
+CUresult submit(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds now, Prepared& prepared,
+                const Parts* parts, Call&& call) {
+  const std::uint64_t number = Process::instance().tenancy()->raise_pressure(now);
+  if (prepared.report.launch == 0) prepared.report.launch = number;
+  arm(thread, op, prepared, now);
+  AtomPlan plan;
+  const bool as_asked = parts == nullptr || arm_part(thread, op, prepared.report, *parts, plan);
+  const CUresult result = as_asked || prepared.report.first_block == 0 ? call() : CUDA_ERROR_LAUNCH_FAILED;
+  thread.armed.kind = Armed::Kind::nothing;
+  thread.armed.plan = nullptr;
+  if (parts != nullptr && thread.armed.atom != NoAtom::planned) prepared.report.block_count = op.info.blocks;
+  account(thread, result, stream, prepared);
+  thread.deciding.store(~std::uint64_t{0}, std::memory_order_release);
+  const bool confined = thread.armed.outcome.mask == MaskOutcome::masked;
+  if (!confined && (prepared.decision.starved || thread.armed.wish.mask) && thread.armed.done) [[unlikely]]
+    op.unconfined.fetch_add(1, std::memory_order_relaxed);
+  return result;
+}
+
+// The parts in order, the lease read anew before each. The program's arguments are good as long as its call lasts, and
+// this call lasts until the last part has been handed to the driver.
+template <class Call>
+CUresult launch_parts(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds now, Prepared& prepared,
+                      const Parts& parts, Call&& call) {
+  LaunchReport& report = prepared.report;
+  const std::uint64_t queue = report.queue;
+  for (;;) {
+    const std::uint32_t left = op.info.blocks - report.first_block;
+    report.block_count = std::min(parts.forced != 0 ? parts.forced : prepared.decision.verdict.blocks, left);
+    await_slot(thread);
+    const CUresult result = submit(thread, op, stream, now, prepared, &parts, call);
+    const std::uint32_t end = report.first_block + report.block_count;
+    const bool in_parts = thread.armed.done && thread.armed.atom == NoAtom::planned;
+    if (!in_parts && report.first_block == 0) {  // it ran whole
+      op.whole.store(true, std::memory_order_relaxed);
+      thread.counters.add(Count::cut_refused);
+      return result;
+    }
+    thread.counters.add(Count::atoms);
+    if (report.first_block == 0) thread.counters.add(Count::cut);
+    if (!in_parts) {
+      Process::instance().say("a part of %s could not be launched as it must be; its launch has failed", op.info.name.c_str());
+      return CUDA_ERROR_LAUNCH_FAILED;
+    }
+    if (result != CUDA_SUCCESS || end >= op.info.blocks) return result;
+    const std::uint64_t launch = report.launch;
+    report = {};
+    report.queue = queue;
+    report.launch = launch;
+    report.first_block = end;
+    now = host_now();
+    decide(thread, op, stream, now, prepared);
+  }
 }
 
 template <class Call>
 CUresult launch(ThreadState& thread, const LaunchKey& key, CUstream stream, bool per_thread, Call&& call) {
   const Inside inside(thread);
-  Tenancy& tenancy = *Process::instance().tenancy();
   if (per_thread && stream == nullptr) stream = CU_STREAM_PER_THREAD;
   thread.counters.add(Count::launches);
   follow_context(thread);
@@ -147,25 +298,13 @@ CUresult launch(ThreadState& thread, const LaunchKey& key, CUstream stream, bool
   Prepared prepared;
   const Nanoseconds now = host_now();
   prepared.report.queue = queue_of(thread, stream_key(stream, thread));
-  thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
-  prepared.decision = thread.decider->decide(op->info, now, [&] {
-    if (is_capturing(stream)) return false;
-    tenancy.report_only(thread, waiting_report(*op, prepared.report.queue));
-    return true;
-  });
-  thread.decider->publish_home();  // for what the driver launches of itself meanwhile
-  if (prepared.decision.waited) thread.counters.add(Count::waited);
-  if (prepared.decision.starved) thread.counters.add(Count::starved);
-  prepared.report.launch = tenancy.raise_pressure(now);
-  arm(thread, *op, prepared, now);
-  const CUresult result = call();
-  thread.armed.kind = Armed::Kind::nothing;
-  account(thread, result, stream, prepared);
-  const bool confined = thread.armed.outcome.mask == MaskOutcome::masked;
-  if (!confined && (prepared.decision.starved || thread.armed.wish.mask) && thread.armed.done) [[unlikely]]
-    op->left.add();
-  thread.deciding.store(~std::uint64_t{0}, std::memory_order_release);
-  return result;
+  decide(thread, *op, stream, now, prepared);
+  const Parts parts = parts_of(thread, *op, stream, prepared.decision.verdict);
+  if (parts.context == nullptr) [[likely]] {
+    run_whole(prepared, op->info);
+    return submit(thread, *op, stream, now, prepared, nullptr, call);
+  }
+  return launch_parts(thread, *op, stream, now, prepared, parts, call);
 }
 
 LaunchKey key_of(CUfunction function, const Dims& grid, const Dims& block, unsigned shared, std::uint32_t special) {

@@ -20,6 +20,7 @@ CUresult unload(Call&& call) {
 
 void contexts_ended() {
   Process::instance().tenancy()->completions().forget_contexts();
+  Process::instance().tenancy()->cutter().forget_contexts();
   forget_functions();
 }
 

@@ -88,7 +88,7 @@ const Operator* describe_operator(const LaunchKey& key) {
   const CUfunction function = function_of(key.function);
   const Dims cluster = cluster_of(key, function);
   const KernelShape shape = shape_of(key, function, cluster);
-  Operator made;
+  Operator& made = all.operators.emplace_back();
   made.key = key;
   const unsigned advertised = process.advertised_tpcs() != 0 ? process.advertised_tpcs() : process.gpu().tpcs;
   made.info = make_kernel_info(shape, process.gpu(), advertised, process.tenancy()->rules());
@@ -96,10 +96,8 @@ const Operator* describe_operator(const LaunchKey& key) {
   made.shape.block = {shape.block.x, shape.block.y, shape.block.z};
   made.shape.cluster = volume(cluster) > 1 ? cluster : Dims{0, 0, 0};
   made.shape.shared_bytes = shape.shared_bytes;
-  all.operators.push_back(std::move(made));
-  const Operator& kept = all.operators.back();
-  process.tenancy()->add_kernel(kept.info);
-  return &kept;
+  process.tenancy()->add_kernel(made.info);
+  return &made;
 }
 
 std::string operators_left(std::size_t most) {
@@ -107,9 +105,9 @@ std::string operators_left(std::size_t most) {
   const std::lock_guard lock(all.mutex);
   std::vector<const Operator*> left;
   for (const Operator& op : all.operators)
-    if (op.left.value() != 0) left.push_back(&op);
+    if (op.unconfined.load() != 0) left.push_back(&op);
   std::sort(left.begin(), left.end(),
-            [](const Operator* a, const Operator* b) { return a->left.value() > b->left.value(); });
+            [](const Operator* a, const Operator* b) { return a->unconfined.load() > b->unconfined.load(); });
   left.resize(std::min(left.size(), most));
   std::string text;
   for (const Operator* op : left) {
@@ -117,7 +115,7 @@ std::string operators_left(std::size_t most) {
     for (const char c : op->info.name.substr(0, 200))
       if (c != '"' && c != '\\' && static_cast<unsigned char>(c) >= ' ') name += c;
     text += std::string(text.empty() ? "" : ", ") + "{\"kernel\": \"" + name +
-            "\", \"launches\": " + std::to_string(op->left.value()) +
+            "\", \"launches\": " + std::to_string(op->unconfined.load()) +
             ", \"needs_tpcs\": " + std::to_string(op->info.min_tpcs) +
             ", \"may_spin\": " + (op->info.may_spin ? "true" : "false") + "}";
   }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/atoms/entry_address.hpp"
 #include "cuda/patch.hpp"
 #include "engine/operator.hpp"
 
@@ -25,23 +26,14 @@ struct LaunchKey {
   friend bool operator==(const LaunchKey&, const LaunchKey&) = default;
 };
 
-// Launches that ran unconfined though the tenant is to be confined; any thread adds.
-class LeftCount {
- public:
-  LeftCount() = default;
-  LeftCount(const LeftCount& other) : count_(other.value()) {}
-  void add() { count_.fetch_add(1, std::memory_order_relaxed); }
-  std::uint32_t value() const { return count_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint32_t> count_{0};
-};
-
 struct Operator {
   LaunchKey key;
   KernelInfo info;
   LaunchShape shape;
-  mutable LeftCount left;
+  // Learnt while it runs; any thread.
+  mutable EntryAddress entry;
+  mutable std::atomic<bool> whole{false};           // its descriptor is not as a cut needs it
+  mutable std::atomic<std::uint32_t> unconfined{0};  // launches that ran unconfined though the tenant is to be confined
 };
 
 // The process's operator for this key, described if it is new; nullptr: the driver would not say what it is, or the

@@ -104,6 +104,7 @@ const char* Process::find_gpu() {
   if (calls.cuDeviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, 0) != CUDA_SUCCESS ||
       calls.cuDeviceGetAttribute(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, 0) != CUDA_SUCCESS)
     return "the driver does not say which GPU this is";
+  compute_capability_ = static_cast<unsigned>(10 * major + minor);
   layout_ = layout_for_capability(major, minor);
   if (layout_ == nullptr) return "this GPU's launch descriptors are not known";
   if (!layout_->may_run) return "this GPU's launch descriptors are known, but nobody has tried to change them";
@@ -203,7 +204,7 @@ void Process::write_stats() const {
 const char* name_of(Count count) {
   constexpr const char* kNames[kCounts] = {
       "launches", "masked", "not_confined", "conflict_too_few", "conflict_cluster", "conflict_resident", "refused",
-      "captured", "unseen", "failed", "other_device", "starved", "waited", "timed", "untimed", "internal_masked",
+      "captured", "unseen", "failed", "other_device", "starved", "waited", "timed", "untimed", "cut", "atoms", "cut_refused", "internal_masked",
       "internal_left", "graph_launches", "graph_kernels", "graph_nodes", "graph_nodes_masked", "graph_nodes_left",
       "reports_dropped", "memory_refused"};
   const auto index = static_cast<unsigned>(count);

@@ -55,6 +55,7 @@ class Process {
   const MaskGeometry& geometry() const { return geometry_; }
   const GpuShape& gpu() const { return gpu_; }
   Tenancy* tenancy() const { return tenancy_; }               // nullptr: nobody is confined
+  unsigned compute_capability() const { return compute_capability_; }  // 90
   const DescriptorLayout* layout() const { return layout_; }  // of this process's GPU; nullptr: not one that is changed
   bool hooked() const { return hooked_; }
   unsigned advertised_tpcs() const { return advertised_tpcs_; }  // 0: all
@@ -83,6 +84,7 @@ class Process {
   Settings settings_;
   GpuShape gpu_;
   MaskGeometry geometry_;
+  unsigned compute_capability_ = 0;
   const DescriptorLayout* layout_ = nullptr;
   Tenancy* tenancy_ = nullptr;  // never destroyed: threads may be in it until the very end
   bool hooked_ = false;

@@ -151,13 +151,15 @@ void Service::submitted(ThreadState& thread, const LaunchReport& report, Nanosec
   } else {
     atom.kernel = reinterpret_cast<const KernelInfo*>(report.kernel);
     atom.may_spin = atom.kernel->may_spin;
-    atom.block_count = atom.kernel->blocks;
+    atom.first_block = report.first_block;
+    atom.block_count = report.block_count;
+    atom.last = report.first_block + report.block_count == atom.kernel->blocks;
   }
   atom.coverage = static_cast<Coverage>(report.coverage);
   atom.tpcs = tpcs_of(report.tpcs);
   atom.predicted = from_u64(report.predicted_ns);
   atom.submitted_at = from_u64(report.submitted_ns);
-  atom.ordinal = queue.ordinal++;
+  atom.ordinal = atom.first_block == 0 ? queue.ordinal++ : queue.ordinal - 1;
   flying.borrowed = report.borrowed;
   if (atom.may_spin) reporter_.spinning() |= atom.tpcs;
   reporter_.launching(LaunchPath::inline_path, in_flight_ != 0, atom.submitted_at);
@@ -287,9 +289,11 @@ void Service::watch_for_hangs(Nanoseconds now) {
 // Nothing is in flight: others may have our TPCs. A launch that comes in between raises the level again itself, and
 // what we stored last is checked against it.
 void Service::settle(Nanoseconds now) {
-  if (idle_said_ || in_flight_ != 0 || tenancy_.unfinished() != 0) return;
+  const bool raised = tenancy_.level_.load(std::memory_order_relaxed) != 0;  // also by a launch that never flew
+  if ((idle_said_ && !raised) || in_flight_ != 0 || tenancy_.unfinished() != 0) return;
   tenancy_.level_.store(0, std::memory_order_seq_cst);
-  reporter_.idle(now);
+  if (idle_said_) publish_pressure({Pressure::idle, now});  // the reporter knows nothing of the launch
+  else reporter_.idle(now);
   idle_said_ = true;
   if (tenancy_.unfinished() == 0) return;
   tenancy_.level_.store(static_cast<std::uint32_t>(Pressure::active), std::memory_order_seq_cst);

@@ -96,6 +96,7 @@ Settings read_settings() {
   settings.memory_limit_bytes = number_of("LITHOS_MEMORY_LIMIT", 0, std::numeric_limits<std::uint64_t>::max(), wrong);
   settings.hang_limit_s =
       static_cast<unsigned>(number_of("LITHOS_HANG_LIMIT_S", settings.hang_limit_s, 1'000'000, wrong));
+  settings.force_atoms = static_cast<unsigned>(number_of("LITHOS_FORCE_ATOMS", 0, 4096, wrong));
   const std::string unmanaged = text_of("LITHOS_UNMANAGED");
   if (unmanaged == "limit") settings.unmanaged = Unmanaged::limit;
   else if (unmanaged == "refuse") settings.unmanaged = Unmanaged::refuse;

@@ -106,6 +106,12 @@ std::uint64_t Tenancy::raise_pressure(Nanoseconds now) {
   return number;
 }
 
+// The service thread is told: nobody else takes back the pressure that was raised for the launch.
+void Tenancy::never_flew() {
+  finished_.fetch_add(1, std::memory_order_seq_cst);
+  ipc::wake_if_asleep(&service_asleep_, wake_event_);
+}
+
 void Tenancy::report(ThreadState& thread, const LaunchReport& report) {
   add_borrowed(report.borrowed, static_cast<std::int64_t>(report.predicted_ns), 1);
   if (!thread.reports.push(report)) {
@@ -205,19 +211,17 @@ PressureWord InlineDecider::pressure_of(TenantId lender) {
                                      : PressureWord{Pressure::pressed, Nanoseconds{0}};
 }
 
-bool InlineDecider::try_once(const KernelInfo& kernel, Nanoseconds now, Decision& decision) {
-  WaitingLaunch head;
-  head.kernel = &kernel;
-  decision.verdict = admission_.ask(queue_, head, tenancy_.outstanding(), now);
+bool InlineDecider::try_once(Nanoseconds now, Decision& decision) {
+  decision.verdict = admission_.ask(queue_, head_, tenancy_.outstanding(), now);
   if (!decision.verdict.go()) return false;
-  admission_.launched(now);
+  if (head_.next_block == 0) admission_.launched(now);
   decision.confine = decision.verdict.masked;
   decision.starved = decision.verdict.coverage == Coverage::starved;
   return true;
 }
 
 // Twice the limit: after the first, admission lets it run at its minimum, and the engine gathers rights for it.
-bool InlineDecider::wait_for_lease(const KernelInfo& kernel, Nanoseconds now, Decision& decision) {
+bool InlineDecider::wait_for_lease(Nanoseconds now, Decision& decision) {
   constexpr timespec kNap{0, 50'000};
   const Nanoseconds since = now;
   decision.waited = true;
@@ -226,20 +230,21 @@ bool InlineDecider::wait_for_lease(const KernelInfo& kernel, Nanoseconds now, De
   while (!found && now - since <= 2 * admission_.starvation_limit()) {
     ::nanosleep(&kNap, nullptr);
     now = host_now();
-    found = try_once(kernel, now, decision);
+    found = try_once(now, decision);
   }
   queue_.stuck_since = kNever;
   return found;
 }
 
 // Its own TPCs, if it can finish there; else wherever the driver puts it: better unconfined than hung.
-void InlineDecider::go_home(const KernelInfo& kernel, Decision& decision) {
+void InlineDecider::go_home(Decision& decision) {
+  const KernelInfo& kernel = *head_.kernel;
   decision.starved = true;
   Verdict& verdict = decision.verdict;
   verdict = {};
   verdict.outcome = Verdict::Outcome::go;
   verdict.coverage = Coverage::starved;
-  verdict.blocks = kernel.blocks;
+  verdict.blocks = kernel.blocks - head_.next_block;
   decision.confine = home(verdict.tpcs) && tenancy_.map().holds(kernel, verdict.tpcs);
   if (!decision.confine) verdict.tpcs = tenancy_.gpu().all();
 }

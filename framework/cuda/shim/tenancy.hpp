@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "cuda/shim/completion_memory.hpp"
+#include "cuda/shim/cutter.hpp"
 #include "cuda/shim/settings.hpp"
 #include "engine/tpc_map.hpp"
 #include "executor/admission.hpp"
@@ -50,6 +51,7 @@ class Tenancy {
   bool has_daemon() const { return link_ != nullptr; }
   const ipc::TenantTerms& terms() const { return terms_; }
   CompletionMemory& completions() { return completions_; }
+  Cutter& cutter() { return cutter_; }
 
   void start_service();  // once, when the process is active
 
@@ -66,7 +68,7 @@ class Tenancy {
   PressureWord pressure_of(std::uint64_t lender_key) const;
   // A launch is about to go: raises this tenant's pressure if need be. Returns the launch's number.
   std::uint64_t raise_pressure(Nanoseconds now);
-  void never_flew() { finished_.fetch_add(1, std::memory_order_release); }  // after raise_pressure(), no launch
+  void never_flew();  // after raise_pressure(), no launch
   void report(ThreadState& thread, const LaunchReport& report);
   void report_only(ThreadState& thread, const LaunchReport& report);  // of something that is no launch
   // `borrowed`: as in LaunchReport; 0 does nothing.
@@ -86,6 +88,7 @@ class Tenancy {
   KernelRules rules_;
   ExecutorConfig config_;
   CompletionMemory completions_;
+  Cutter cutter_;
   Lease fixed_lease_;
   ipc::TenantTerms terms_{};
   std::unique_ptr<ipc::TenantLink> link_;  // service thread's, once it runs
@@ -121,18 +124,21 @@ class InlineDecider final : private TenantPort {
  public:
   explicit InlineDecider(Tenancy& tenancy);
 
-  // Waits where the lease cannot run the launch now and `may_wait()`, asked once, allows it: at most twice the
-  // starvation limit. Then the launch goes where it safely can.
+  // For the blocks from `first_block` on. Waits where the lease cannot run the launch now and `may_wait()`, asked once,
+  // allows it: at most twice the starvation limit. Then the launch goes where it safely can.
   struct Decision {
     Verdict verdict;
     bool waited = false, starved = false;
     bool confine = true;  // false: nothing that is safe for it is the tenant's; leave the driver's mask
   };
   template <class MayWait>
-  Decision decide(const KernelInfo& kernel, Nanoseconds now, MayWait&& may_wait) {
+  Decision decide(const KernelInfo& kernel, std::uint32_t first_block, Nanoseconds now, MayWait&& may_wait) {
     Decision decision;
-    if (try_once(kernel, now, decision) || (may_wait() && wait_for_lease(kernel, now, decision))) return decision;
-    go_home(kernel, decision);
+    head_ = {};
+    head_.kernel = &kernel;
+    head_.next_block = first_block;
+    if (try_once(now, decision) || (may_wait() && wait_for_lease(now, decision))) return decision;
+    go_home(decision);
     return decision;
   }
   // Own TPCs and those of nobody: for graphs' nodes and for what the driver launches of itself. False: not confined.
@@ -146,9 +152,9 @@ class InlineDecider final : private TenantPort {
   std::uint64_t lease_generation() { return lease().generation & ((std::uint64_t{1} << kAttachmentShift) - 1); }
 
  private:
-  bool try_once(const KernelInfo& kernel, Nanoseconds now, Decision& decision);
-  bool wait_for_lease(const KernelInfo& kernel, Nanoseconds now, Decision& decision);
-  void go_home(const KernelInfo& kernel, Decision& decision);
+  bool try_once(Nanoseconds now, Decision& decision);
+  bool wait_for_lease(Nanoseconds now, Decision& decision);
+  void go_home(Decision& decision);
   const Lease& lease() override;
   const OperatorDecision* decision(OperatorId op) override;
   PressureWord pressure_of(TenantId lender) override;
@@ -159,6 +165,7 @@ class InlineDecider final : private TenantPort {
   Tenancy& tenancy_;
   Admission admission_;
   LaunchQueue queue_;
+  WaitingLaunch head_;  // of the launch being decided
   // A daemon that comes back counts leases from 1 again, and the executor knows a lease by its generation: which
   // attachment it is from stands in the upper bits.
   static constexpr unsigned kAttachmentShift = 40;

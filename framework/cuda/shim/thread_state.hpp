@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "cuda/atoms/atom_launch.hpp"
+#include "cuda/atoms/entry_address.hpp"
 #include "cuda/patch.hpp"
 #include "cuda/shim/counters.hpp"
 #include "cuda/shim/operators.hpp"
@@ -24,14 +26,23 @@ struct GraphExec;
 
 // What the callback is to do with descriptors of the call in flight on this thread.
 struct Armed {
-  enum class Kind : std::uint8_t { nothing, launch, graph };
+  enum class Kind : std::uint8_t { nothing, launch, graph, learn };
   Kind kind = Kind::nothing;
-  bool done = false;     // launch: its descriptor came by
+  bool done = false;     // launch, learn: its descriptor came by
   LaunchShape shape;     // launch
   PatchWish wish;        // launch: its own; graph: for nodes that nobody described
   PatchOutcome outcome;  // launch
   GraphExec* graph = nullptr;
   std::uint32_t nodes = 0;  // graph: descriptors seen
+
+  // Parts of a launch (cutter.hpp). learn: a prelude's own launch, which is sent to a slot of which nothing runs.
+  EntryAddress* learn = nullptr;   // launch, learn: is told the program's address
+  const AtomPlan* plan = nullptr;  // launch: the part to run instead of the whole
+  std::uint64_t entry = 0;         // … of this function
+  std::uint64_t atom_slot = 0;     // where the plan's slot is for the GPU
+  std::uint32_t bank = 0;          // that preludes need
+  bool later_part = false;         // parts before it have run: never the whole
+  NoAtom atom = NoAtom::planned;
 };
 
 // One launch, as the service thread is told of it.
@@ -46,6 +57,7 @@ struct LaunchReport {
   std::uint64_t submitted_ns = 0;
   std::uint64_t predicted_ns = 0;
   std::uint64_t coverage = 0;
+  std::uint32_t first_block = 0, block_count = 0;  // of the kernel's grid
   std::uint64_t borrowed = 0;  // bit 0: on TPCs of others; bit 1: whole and long there (DESIGN.md §5.5)
   ipc::WireTpcs tpcs{};
 };

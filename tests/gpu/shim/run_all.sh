@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The shim's checks on a GPU: run_all.sh OUT [suite ...]; suites: map overhead across
-# steps confined times routes covered few_tpcs faults.
+# steps confined times routes covered few_tpcs cut faults.
 # Lives beside what build.sh made. Every command is a throw-away process under a timeout: a wrong mask hangs a kernel for
 # ever. One JSON file for each check, and summary.json with what was wanted. SCALE=0.1 makes it short.
 set -u
@@ -103,6 +103,8 @@ suite_times() {
   under times_events 60 "LITHOS_TIMES=$out/times.txt" "$here/times" "$(times 10000)" &&
     "$python" "$here/times.py" "$out/times_events.json" "$out/times.txt" | tee "$out/times.json"
 }
+traced="resnet50_infer_b16 llama8l_prefill_b8_s2048 gpt2_medium_train_b16_s1024 llama8b_decode_b1_kv512 llama8b_prefill_b1_s512
+        bert_base_train_b32_s128"
 workloads="gemm fft convolution attention graph compiled threads forks triton_kernel cupy_arrays jax_arrays"
 suite_covered() {
   local w
@@ -113,14 +115,26 @@ suite_covered() {
   done
   wait
 }
-traced="resnet50_infer_b16 llama8l_prefill_b8_s2048 gpt2_medium_train_b16_s1024 llama8b_decode_b1_kv512 llama8b_prefill_b1_s512
-        bert_base_train_b32_s128"
 suite_few_tpcs() { # VGG-16 training on 4 TPCs is the case that once hung
   local w n
   for n in ${COUNTS:-4 1 2 16 33 65}; do
     for w in ${FEW:-vgg16_training $traced}; do
       under "few_${w}_$n" 150 "LITHOS_TPCS=0-$((n - 1))" "$python" "$here/workload.py" "$w" &
       [ "$(jobs -r | wc -l)" -lt 4 ] || wait -n  # they share the GPU's memory
+    done
+  done
+  wait
+}
+# Every workload with whatever can be cut cut into so many parts: the same bits as the bare driver's.
+suite_cut() {
+  local w n
+  for w in ${CUT:-gemm fft convolution attention triton_kernel cupy_arrays jax_arrays $traced}; do
+    for n in bare bare_again ${ATOMS:-2 3 7 64}; do
+      case $n in
+        bare*) run "cut_${w}_$n" 150 "$python" "$here/workload.py" "$w" & ;;
+        *) under "cut_${w}_$n" 150 "LITHOS_FORCE_ATOMS=$n" "$python" "$here/workload.py" "$w" & ;;
+      esac
+      [ "$(jobs -r | wc -l)" -lt "${JOBS:-5}" ] || wait -n
     done
   done
   wait

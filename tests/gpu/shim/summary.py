@@ -72,6 +72,16 @@ for path in sorted(glob.glob(f"{out}/shim_*.json")):
     ours = counts.get("launches", 0) - counts.get("captured", 0) - counts.get("failed", 0) + counts.get("graph_kernels", 0)
     row(f"{work}: kernels", bare["cupti_kernels"], {"kernels": ours, "in graphs": counts.get("graph_kernels"), "internal": counts.get("internal_left")},
         ours == bare["cupti_kernels"])
+for path in sorted(glob.glob(f"{out}/cut_*_bare.json")):
+    work = os.path.basename(path)[4:-10]
+    bare, again = load(f"cut_{work}_bare.json"), load(f"cut_{work}_bare_again.json")
+    stable = bare is not None and again is not None and bare["digest"] == again["digest"]
+    for found in sorted(glob.glob(f"{out}/cut_{work}_[0-9]*.json")):
+        name = os.path.basename(found)[:-5]
+        cut, counts = load(f"{name}.json"), stats(name)
+        same = bare is not None and cut is not None and cut["digest"] == bare["digest"]
+        row(name, "as the bare driver" if stable else "not repeatable without the shim either",
+            {"same bits": same, **{k: counts.get(k) for k in ("launches", "cut", "atoms", "cut_refused")}}, same or (cut is not None and not stable))
 for path in sorted(glob.glob(f"{out}/few_*.json")):
     name = os.path.basename(path)[:-5]
     runs = [json.loads(l) for l in open(f"{out}/runs.jsonl")]

@@ -18,7 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 PATIENCE_S = 90
 # way: (MPS, set of that file; None: no LithOS)
-WAYS = {"alone": (False, None), "alone_lithos": (True, "tpc_borrowing"), "time_slicing": (False, None), "mps": (True, None),
+WAYS = {"alone": (False, None), "alone_mps": (True, None), "alone_lithos": (True, "tpc_borrowing"), "time_slicing": (False, None), "mps": (True, None),
         "static_42_24": (True, "static_42_24"), "tpc_borrowing": (True, "tpc_borrowing"), "slack": (True, "slack")}
 
 
@@ -101,6 +101,7 @@ class Stage:
             try:
                 found[name] = {k: v for k, v in json.load(open(path)).items() if k in ("standing", "reason", "daemon")}
                 found[name].update({k: v for k, v in json.load(open(path))["counts"].items() if v})
+                found[name]["ran_unconfined"] = json.load(open(path))["ran_unconfined"]
             except (OSError, ValueError):
                 pass
         return found
