@@ -204,6 +204,7 @@ void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& recor
   if (op >= tenant.operators.size()) { ++counters.bad_records; return; }
   // The times are the tenant's: their difference may not even be a number.
   const std::uint64_t length = static_cast<std::uint64_t>(record.at.count()) - static_cast<std::uint64_t>(record.started.count());
+  if (length == 0) return;  // nobody timed it
   const Nanoseconds duration = record.at > record.started ? from_u64(length) : Nanoseconds{0};
   const std::uint32_t tpcs = (record.tpcs & map.all()).count();
   if (duration.count() <= 0 || duration > kLongestBelieved || tpcs == 0) { ++counters.bad_records; return; }

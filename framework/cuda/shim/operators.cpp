@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cuda/shim/operators.hpp"
 
+#include <cxxabi.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <memory>
 #include <mutex>
+#include <string_view>
 
 #include "cuda/shim/driver.hpp"
 #include "cuda/shim/process.hpp"
@@ -39,6 +44,19 @@ CUfunction function_of(std::uint64_t handle) {
   return found && behind != nullptr ? behind : function;
 }
 
+// As rules and traces write names: "at::native::reduce_kernel<512, …>(…)".
+std::string readable(const char* name) {
+  std::string text(name, strnlen(name, kNameMax));
+  int failed = 0;
+  const std::unique_ptr<char, void (*)(void*)> demangled(abi::__cxa_demangle(text.c_str(), nullptr, nullptr, &failed),
+                                                         &std::free);
+  if (demangled == nullptr) return text;  // a C name
+  constexpr std::string_view kReturns = "void ";
+  std::string_view full = demangled.get();
+  if (full.substr(0, kReturns.size()) == kReturns) full.remove_prefix(kReturns.size());
+  return std::string(full.substr(0, kNameMax));
+}
+
 int attribute(CUfunction_attribute which, CUfunction function) {
   int value = 0;
   if (driver().cuFuncGetAttribute == nullptr || driver().cuFuncGetAttribute(&value, which, function) != CUDA_SUCCESS)
@@ -62,7 +80,7 @@ KernelShape shape_of(const LaunchKey& key, CUfunction function, const Dims& clus
   KernelShape shape;
   const char* name = nullptr;
   if (driver().cuFuncGetName != nullptr && driver().cuFuncGetName(&name, function) == CUDA_SUCCESS && name != nullptr)
-    shape.name.assign(name, strnlen(name, kNameMax));
+    shape.name = readable(name);
   if (shape.name.empty()) shape.name = "(unnamed)";
   shape.grid = dim_of(key.grid);
   shape.block = dim_of(key.block);

@@ -239,6 +239,8 @@ void Service::finish(Queue& queue, QueueId id, Nanoseconds completed, Nanosecond
   completion.completed = completed;
   completion.started = std::min(completed, std::max(queue.last_completed, flying.atom.submitted_at));
   if (flying.graph != nullptr) completion.node = static_cast<std::uint32_t>(flying.graph->info.nodes.size());
+  // Nobody timed it: it took no time that anybody should learn from.
+  if (flying.slot == kNoSlot && flying.graph == nullptr) completion.started = completed;
   queue.last_completed = completed;
   if (flying.slot != kNoSlot && flying.graph == nullptr) flying.thread->slots_in.push({flying.slot});
   if (flying.atom.may_spin) {  // the union of those that still fly

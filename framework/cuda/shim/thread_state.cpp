@@ -69,9 +69,12 @@ ThreadState* thread_state() {
   if (process.tenancy() == nullptr || state->decider != nullptr) return state;
   state->decider = std::make_unique<InlineDecider>(*process.tenancy());
   CompletionMemory& completions = process.tenancy()->completions();
-  constexpr std::uint32_t kFirst = kSlotsPerThread;
-  if (const std::uint32_t first = completions.take(kFirst); first != ipc::RunPool::kNone)
-    for (std::uint32_t i = 0; i < kFirst; ++i) state->slots_in.push({first + i});
+  for (std::uint32_t count = kSlotsPerThread; count >= kSlotsAtLeast; count /= 2) {
+    const std::uint32_t first = completions.take(count);
+    if (first == ipc::RunPool::kNone) continue;
+    for (std::uint32_t i = 0; i < count; ++i) state->slots_in.push({first + i});
+    break;
+  }
   return state;
 }
 

@@ -63,7 +63,9 @@ struct LaunchReport {
 };
 inline constexpr std::uint64_t kNoSlot = ~std::uint64_t{0};
 inline constexpr std::size_t kReports = 1024;
-inline constexpr std::size_t kSlotsPerThread = 256;
+// As many as the driver lets a stream have waiting before a launch blocks: a thread runs out of slots only with several.
+inline constexpr std::size_t kSlotsPerThread = 1024;
+inline constexpr std::uint32_t kSlotsAtLeast = 64;  // where many threads have taken theirs
 
 struct SlotIndex {
   std::uint64_t slot;
