@@ -42,6 +42,7 @@ struct CUfunc_st {
   std::string name;
   int registers = 32, shared = 256;
   std::uint64_t program = next_program();
+  bool loaded = false;
   bool of_library = false;  // a CUkernel: may be launched, but has no name or attributes as a function
   std::unique_ptr<CUfunc_st> function;
 };
@@ -258,6 +259,9 @@ CUresult launch(CUfunction f, const Dims& grid, const Dims& block, unsigned shar
     nodes.push_back(std::move(node));
     return CUDA_SUCCESS;
   }
+  // Lazy loading: the first launch of a function takes as long as its code takes to load.
+  static const char* const lazy = std::getenv("STAND_IN_LAZY_MS");
+  if (lazy != nullptr && !std::exchange(f->loaded, true)) ::usleep(static_cast<unsigned>(1000 * std::atoi(lazy)));
   run(upload(grid, block, static_cast<unsigned>(f->shared) + shared, type, false, f->program));
   return CUDA_SUCCESS;
 }

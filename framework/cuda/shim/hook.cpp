@@ -8,6 +8,7 @@
 
 #include "cuda/shim/graphs.hpp"
 #include "cuda/shim/process.hpp"
+#include "cuda/shim/tenancy.hpp"
 #include "cuda/shim/thread_state.hpp"
 
 namespace lithos::cuda::shim {
@@ -36,6 +37,7 @@ NoAtom cut(const Armed& armed, Descriptor& descriptor) {
 void patch_launch(ThreadState& thread, Descriptor& descriptor, const Process& process) {
   Armed& armed = thread.armed;
   armed.done = true;
+  if (armed.stamp) armed.uploaded = host_now();
   if (armed.learn != nullptr) armed.learn->saw(descriptor.program());
   if (armed.plan != nullptr) {
     armed.atom = cut(armed, descriptor);

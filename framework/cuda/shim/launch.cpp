@@ -67,6 +67,7 @@ CompletionWish take_slot(ThreadState& thread, std::uint64_t& slot) {
 struct Prepared {
   InlineDecider::Decision decision;
   LaunchReport report;
+  bool raised = false;  // the tenant's pressure, for it
 };
 
 // What it takes to run a launch in parts.
@@ -84,6 +85,7 @@ void arm(ThreadState& thread, const Operator& op, Prepared& prepared, Nanosecond
   armed.outcome = {};
   armed.shape = op.shape;
   armed.plan = nullptr;
+  armed.stamp = !op.warm.load(std::memory_order_relaxed);
   const bool may_be_cut = op.info.cuttable || process.settings().force_atoms != 0;
   armed.learn = may_be_cut && op.entry.trusted() == 0 ? &op.entry : nullptr;
   PatchWish& wish = armed.wish;
@@ -125,6 +127,7 @@ void account(ThreadState& thread, CUresult result, CUstream stream, Prepared& pr
   Tenancy& tenancy = *Process::instance().tenancy();
   LaunchReport& report = prepared.report;
   const bool used = armed.done && armed.outcome.timed;
+  if (armed.stamp && armed.done) report.submitted_ns = to_u64(armed.uploaded);
   if (!used) {
     keep_slot(thread, report);
     report.slot = kNoSlot;
@@ -153,11 +156,20 @@ LaunchReport waiting_report(const Operator& op, std::uint64_t queue, std::uint32
   return report;
 }
 
+void raise_pressure(Prepared& prepared, Nanoseconds now) {
+  if (prepared.raised) return;
+  prepared.raised = true;
+  const std::uint64_t number = Process::instance().tenancy()->raise_pressure(now);
+  if (prepared.report.launch == 0) prepared.report.launch = number;
+}
+
 void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds now, Prepared& prepared) {
   Tenancy& tenancy = *Process::instance().tenancy();
   thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
   prepared.decision = thread.decider->decide(op.info, prepared.report.first_block, now, [&] {
     if (is_capturing(stream)) return false;
+    // The tenant works from now on: nobody is lent anything while it is idle.
+    raise_pressure(prepared, now);
     tenancy.report_only(thread, waiting_report(op, prepared.report.queue, prepared.report.first_block));
     return true;
   });
@@ -231,8 +243,7 @@ bool arm_part(ThreadState& thread, const Operator& op, const LaunchReport& repor
 template <class Call>
 CUresult submit(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds now, Prepared& prepared,
                 const Parts* parts, Call&& call) {
-  const std::uint64_t number = Process::instance().tenancy()->raise_pressure(now);
-  if (prepared.report.launch == 0) prepared.report.launch = number;
+  raise_pressure(prepared, now);
   arm(thread, op, prepared, now);
   AtomPlan plan;
   const bool as_asked = parts == nullptr || arm_part(thread, op, prepared.report, *parts, plan);
@@ -242,6 +253,8 @@ CUresult submit(ThreadState& thread, const Operator& op, CUstream stream, Nanose
   if (parts != nullptr && thread.armed.atom != NoAtom::planned) prepared.report.block_count = op.info.blocks;
   account(thread, result, stream, prepared);
   thread.deciding.store(~std::uint64_t{0}, std::memory_order_release);
+  // A function's first launch loads its code, which may take longer than a thousand kernels: that is not the kernel's time.
+  if (thread.armed.stamp && thread.armed.done) op.warm.store(true, std::memory_order_relaxed);
   const bool confined = thread.armed.outcome.mask == MaskOutcome::masked;
   if (!confined && (prepared.decision.starved || thread.armed.wish.mask) && thread.armed.done) [[unlikely]]
     op.unconfined.fetch_add(1, std::memory_order_relaxed);
@@ -276,6 +289,7 @@ CUresult launch_parts(ThreadState& thread, const Operator& op, CUstream stream, 
     if (result != CUDA_SUCCESS || end >= op.info.blocks) return result;
     const std::uint64_t launch = report.launch;
     report = {};
+    prepared.raised = false;
     report.queue = queue;
     report.launch = launch;
     report.first_block = end;

@@ -32,6 +32,7 @@ struct Operator {
   LaunchShape shape;
   // Learnt while it runs; any thread.
   mutable EntryAddress entry;
+  mutable std::atomic<bool> warm{false};            // has been launched: its code is loaded
   mutable std::atomic<bool> whole{false};           // its descriptor is not as a cut needs it
   mutable std::atomic<std::uint32_t> unconfined{0};  // launches that ran unconfined though the tenant is to be confined
 };

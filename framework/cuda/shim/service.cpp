@@ -124,6 +124,9 @@ void Service::take(ThreadState& thread, const LaunchReport& report, Nanoseconds 
     case LaunchReport::waiting: {
       WaitingLaunch head;
       head.kernel = reinterpret_cast<const KernelInfo*>(report.kernel);
+      head.next_block = report.first_block;
+      reporter_.launching(LaunchPath::inline_path, in_flight_ != 0, now);
+      idle_said_ = false;
       if (report.queue < kQueuesTold) reporter_.waiting(QueueId{static_cast<std::uint32_t>(report.queue)}, head, now);
       break;
     }

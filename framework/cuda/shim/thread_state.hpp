@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/time.hpp"
 #include "cuda/atoms/atom_launch.hpp"
 #include "cuda/atoms/entry_address.hpp"
 #include "cuda/patch.hpp"
@@ -34,6 +35,8 @@ struct Armed {
   PatchOutcome outcome;  // launch
   GraphExec* graph = nullptr;
   std::uint32_t nodes = 0;  // graph: descriptors seen
+  bool stamp = false;       // launch: note when the descriptor came by
+  Nanoseconds uploaded{0};
 
   // Parts of a launch (cutter.hpp). learn: a prelude's own launch, which is sent to a slot of which nothing runs.
   EntryAddress* learn = nullptr;   // launch, learn: is told the program's address
