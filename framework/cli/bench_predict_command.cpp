@@ -12,6 +12,7 @@
 #include "cli/predict_study.hpp"
 #include "cli/report_json_models.hpp"
 #include "cli/text_table.hpp"
+#include "engine/gpu_info.hpp"
 #include "policy_host/catalog.hpp"
 #include "policy_host/search_path.hpp"
 
@@ -47,7 +48,7 @@ std::vector<std::string> predictors(const BenchPredictArguments& arguments, Poli
 Result<PredictResult> examine(const std::string& id, const PredictOptions& options, const ModelTraces& traces,
                               PolicyCatalog& catalog) {
   PredictResult result{id, options, {}};
-  const lithos_gpu_info gpu = study_gpu_info(traces.inputs->gpu);
+  const lithos_gpu_info gpu = gpu_info(traces.inputs->gpu, 1);
   for (const ModelTrace& trace : traces.traces) {
     PolicySetConfig set;
     set.predictor.id = id;

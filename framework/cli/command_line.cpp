@@ -80,15 +80,19 @@ void add_config_check(CLI::App& app, ConfigCheckArguments& arguments) {
       "parameters.");
 }
 
-void add_bench_policies(CLI::App& app, BenchPoliciesArguments& arguments) {
-  app.add_option("files", arguments.files, "Experiments (default: stacking, hybrid and ablation of configs/paper)")->type_name("FILE");
-  app.add_option("--subject", arguments.subject, "The set that the others are compared with")->type_name("SET")->capture_default_str();
-  app.add_option("--seeds", arguments.seeds, "In place of the files' run.seeds")->type_name("N")->check(CLI::Range(1, 1000));
+void add_experiment(CLI::App& app, ExperimentArguments& arguments) {
+  app.add_option("--seeds", arguments.seeds, "In place of the file's run.seeds")->type_name("N")->check(CLI::Range(1, 1000));
   add_duration(app, arguments.duration);
   app.add_option("--json", arguments.json, "Also write the results here")->type_name("FILE");
   app.add_option("-j,--jobs", arguments.jobs, "Runs at once (default: one per processor)")->type_name("N");
   add_policy_path(app, arguments.policy_path);
   app.add_flag("-q,--quiet", arguments.quiet, "No progress bar");
+}
+
+void add_bench_policies(CLI::App& app, BenchPoliciesArguments& arguments) {
+  app.add_option("files", arguments.files, "Experiments (default: stacking, hybrid and ablation of configs/paper)")->type_name("FILE");
+  app.add_option("--subject", arguments.subject, "The set that the others are compared with")->type_name("SET")->capture_default_str();
+  add_experiment(app, arguments);
   app.footer("Every case of every file under every set of policies, with every seed; one row per set, means over the cases.");
 }
 
@@ -112,12 +116,7 @@ void add_bench_savings(CLI::App& app, BenchSavingsArguments& arguments) {
   app.add_option("--baseline", arguments.baseline, "Set that the others are compared with (default: the file's first)")->type_name("SET");
   app.add_option("--subject", arguments.subject, "Set whose cases are shown one by one")->type_name("SET")->capture_default_str();
   if (!arguments.power) app.add_option("--traces", arguments.traces, "Folder of the traces for the scaling law (default: the shipped ones)")->type_name("DIR");
-  app.add_option("--seeds", arguments.seeds, "In place of the file's run.seeds")->type_name("N")->check(CLI::Range(1, 1000));
-  add_duration(app, arguments.duration);
-  app.add_option("--json", arguments.json, "Also write the results here")->type_name("FILE");
-  app.add_option("-j,--jobs", arguments.jobs, "Runs at once (default: one per processor)")->type_name("N");
-  add_policy_path(app, arguments.policy_path);
-  app.add_flag("-q,--quiet", arguments.quiet, "No progress bar");
+  add_experiment(app, arguments);
 }
 
 void add_report(CLI::App& app, ReportArguments& arguments) {

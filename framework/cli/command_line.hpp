@@ -41,16 +41,20 @@ struct ConfigKeysArguments {
   std::string section;  // "tenant", "[run]", …; empty: all
 };
 
-// lithos bench policies
-struct BenchPoliciesArguments {
-  std::vector<std::string> files;       // empty: the paper's experiments
-  std::string subject = "lithos";       // the set that the others are compared with
+// What commands that run an experiment have in common.
+struct ExperimentArguments {
   std::string json;
   std::vector<std::string> policy_path;
   std::optional<std::uint64_t> seeds;
   std::optional<Nanoseconds> duration;
   unsigned jobs = 0;
   bool quiet = false;
+};
+
+// lithos bench policies
+struct BenchPoliciesArguments : ExperimentArguments {
+  std::vector<std::string> files;  // empty: the paper's experiments
+  std::string subject = "lithos";  // the set that the others are compared with
 };
 
 // lithos bench predict
@@ -65,18 +69,12 @@ struct BenchPredictArguments {
 };
 
 // lithos bench rightsize, lithos bench dvfs: an experiment, and what its sets save against one of them
-struct BenchSavingsArguments {
+struct BenchSavingsArguments : ExperimentArguments {
   bool power = false;    // dvfs: energy and clocks, and the power model's constants
   std::string file;      // empty: configs/paper/right_sizing.toml or dvfs.toml
   std::string baseline;  // set; empty: the file's first
   std::string subject;   // set whose cases are shown one by one
   std::string traces;    // rightsize: folder of the traces for the scaling law
-  std::string json;
-  std::vector<std::string> policy_path;
-  std::optional<std::uint64_t> seeds;
-  std::optional<Nanoseconds> duration;
-  unsigned jobs = 0;
-  bool quiet = false;
 };
 
 // lithos report

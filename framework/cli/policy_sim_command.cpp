@@ -36,7 +36,7 @@ Result<Quotas> parse_quotas(const std::string& text) {
   return quotas;
 }
 
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) out += (c == '"' || c == '\\' ? std::string("\\") : std::string()) + c;
   return out + '"';
@@ -44,7 +44,7 @@ std::string quoted(const std::string& text) {
 
 std::string tenants(const PolicySimArguments& arguments) {
   const auto trace = [](const std::string& given, const char* shipped) {
-    return quoted(given.empty() ? shared_file(shipped) : fs::absolute(given).string());
+    return in_quotes(given.empty() ? shared_file(shipped) : fs::absolute(given).string());
   };
   return fmt::format(
       "[run]\nduration = \"5s\"\nwarmup = \"500ms\"\nseed = 1\n\n"
@@ -60,10 +60,10 @@ std::string set_of(const std::string& name, const Quotas& quotas, const std::str
                    const std::string& path) {
   std::string text = fmt::format(
       "\n[[set]]\nname = {}\nquotas = {{ service = {}, batch = {} }}\ntolerates = {{ service = \"10ms\" }}\n",
-      quoted(name), quotas.service, quotas.batch);
+      in_quotes(name), quotas.service, quotas.batch);
   if (kind != "scheduler") text += "scheduler = \"org.lithos.scheduler.tpc_borrowing\"\n";
-  text += fmt::format("[set.{}]\npolicy = {}\n", kind, quoted(id));
-  if (!path.empty()) text += fmt::format("path = {}\n", quoted(path));
+  text += fmt::format("[set.{}]\npolicy = {}\n", kind, in_quotes(id));
+  if (!path.empty()) text += fmt::format("path = {}\n", in_quotes(path));
   return text;
 }
 

@@ -80,19 +80,6 @@ bool mispredicted(double predicted_ns, double actual_ns) {
   return std::abs(predicted_ns - actual_ns) > std::max(50'000.0, 0.1 * actual_ns);
 }
 
-lithos_gpu_info study_gpu_info(const GpuShape& gpu) {
-  lithos_gpu_info info{};
-  info.struct_size = sizeof info;
-  info.tpcs = gpu.tpcs;
-  info.sms_per_tpc = gpu.sms_per_tpc;
-  info.gpcs = gpu.gpcs;
-  info.gpc_of_tpc = gpu.gpc_of_tpc.data();
-  info.seed = 1;
-  info.clocks_mhz = gpu.clocks_mhz.data();
-  info.clocks = static_cast<std::uint32_t>(gpu.clocks_mhz.size());
-  return info;
-}
-
 std::vector<PredictScore> score_predictor(const ModelTrace& trace, const GpuShape& gpu, PolicySet& policies,
                                           const PredictOptions& options) {
   const std::uint32_t clock_mhz = gpu.clocks_mhz.empty() ? 0 : gpu.clocks_mhz.front();

@@ -45,7 +45,4 @@ bool mispredicted(double predicted_ns, double actual_ns);
 std::vector<PredictScore> score_predictor(const ModelTrace& trace, const GpuShape& gpu, PolicySet& policies,
                                           const PredictOptions& options);
 
-// The facts of a device for policies that are created outside a run.
-lithos_gpu_info study_gpu_info(const GpuShape& gpu);
-
 }  // namespace lithos

@@ -12,7 +12,7 @@
 namespace lithos {
 namespace {
 
-using Json = nlohmann::ordered_json;  // keeps our order: readable, and the same on every machine
+using OrderedJson = nlohmann::ordered_json;  // keeps our order: readable, and the same on every machine
 
 const char* name_of_class(TenantClass tenant_class) {
   switch (tenant_class) {
@@ -23,14 +23,14 @@ const char* name_of_class(TenantClass tenant_class) {
   return "unknown";
 }
 
-Json latency_json(const TenantReport& tenant) {
+OrderedJson latency_json(const TenantReport& tenant) {
   return {{"p50", tenant.latency_p50.count()}, {"p90", tenant.latency_p90.count()},
           {"p99", tenant.latency_p99.count()}, {"p999", tenant.latency_p999.count()},
           {"max", tenant.latency_max.count()}, {"mean", tenant.latency_mean.count()}};
 }
 
-Json histogram_json(const std::vector<DurationBucket>& histogram) {
-  Json from = Json::array(), to = Json::array(), count = Json::array();
+OrderedJson histogram_json(const std::vector<DurationBucket>& histogram) {
+  OrderedJson from = OrderedJson::array(), to = OrderedJson::array(), count = OrderedJson::array();
   for (const DurationBucket& bucket : histogram) {
     from.push_back(bucket.from.count());
     to.push_back(bucket.to.count());
@@ -40,8 +40,8 @@ Json histogram_json(const std::vector<DurationBucket>& histogram) {
 }
 
 // One row per TPC: counts by bin with repetitions ("0*37 9 32*3"), or "=" where it is as the row before.
-Json rows_json(const std::vector<std::uint16_t>& table, std::uint32_t bins) {
-  Json rows = Json::array();
+OrderedJson rows_json(const std::vector<std::uint16_t>& table, std::uint32_t bins) {
+  OrderedJson rows = OrderedJson::array();
   for (std::size_t at = 0; bins > 0 && at < table.size(); at += bins) {
     const auto row = table.begin() + static_cast<std::ptrdiff_t>(at);
     if (at > 0 && std::equal(row, row + bins, row - bins)) {
@@ -61,13 +61,13 @@ Json rows_json(const std::vector<std::uint16_t>& table, std::uint32_t bins) {
   return rows;
 }
 
-Json timeline_json(const Timeline& timeline, const SetReport& report, Nanoseconds measuring_since) {
+OrderedJson timeline_json(const Timeline& timeline, const SetReport& report, Nanoseconds measuring_since) {
   const auto rounded = [](const std::vector<double>& values) {
-    Json out = Json::array();
+    OrderedJson out = OrderedJson::array();
     for (const double value : values) out.push_back(std::round(value * 100) / 100);
     return out;
   };
-  Json tenants = Json::array();
+  OrderedJson tenants = OrderedJson::array();
   for (std::size_t i = 0; i < timeline.tenants.size(); ++i) {
     const TenantTimeline& tenant = timeline.tenants[i];
     tenants.push_back({{"name", i < report.tenants.size() ? report.tenants[i].name : ""},
@@ -87,8 +87,8 @@ Json timeline_json(const Timeline& timeline, const SetReport& report, Nanosecond
           {"power_w", rounded(timeline.power_w)}};
 }
 
-Json operators_json(const TenantReport& tenant) {
-  Json operators = Json::array();
+OrderedJson operators_json(const TenantReport& tenant) {
+  OrderedJson operators = OrderedJson::array();
   for (const OperatorReport& op : tenant.operators)
     operators.push_back({{"name", op.name},
                          {"graph", op.graph},
@@ -104,11 +104,11 @@ Json operators_json(const TenantReport& tenant) {
   return operators;
 }
 
-Json tenant_json(const TenantReport& tenant) {
-  Json launches = Json::object();
+OrderedJson tenant_json(const TenantReport& tenant) {
+  OrderedJson launches = OrderedJson::object();
   for (unsigned kind = 0; kind < kCoverageKinds; ++kind)
     if (tenant.launches[kind] > 0) launches[name_of(static_cast<Coverage>(kind))] = tenant.launches[kind];
-  Json json{{"name", tenant.name},
+  OrderedJson json{{"name", tenant.name},
           {"class", name_of_class(tenant.tenant_class)},
           {"quota_tpcs", tenant.quota_tpcs},
           {"open_loop", tenant.open_loop},
@@ -137,8 +137,9 @@ Json tenant_json(const TenantReport& tenant) {
   return json;
 }
 
-Json set_json(const SetReport& report) {
-  Json policies = Json::array(), tenants = Json::array(), faults = Json::array(), metrics = Json::array();
+OrderedJson set_json(const SetReport& report) {
+  OrderedJson policies = OrderedJson::array(), tenants = OrderedJson::array();
+  OrderedJson faults = OrderedJson::array(), metrics = OrderedJson::array();
   for (const PolicyUsed& policy : report.policies)
     policies.push_back({{"kind", policy.kind}, {"id", policy.id}, {"version", policy.version}, {"hash", policy.hash}});
   for (const TenantReport& tenant : report.tenants) tenants.push_back(tenant_json(tenant));
@@ -147,7 +148,7 @@ Json set_json(const SetReport& report) {
         {{"kind", fault.kind}, {"reason", fault.reason}, {"count", fault.count}, {"last_message", fault.last_message}});
   for (const PolicyMetricValue& metric : report.metrics)
     metrics.push_back({{"kind", metric.kind}, {"name", metric.name}, {"unit", metric.unit}, {"value", metric.value}});
-  Json json{{"name", report.name},
+  OrderedJson json{{"name", report.name},
           {"sharing", report.sharing},
           {"confined", report.confined},
           {"seed", report.seed},
@@ -172,7 +173,7 @@ Json set_json(const SetReport& report) {
           {"metrics", std::move(metrics)},
           {"warnings", report.warnings}};
   if (!report.timelines.empty()) {
-    json["timelines"] = Json::array();
+    json["timelines"] = OrderedJson::array();
     const Nanoseconds measuring_since = report.timelines.front().start;
     for (const Timeline& timeline : report.timelines)
       json["timelines"].push_back(timeline_json(timeline, report, measuring_since));
@@ -180,9 +181,9 @@ Json set_json(const SetReport& report) {
   return json;
 }
 
-Json estimate_json(const Estimate& estimate) { return {{"mean", estimate.mean}, {"ci95", estimate.half_width}}; }
+OrderedJson estimate_json(const Estimate& estimate) { return {{"mean", estimate.mean}, {"ci95", estimate.half_width}}; }
 
-Json tenant_summary_json(const TenantSummary& tenant) {
+OrderedJson tenant_summary_json(const TenantSummary& tenant) {
   return {{"name", tenant.name},
           {"class", name_of_class(tenant.tenant_class)},
           {"slo_ns", tenant.slo.count()},
@@ -196,8 +197,8 @@ Json tenant_summary_json(const TenantSummary& tenant) {
           {"share_of_solo", estimate_json(tenant.share_of_solo)}};
 }
 
-Json summary_json(const GroupSummary& summary) {
-  Json tenants = Json::array(), settings = Json::object();
+OrderedJson summary_json(const GroupSummary& summary) {
+  OrderedJson tenants = OrderedJson::array(), settings = OrderedJson::object();
   for (const TenantSummary& tenant : summary.tenants) tenants.push_back(tenant_summary_json(tenant));
   for (const Setting& setting : summary.group->settings) settings[setting.key] = setting.value;
   return {{"set", summary.group->set},
@@ -238,11 +239,11 @@ std::string with_short_lists(const std::string& text) {
 }
 
 // Text that is not UTF-8 (a path, a policy's message) must not end the program: it is replaced.
-std::string dump(const Json& document) {
-  return with_short_lists(document.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
+std::string dump(const OrderedJson& document) {
+  return with_short_lists(document.dump(2, ' ', false, OrderedJson::error_handler_t::replace)) + "\n";
 }
 
-Json head(const Config& config) {
+OrderedJson head(const Config& config) {
   return {{"format", "lithos-sim-1"}, {"lithos_version", LITHOS_VERSION}, {"config", config.file},
           {"gpu", config.gpu},        {"baseline", config.baseline}};
 }
@@ -250,19 +251,19 @@ Json head(const Config& config) {
 }  // namespace
 
 std::string to_json(const Config& config, const std::vector<SetReport>& reports) {
-  Json document = head(config);
-  document["sets"] = Json::array();
+  OrderedJson document = head(config);
+  document["sets"] = OrderedJson::array();
   for (const SetReport& report : reports) document["sets"].push_back(set_json(report));
   return dump(document);
 }
 
 std::string to_json(const Config& config, const std::vector<GroupSummary>& summaries) {
-  Json document = head(config);
-  document["sets"] = Json::array();
-  document["summary"] = Json::array();
+  OrderedJson document = head(config);
+  document["sets"] = OrderedJson::array();
+  document["summary"] = OrderedJson::array();
   for (const GroupSummary& summary : summaries) {
     for (const SetReport& run : summary.group->runs) {
-      Json json = set_json(run);
+      OrderedJson json = set_json(run);
       json["label"] = summary.group->label;
       json["case"] = summary.group->case_name;
       document["sets"].push_back(std::move(json));
@@ -273,10 +274,10 @@ std::string to_json(const Config& config, const std::vector<GroupSummary>& summa
 }
 
 std::string to_json(const std::vector<std::pair<std::string, std::vector<GroupSummary>>>& experiments) {
-  Json document{{"format", "lithos-bench-policies-1"}, {"lithos_version", LITHOS_VERSION}};
-  document["experiments"] = Json::array();
+  OrderedJson document{{"format", "lithos-bench-policies-1"}, {"lithos_version", LITHOS_VERSION}};
+  document["experiments"] = OrderedJson::array();
   for (const auto& [name, summaries] : experiments) {
-    Json rows = Json::array();
+    OrderedJson rows = OrderedJson::array();
     for (const GroupSummary& summary : summaries) rows.push_back(summary_json(summary));
     document["experiments"].push_back({{"name", name}, {"summary", std::move(rows)}});
   }

@@ -7,11 +7,11 @@
 namespace lithos {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 double rounded(double value) { return std::round(value * 1e6) / 1e6; }
 
-Json score_json(const PredictScore& score) {
+OrderedJson score_json(const PredictScore& score) {
   return {{"tpcs", score.tpcs},
           {"error_20us", rounded(score.long_error())},
           {"error_all", rounded(score.error())},
@@ -22,18 +22,18 @@ Json score_json(const PredictScore& score) {
           {"ns_all", std::round(score.all_ns)}};
 }
 
-Json estimate_json(const Estimate& estimate) {
+OrderedJson rounded_estimate_json(const Estimate& estimate) {
   return {{"mean", rounded(estimate.mean)}, {"ci95", rounded(estimate.half_width)}};
 }
 
 }  // namespace
 
 std::string to_json(const std::vector<PredictResult>& results) {
-  Json out{{"format", "lithos-bench-predict-1"}, {"results", Json::array()}};
+  OrderedJson out{{"format", "lithos-bench-predict-1"}, {"results", OrderedJson::array()}};
   for (const PredictResult& result : results) {
-    Json traces = Json::array();
+    OrderedJson traces = OrderedJson::array();
     for (const PredictResult::OfTrace& trace : result.traces) {
-      Json scores = Json::array();
+      OrderedJson scores = OrderedJson::array();
       for (const PredictScore& score : trace.scores) scores.push_back(score_json(score));
       traces.push_back({{"trace", trace.trace}, {"latency_critical", trace.latency_critical}, {"by_tpcs", scores}});
     }
@@ -47,24 +47,24 @@ std::string to_json(const std::vector<PredictResult>& results) {
 }
 
 std::string to_json(const SavingsResult& result) {
-  Json out{{"format", "lithos-bench-savings-1"},
+  OrderedJson out{{"format", "lithos-bench-savings-1"},
            {"file", result.file},
            {"baseline", result.baseline},
-           {"rows", Json::array()}};
+           {"rows", OrderedJson::array()}};
   for (const Savings& row : result.rows)
-    out["rows"].push_back({{"case", row.case_name.empty() ? Json(nullptr) : Json(row.case_name)},
+    out["rows"].push_back({{"case", row.case_name.empty() ? OrderedJson(nullptr) : OrderedJson(row.case_name)},
                            {"set", row.set},
-                           {"capacity_saved", estimate_json(row.capacity_saved)},
-                           {"tpc_time_saved", estimate_json(row.tpc_time_saved)},
-                           {"p50_change", estimate_json(row.p50_change)},
-                           {"p99_change", estimate_json(row.p99_change)},
-                           {"service_change", estimate_json(row.service_change)},
-                           {"throughput_change", estimate_json(row.throughput_change)},
-                           {"energy_saved", estimate_json(row.energy_saved)},
-                           {"mean_clock_mhz", estimate_json(row.mean_clock_mhz)},
-                           {"worst_slip_10s", estimate_json(row.worst_slip_10s)}});
+                           {"capacity_saved", rounded_estimate_json(row.capacity_saved)},
+                           {"tpc_time_saved", rounded_estimate_json(row.tpc_time_saved)},
+                           {"p50_change", rounded_estimate_json(row.p50_change)},
+                           {"p99_change", rounded_estimate_json(row.p99_change)},
+                           {"service_change", rounded_estimate_json(row.service_change)},
+                           {"throughput_change", rounded_estimate_json(row.throughput_change)},
+                           {"energy_saved", rounded_estimate_json(row.energy_saved)},
+                           {"mean_clock_mhz", rounded_estimate_json(row.mean_clock_mhz)},
+                           {"worst_slip_10s", rounded_estimate_json(row.worst_slip_10s)}});
   for (const ScalingScore& score : result.scaling)
-    out["scaling_law_r2"].push_back({{"trace", score.trace.empty() ? Json(nullptr) : Json(score.trace)},
+    out["scaling_law_r2"].push_back({{"trace", score.trace.empty() ? OrderedJson(nullptr) : OrderedJson(score.trace)},
                                      {"scaling_curve", rounded(score.law_r2)},
                                      {"m_over_t_plus_b", rounded(score.amdahl_r2)}});
   for (const ConstantChange& change : result.constants)

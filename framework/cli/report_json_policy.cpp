@@ -6,10 +6,10 @@
 namespace lithos {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-Json policy_json(const PolicyFacts& policy) {
-  Json params = Json::array(), metrics = Json::array();
+OrderedJson policy_json(const PolicyFacts& policy) {
+  OrderedJson params = OrderedJson::array(), metrics = OrderedJson::array();
   for (const ParamFacts& param : policy.params)
     params.push_back({{"key", param.key},
                       {"type", param.type},
@@ -28,9 +28,9 @@ Json policy_json(const PolicyFacts& policy) {
 }  // namespace
 
 std::string to_json(const std::vector<LibraryFacts>& libraries) {
-  Json out{{"format", "lithos-policy-describe-1"}, {"libraries", Json::array()}};
+  OrderedJson out{{"format", "lithos-policy-describe-1"}, {"libraries", OrderedJson::array()}};
   for (const LibraryFacts& library : libraries) {
-    Json policies = Json::array();
+    OrderedJson policies = OrderedJson::array();
     for (const PolicyFacts& policy : library.policies) policies.push_back(policy_json(policy));
     out["libraries"].push_back({{"path", library.path},
                                 {"hash", library.hash},
@@ -44,11 +44,11 @@ std::string to_json(const std::vector<LibraryFacts>& libraries) {
 }
 
 std::string to_json(const std::string& file, std::uint64_t seed, const std::vector<Finding>& findings) {
-  Json out{{"format", "lithos-policy-check-1"},
+  OrderedJson out{{"format", "lithos-policy-check-1"},
            {"file", file},
            {"seed", seed},
            {"conforms", acceptable(findings)},
-           {"findings", Json::array()}};
+           {"findings", OrderedJson::array()}};
   for (const Finding& finding : findings)
     out["findings"].push_back({{"check", finding.check->name},
                                {"level", finding.level},
@@ -58,7 +58,7 @@ std::string to_json(const std::string& file, std::uint64_t seed, const std::vect
                                {"rule", finding.check->rule},
                                {"remedy", finding.check->remedy}});
   // Text that a policy hands over may be anything; what is not UTF-8 is replaced.
-  return out.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return out.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n";
 }
 
 }  // namespace lithos

@@ -15,6 +15,7 @@
 #include "daemon/clock.hpp"
 #include "daemon/daemon_requests.hpp"
 #include "daemon/sd_notify.hpp"
+#include "engine/gpu_info.hpp"
 #include "policy_host/builtin.hpp"
 #include "policy_host/catalog.hpp"
 

@@ -107,17 +107,4 @@ EngineRoomConfig engine_room_config(const DaemonConfig& config) {
   return room;
 }
 
-lithos_gpu_info gpu_info(const GpuShape& gpu, std::uint64_t seed) {
-  lithos_gpu_info info{};
-  info.struct_size = sizeof info;
-  info.tpcs = gpu.tpcs;
-  info.sms_per_tpc = gpu.sms_per_tpc;
-  info.gpcs = gpu.gpcs;
-  info.gpc_of_tpc = gpu.gpc_of_tpc.data();
-  info.seed = seed;
-  info.clocks_mhz = gpu.clocks_mhz.data();
-  info.clocks = static_cast<std::uint32_t>(gpu.clocks_mhz.size());
-  return info;
-}
-
 }  // namespace lithos

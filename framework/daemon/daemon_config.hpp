@@ -34,9 +34,6 @@ LoadedDaemonConfig parse_daemon_config(const std::string& text, const std::strin
 
 EngineRoomConfig engine_room_config(const DaemonConfig& config);
 
-// The GPU as policies see it. The arrays are those of `gpu`, which must outlive it.
-lithos_gpu_info gpu_info(const GpuShape& gpu, std::uint64_t seed);
-
 std::string join_lines(const std::vector<Diagnostic>& diagnostics);
 
 }  // namespace lithos

@@ -16,7 +16,6 @@
 namespace lithos {
 namespace {
 
-constexpr std::chrono::milliseconds kAnswerLimit{2000};
 constexpr std::size_t kExitRecordsShown = 20;
 constexpr std::int64_t kOperatorsMax = 256;  // of one tenant, in one answer
 

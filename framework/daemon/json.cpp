@@ -77,6 +77,16 @@ std::string Json::text_of(const std::string& key) const {
   return found != nullptr ? *found : std::string();
 }
 
+double Json::number_of(const std::string& key) const {
+  const double* found = (*this)[key].number();
+  return found != nullptr ? *found : static_cast<double>(integer_of(key));
+}
+
+const Json::Array& Json::items_or_none() const {
+  static const Array kNone;
+  return items() != nullptr ? *items() : kNone;
+}
+
 std::int64_t Json::integer_of(const std::string& key, std::int64_t otherwise) const {
   const std::int64_t* found = (*this)[key].integer();
   return found != nullptr ? *found : otherwise;

@@ -47,9 +47,12 @@ class Json {
 
   // A member, or null. Of a thing that is no object: null.
   const Json& operator[](const std::string& key) const;
-  // Its text, or empty; its integer, or `otherwise`.
+  // Its text, or empty; its number, or 0; its integer, or `otherwise`.
   std::string text_of(const std::string& key) const;
+  double number_of(const std::string& key) const;
   std::int64_t integer_of(const std::string& key, std::int64_t otherwise = 0) const;
+  // Its items; of a thing that is no array: none.
+  const Array& items_or_none() const;
 
   Json& set(std::string key, Json value);  // of an object; returns *this
   void add(Json value);                    // to an array

@@ -18,6 +18,9 @@
 
 namespace lithos {
 
+// How long those who ask the engine thread wait for its answer: longer than any step, shorter than a person's patience.
+inline constexpr std::chrono::milliseconds kAnswerLimit{2000};
+
 class Mailbox {
  public:
   // `wake_event`: an eventfd that the engine thread sleeps on.

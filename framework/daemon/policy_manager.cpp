@@ -12,6 +12,7 @@
 
 #include "daemon/clock.hpp"
 #include "daemon/json.hpp"
+#include "engine/gpu_info.hpp"
 #include "policy_host/builtin.hpp"
 #include "policy_host/catalog.hpp"
 

@@ -10,8 +10,6 @@
 namespace lithos {
 namespace {
 
-constexpr std::chrono::milliseconds kAnswerLimit{2000};
-
 bool same_value(const RawValue& a, const RawValue& b) { return a.value == b.value; }
 
 bool same_params(const PolicyChoice& a, const PolicyChoice& b) {

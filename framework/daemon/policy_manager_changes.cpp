@@ -11,7 +11,6 @@
 namespace lithos {
 namespace {
 
-constexpr std::chrono::milliseconds kAnswerLimit{2000};
 constexpr int kReplayLooks = 100'000;  // each is a step of the engine
 
 }  // namespace

@@ -36,10 +36,6 @@ std::string format_frequency(double hertz) {
   return fmt::format("{}Hz", hertz);
 }
 
-bool is_real(std::uint32_t type) {
-  return type == LITHOS_TYPE_F64 || type == LITHOS_TYPE_RATE_HZ || type == LITHOS_TYPE_FREQUENCY_HZ;
-}
-
 bool has_bounds(const lithos_param& param) {
   if (param.type == LITHOS_TYPE_BOOL || param.type == LITHOS_TYPE_STRING) return false;
   if (param.type == LITHOS_TYPE_ENUM) return true;

@@ -17,6 +17,11 @@
 
 namespace lithos {
 
+// Of a type (lithos_param::type): its values and bounds are f64, not i64.
+constexpr bool is_real(std::uint32_t type) {
+  return type == LITHOS_TYPE_F64 || type == LITHOS_TYPE_RATE_HZ || type == LITHOS_TYPE_FREQUENCY_HZ;
+}
+
 // Values in the order of the table, defaults filled in. Text values point into `texts` or the policy's own table.
 struct ResolvedParams {
   std::vector<lithos_value> values;

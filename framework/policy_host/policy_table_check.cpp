@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "policy_host/kinds.hpp"
+#include "policy_host/params.hpp"
 
 namespace lithos {
 namespace {
@@ -26,10 +27,6 @@ bool is_key(std::string_view key) {
   for (const char c : key)
     if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) return false;
   return !key.empty() && (key.front() < '0' || key.front() > '9');
-}
-
-bool is_real(std::uint32_t type) {
-  return type == LITHOS_TYPE_F64 || type == LITHOS_TYPE_RATE_HZ || type == LITHOS_TYPE_FREQUENCY_HZ;
 }
 
 Status too_small(const std::string& what, std::uint32_t found, std::size_t expected) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <mutex>
 
+#include "engine/gpu_info.hpp"
 #include "policy_host/catalog.hpp"
 #include "sim/inputs.hpp"
 #include "sim/run.hpp"
@@ -15,20 +16,6 @@ namespace lithos {
 namespace {
 
 constexpr Nanoseconds kSoloDurationMax{5'000'000'000};  // enough for some 40 iterations of the longest shipped trace
-
-struct GpuInfo {
-  explicit GpuInfo(const GpuShape& shape, std::uint64_t seed) {
-    info.struct_size = sizeof info;
-    info.tpcs = shape.tpcs;
-    info.sms_per_tpc = shape.sms_per_tpc;
-    info.gpcs = shape.gpcs;
-    info.gpc_of_tpc = shape.gpc_of_tpc.data();
-    info.seed = seed;
-    info.clocks_mhz = shape.clocks_mhz.data();
-    info.clocks = static_cast<std::uint32_t>(shape.clocks_mhz.size());
-  }
-  lithos_gpu_info info{};
-};
 
 double thread_cpu_s() {
   timespec time{};
@@ -58,13 +45,13 @@ Result<SetReport> run_with(const Config& config, const PolicySetConfig& set, std
                            const SimOptions& options) {
   const auto began = std::chrono::steady_clock::now();
   const double cpu_before_s = thread_cpu_s();
-  const GpuInfo gpu(inputs->gpu, seed);
-  Result<std::unique_ptr<PolicySet>> created = policies(gpu.info);
+  const lithos_gpu_info gpu = gpu_info(inputs->gpu, seed);
+  Result<std::unique_ptr<PolicySet>> created = policies(gpu);
   if (!created.ok()) return created.status();
   Run run(config, set, std::move(inputs), *created.value(), seed, duration);
   if (options.operators) run.keep_operators();
   if (options.timelines) run.keep_timelines();
-  if (Status status = add_plugins(options, gpu.info, run); !status.ok()) return status;
+  if (Status status = add_plugins(options, gpu, run); !status.ok()) return status;
   if (Status status = run.start(); !status.ok()) return status;
   if (Status status = run.run(options.progress); !status.ok()) return status;
   SetReport report = run.report();

@@ -17,7 +17,7 @@ namespace {
 
 using testing::HasSubstr;
 
-ServiceGpu gpu() {
+ServiceGpu service_gpu() {
   static constexpr std::uint32_t kClocks[] = {1980, 1000};
   return {2, "GPU-1234", {sizeof(lithos_gpu_info), 8, 2, 1, nullptr, 1, kClocks, 2, 0}};
 }
@@ -41,7 +41,7 @@ lithos_event event_of(std::uint32_t type, std::uint64_t time_ns) {
 }
 
 TEST(ServicesTest, PowerControlAppliesReadsAndFailsWithWords) {
-  auto made = create_power_service(choice("power"), kFolders, gpu());
+  auto made = create_power_service(choice("power"), kFolders, service_gpu());
   ASSERT_NE(made.service, nullptr) << to_string(made.diagnostics.at(0));
   EXPECT_EQ(made.service->apply_clock(1985).value(), 1900u);
   const Result<lithos_power_reading> reading = made.service->read();
@@ -58,7 +58,7 @@ TEST(ServicesTest, PowerControlAppliesReadsAndFailsWithWords) {
 }
 
 TEST(ServicesTest, AnExporterWithAThreadOfItsOwnSeesEveryEventAndEnds) {
-  auto made = create_exporter_service(choice("org.lithos.test.recorder.exporter"), kFolders, gpu());
+  auto made = create_exporter_service(choice("org.lithos.test.recorder.exporter"), kFolders, service_gpu());
   ASSERT_NE(made.service, nullptr) << to_string(made.diagnostics.at(0));
   const std::vector<lithos_event> batch(100, event_of(LITHOS_EVENT_DECISION, 5));
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(made.service->events(batch).ok());
@@ -67,23 +67,23 @@ TEST(ServicesTest, AnExporterWithAThreadOfItsOwnSeesEveryEventAndEnds) {
 }
 
 TEST(ServicesTest, MistakesAreDiagnostics) {
-  EXPECT_THAT(create_power_service(choice("powr"), kFolders, gpu()).diagnostics.at(0).message,
+  EXPECT_THAT(create_power_service(choice("powr"), kFolders, service_gpu()).diagnostics.at(0).message,
               HasSubstr("power: no power plugin is called \"powr\"; did you mean \"power\"?"));
   PolicyChoice by_path = choice("");
   by_path.path = std::string(MODULES) + "/abi_plain_c.so";
-  EXPECT_THAT(create_power_service(by_path, {}, gpu()).diagnostics.at(0).message,
+  EXPECT_THAT(create_power_service(by_path, {}, service_gpu()).diagnostics.at(0).message,
               HasSubstr("this is a policy library, expected a plugin library"));
   PolicyChoice exporter = choice("jsonl");
   exporter.params["pth"] = {std::string("x"), {"t.toml", 3, 1}};
-  EXPECT_THAT(to_string(create_exporter_service(exporter, kShipped, gpu()).diagnostics.at(0)),
+  EXPECT_THAT(to_string(create_exporter_service(exporter, kShipped, service_gpu()).diagnostics.at(0)),
               HasSubstr("t.toml:3:1: export.params.pth: unknown parameter; did you mean \"path\"?"));
   exporter.params = {{"path", {std::string("/no/such/folder/x"), {}}}};
-  EXPECT_THAT(create_exporter_service(exporter, kShipped, gpu()).diagnostics.at(0).message,
+  EXPECT_THAT(create_exporter_service(exporter, kShipped, service_gpu()).diagnostics.at(0).message,
               HasSubstr("cannot write /no/such/folder/x: No such file or directory"));
 }
 
 TEST(ServicesTest, PowerNoneAcceptsAndChangesNothing) {
-  auto made = create_power_service(choice("org.lithos.power.none"), kShipped, gpu());
+  auto made = create_power_service(choice("org.lithos.power.none"), kShipped, service_gpu());
   ASSERT_NE(made.service, nullptr) << to_string(made.diagnostics.at(0));
   EXPECT_EQ(made.service->apply_clock(1000).value(), 0u);
   EXPECT_TRUE(std::isnan(made.service->read().value().power_w));
@@ -96,7 +96,7 @@ std::string exported(const std::vector<lithos_event>& events, bool atoms) {
   ::close(::mkstemp(path));
   PolicyChoice jsonl = choice("jsonl");
   jsonl.params = {{"path", {std::string(path), {}}}, {"atoms", {atoms, {}}}};
-  auto made = create_exporter_service(jsonl, kShipped, gpu());
+  auto made = create_exporter_service(jsonl, kShipped, service_gpu());
   EXPECT_NE(made.service, nullptr) << to_string(made.diagnostics.at(0));
   EXPECT_TRUE(made.service->events(events).ok());
   EXPECT_TRUE(made.service->flush().ok());

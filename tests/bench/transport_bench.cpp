@@ -15,6 +15,7 @@
 #include "daemon/clock.hpp"
 #include "daemon/daemon_config.hpp"
 #include "daemon/engine_thread.hpp"
+#include "engine/gpu_info.hpp"
 #include "ipc/tenant_link.hpp"
 #include "test_paths.hpp"
 #include "unit/policy_host/test_policies.hpp"

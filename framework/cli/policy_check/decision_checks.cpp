@@ -147,7 +147,7 @@ Verdict no_system_calls(const CheckInput& input) {
   });
 }
 
-constexpr std::array kChecks{
+constexpr std::array kDecisionChecks{
     Check{"decisions.sound_answers", "Reasonable questions get answers that the host need not correct.",
           "The message says which field; policy_abi.h gives its bounds.", &sound_answers},
     Check{"decisions.many_tenants", "64 tenants that come and go are served like two.",
@@ -177,6 +177,6 @@ constexpr std::array kChecks{
 
 }  // namespace
 
-std::span<const Check> decision_checks() { return kChecks; }
+std::span<const Check> decision_checks() { return kDecisionChecks; }
 
 }  // namespace lithos

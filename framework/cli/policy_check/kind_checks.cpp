@@ -190,7 +190,7 @@ Verdict clocks_of_the_table(const CheckInput& input) {
   });
 }
 
-constexpr std::array kChecks{
+constexpr std::array kKindChecks{
     Check{"scheduler.everybody_may_run",
           "Where all owners are idle, a tenant without quota gets something sooner or later.",
           "Lend idle owners' TPCs: usable[LITHOS_PRESSURE_IDLE]. A strict partition may ignore this.",
@@ -212,6 +212,6 @@ constexpr std::array kChecks{
 
 }  // namespace
 
-std::span<const Check> kind_checks() { return kChecks; }
+std::span<const Check> kind_checks() { return kKindChecks; }
 
 }  // namespace lithos

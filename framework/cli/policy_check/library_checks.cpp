@@ -196,7 +196,7 @@ Verdict loads_twice(const CheckInput& input) {
   return passed();
 }
 
-constexpr std::array kChecks{
+constexpr std::array kLibraryChecks{
     Check{"library.loads", "The file is a policy library of this machine and ABI, and its tables are whole.",
           "Build it with lithos_add_policy() of this SDK; the message names the field or the version that is wrong.",
           &loads, false},
@@ -234,6 +234,6 @@ constexpr std::array kChecks{
 
 }  // namespace
 
-std::span<const Check> library_checks() { return kChecks; }
+std::span<const Check> library_checks() { return kLibraryChecks; }
 
 }  // namespace lithos

@@ -143,7 +143,7 @@ Verdict no_mutable_globals(const CheckInput& input) {
   });
 }
 
-constexpr std::array kChecks{
+constexpr std::array kLifecycleChecks{
     Check{"lifecycle.defaults_create", "create() accepts the declared defaults.",
           "Choose defaults that work on any GPU; throw lithos::Error only for what truly cannot be done.",
           &defaults_create},
@@ -166,6 +166,6 @@ constexpr std::array kChecks{
 
 }  // namespace
 
-std::span<const Check> lifecycle_checks() { return kChecks; }
+std::span<const Check> lifecycle_checks() { return kLifecycleChecks; }
 
 }  // namespace lithos

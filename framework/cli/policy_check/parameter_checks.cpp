@@ -152,7 +152,7 @@ Verdict unknown_ids_refused(const CheckInput& input) {
   });
 }
 
-constexpr std::array kChecks{
+constexpr std::array kParameterChecks{
     Check{"parameters.documented", "The policy has a summary; every parameter and metric has a doc.",
           "Add .doc(\"…\") to the parameter; one sentence that says what more of it does.", &documented},
     Check{"parameters.bounded", "Numbers have a range, and whole numbers a unit.",
@@ -167,6 +167,6 @@ constexpr std::array kChecks{
 
 }  // namespace
 
-std::span<const Check> parameter_checks() { return kChecks; }
+std::span<const Check> parameter_checks() { return kParameterChecks; }
 
 }  // namespace lithos

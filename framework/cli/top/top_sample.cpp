@@ -8,16 +8,6 @@
 namespace lithos {
 namespace {
 
-const Json::Array& items_of(const Json& json) {
-  static const Json::Array kNone;
-  return json.items() != nullptr ? *json.items() : kNone;
-}
-
-double number_of(const Json& json, const std::string& key) {
-  const double* number = json[key].number();
-  return number != nullptr ? *number : static_cast<double>(json.integer_of(key));
-}
-
 std::uint64_t count_of(const Json& json, const std::string& key) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, json.integer_of(key)));
 }
@@ -27,7 +17,7 @@ TpcSet set_of(const Json& json, const std::string& key) { return from_ranges(jso
 // The same thing in the answer before; null: it is new.
 const Json& same_in(const Json& list, const Json& one, const std::string& key) {
   static const Json kNone;
-  for (const Json& other : items_of(list))
+  for (const Json& other : list.items_or_none())
     if (other.text_of(key) == one.text_of(key) && other.integer_of("incarnation") == one.integer_of("incarnation"))
       return other;
   return kNone;
@@ -35,8 +25,8 @@ const Json& same_in(const Json& list, const Json& one, const std::string& key) {
 
 // A counter that fell belongs to another life of its owner.
 double growth(const Json& now, const Json& before, const std::string& key) {
-  const double grown = number_of(now, key) - number_of(before, key);
-  return grown >= 0 ? grown : number_of(now, key);
+  const double grown = now.number_of(key) - before.number_of(key);
+  return grown >= 0 ? grown : now.number_of(key);
 }
 
 TopTenant tenant_of(const Json& now, const Json& before, double seconds) {
@@ -51,15 +41,15 @@ TopTenant tenant_of(const Json& now, const Json& before, double seconds) {
   tenant.in_flight = count_of(now, "device_in_flight");
   tenant.requests_per_s = growth(now, before, "requests_completed") / seconds;
   tenant.atoms_per_s = growth(now, before, "atoms_completed") / seconds;
-  tenant.p50_ms = number_of(now["latency_ns"], "p50") / 1e6;
-  tenant.p99_ms = number_of(now["latency_ns"], "p99") / 1e6;
-  tenant.slo_ms = number_of(now, "slo_ns") / 1e6;
-  tenant.slo_attainment = now["slo_attainment"].is_null() ? -1 : number_of(now, "slo_attainment");
+  tenant.p50_ms = now["latency_ns"].number_of("p50") / 1e6;
+  tenant.p99_ms = now["latency_ns"].number_of("p99") / 1e6;
+  tenant.slo_ms = now.number_of("slo_ns") / 1e6;
+  tenant.slo_attainment = now["slo_attainment"].is_null() ? -1 : now.number_of("slo_attainment");
   return tenant;
 }
 
 void add_kernels(const Json& now, const Json& before, double seconds, std::vector<TopKernel>& kernels) {
-  for (const Json& op : items_of(now["operators"])) {
+  for (const Json& op : now["operators"].items_or_none()) {
     const Json& earlier = same_in(before["operators"], op, "name");
     const double runs = growth(op, earlier, "launches") + growth(op, earlier, "atoms");
     const double ns = growth(op, earlier, "ns"), tpc_ns = growth(op, earlier, "tpc_ns");
@@ -84,23 +74,23 @@ TopSample sample_of(const Json& status, const Json& before) {
   sample.device = status.text_of("device");
   sample.set = status.text_of("set");
   sample.tpcs = static_cast<unsigned>(std::min<std::uint64_t>(count_of(status, "tpcs"), TpcSet::kMaxTpcs));
-  sample.uptime_s = number_of(status, "uptime_s");
+  sample.uptime_s = status.number_of("uptime_s");
   const bool same_daemon = before.is_object() && before.integer_of("pid") == status.integer_of("pid");
   static const Json kNone;
   const Json& earlier = same_daemon ? before : kNone;
-  sample.seconds = same_daemon ? std::max(1e-3, sample.uptime_s - number_of(before, "uptime_s")) : 0;
+  sample.seconds = same_daemon ? std::max(1e-3, sample.uptime_s - before.number_of("uptime_s")) : 0;
   const double seconds = same_daemon ? sample.seconds : std::max(1e-3, sample.uptime_s);
-  sample.clock_mhz = number_of(status, "clock_mhz");
-  sample.power_w = number_of(status, "power_w");
+  sample.clock_mhz = status.number_of("clock_mhz");
+  sample.power_w = status.number_of("power_w");
   sample.decisions_per_s = growth(status, earlier, "decisions") / seconds;
   const Json& policies = status["policies"];
   sample.generation = policies.integer_of("generation");
   sample.swaps = policies.integer_of("swaps");
   sample.in_probation = policies["in_probation"].boolean() != nullptr && *policies["in_probation"].boolean();
-  for (const Json& policy : items_of(policies["policies"]))
+  for (const Json& policy : policies["policies"].items_or_none())
     sample.policies.push_back({policy.text_of("kind"), policy.text_of("policy"), policy.text_of("version"),
                                policy.integer_of("fallbacks"), policy.integer_of("faults")});
-  for (const Json& tenant : items_of(status["tenant_list"])) {
+  for (const Json& tenant : status["tenant_list"].items_or_none()) {
     const Json& same = same_in(earlier["tenant_list"], tenant, "name");
     sample.tenants.push_back(tenant_of(tenant, same, seconds));
     sample.atoms_per_s += sample.tenants.back().atoms_per_s;

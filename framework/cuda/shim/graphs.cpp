@@ -18,17 +18,17 @@ namespace {
 constexpr std::uint32_t kLeavesTimedMax = 16;  // more leaves than this: the first ones stand for all
 constexpr unsigned kDepthMax = 16;             // of child graphs
 
-struct Book {
+struct GraphBook {
   std::mutex mutex;
   std::unordered_map<CUgraphExec, GraphExec*> execs;
 };
-Book& book() {
-  static Book* const made = new Book;
+GraphBook& graph_book() {
+  static GraphBook* const made = new GraphBook;
   return *made;
 }
 
 GraphExec* find(CUgraphExec exec) {
-  Book& all = book();
+  GraphBook& all = graph_book();
   const std::lock_guard lock(all.mutex);
   const auto known = all.execs.find(exec);
   return known == all.execs.end() ? nullptr : known->second;
@@ -118,7 +118,7 @@ void remember(ThreadState& thread, CUgraphExec handle, CUgraph graph) {
   for (const GraphExec::Node& node : exec->nodes) kernels.push_back(&node.op->info);
   exec->info = make_graph_info("graph of " + std::to_string(kernels.size()), std::move(kernels));
   give_slots_to_leaves(thread, *exec);
-  Book& all = book();
+  GraphBook& all = graph_book();
   GraphExec* before = nullptr;
   {
     const std::lock_guard lock(all.mutex);
@@ -303,7 +303,7 @@ CUresult CUDAAPI cuGraphExecDestroy(CUgraphExec exec) {
   if (managing_thread() != nullptr) {
     GraphExec* gone = nullptr;
     {
-      Book& all = book();
+      GraphBook& all = graph_book();
       const std::lock_guard lock(all.mutex);
       const auto known = all.execs.find(exec);
       if (known != all.execs.end()) {

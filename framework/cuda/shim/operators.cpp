@@ -22,12 +22,12 @@ namespace {
 constexpr std::size_t kOperatorsMax = 65536;
 constexpr std::size_t kNameMax = 4096;  // what a registration carries (ipc/messages.hpp)
 
-struct Book {
+struct OperatorBook {
   std::mutex mutex;
   std::deque<Operator> operators;  // addresses are stable; entries are never removed, only their handles forgotten
 };
-Book& book() {
-  static Book* const made = new Book;  // never destroyed: threads may launch while the process ends
+OperatorBook& operator_book() {
+  static OperatorBook* const made = new OperatorBook;  // never destroyed: threads may launch while the process ends
   return *made;
 }
 
@@ -96,7 +96,7 @@ KernelShape shape_of(const LaunchKey& key, CUfunction function, const Dims& clus
 }  // namespace
 
 const Operator* describe_operator(const LaunchKey& key) {
-  Book& all = book();
+  OperatorBook& all = operator_book();
   const std::lock_guard lock(all.mutex);
   for (const Operator& known : all.operators)
     if (known.key == key) return &known;
@@ -141,7 +141,7 @@ std::string operators_left(std::size_t most) {
 }
 
 void forget_functions() {
-  Book& all = book();
+  OperatorBook& all = operator_book();
   {
     const std::lock_guard lock(all.mutex);
     for (Operator& known : all.operators) known.key.function = 0;  // nobody launches function 0

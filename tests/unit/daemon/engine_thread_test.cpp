@@ -8,6 +8,7 @@
 #include "daemon/daemon_config.hpp"
 #include "daemon/engine_thread.hpp"
 #include "daemon/replay.hpp"
+#include "engine/gpu_info.hpp"
 #include "ipc/tenant_link.hpp"
 #include "test_paths.hpp"
 #include "unit/daemon/support.hpp"

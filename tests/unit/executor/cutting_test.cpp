@@ -7,11 +7,10 @@
 #include "executor/cut_cost.hpp"
 #include "property/dice.hpp"
 #include "unit/engine/support.hpp"
+#include "unit/executor/support.hpp"
 
 namespace lithos::test {
 namespace {
-
-constexpr Nanoseconds kUs{1'000};
 
 KernelInfo independent(const Dim3& grid, std::uint32_t threads, const Dim3& cluster = {}) {
   KernelRules rules;

@@ -9,7 +9,6 @@
 namespace lithos::test {
 namespace {
 
-constexpr Nanoseconds kUs{1'000};
 const TpcSet kHome = TpcSet::range(0, 12), kLent = TpcSet::range(20, 53);
 
 TEST(Inline, GoesAtOnceOnWhatTheLeaseGives) {

@@ -11,6 +11,8 @@
 
 namespace lithos::test {
 
+inline constexpr Nanoseconds kUs{1'000};
+
 struct FakeDevice final : Device {
   Status submit(const AtomSubmission& atom) override {
     if (!answer.ok()) return answer;

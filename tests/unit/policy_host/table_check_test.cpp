@@ -105,7 +105,7 @@ TEST(TableCheck, NamesWhatIsWrongWithAParameter) {
 }
 
 TEST(TableCheck, EnumsNeedChoicesAndADefaultAmongThem) {
-  static constexpr const char* kModes[] = {"fair", "strict", nullptr};
+  static constexpr const char* kTwoModes[] = {"fair", "strict", nullptr};
   const auto mode = [](std::int64_t def, const char* const* choices) {
     return param_complaint([=](lithos_param& p) {
       p.type = LITHOS_TYPE_ENUM;
@@ -113,8 +113,8 @@ TEST(TableCheck, EnumsNeedChoicesAndADefaultAmongThem) {
       p.choices = choices;
     });
   };
-  EXPECT_EQ(mode(1, kModes), "");
-  EXPECT_EQ(mode(2, kModes), "policy x.y: parameter \"slice\" has default index 2, expected 0 … 1");
+  EXPECT_EQ(mode(1, kTwoModes), "");
+  EXPECT_EQ(mode(2, kTwoModes), "policy x.y: parameter \"slice\" has default index 2, expected 0 … 1");
   EXPECT_EQ(mode(0, nullptr), "policy x.y: parameter \"slice\" is an enum without choices");
 }
 
