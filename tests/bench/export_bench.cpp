@@ -184,7 +184,7 @@ double run_once(const std::vector<PluginConfig>& plugins, benchmark::State& stat
   static const Config config = colocation();
   SimOptions options;
   options.solo_rates = false;
-  options.duration = Nanoseconds{1'000'000'000};
+  options.duration = Nanoseconds{5'000'000'000};
   options.plugins = plugins;
   options.plugin_folders = {LITHOS_BINARY_DIR "/lib/lithos/plugins", LITHOS_BINARY_DIR "/tests/bench/modules"};
   const Result<SetReport> report = run_set(config, policies(), catalog, options);
@@ -222,10 +222,10 @@ void Simulation_Events(benchmark::State& state) { with_and_without(state, {expor
 void Simulation_JsonLines(benchmark::State& state) {
   with_and_without(state, {exporter("jsonl", {{"path", {std::string("/dev/null"), {}}}})});
 }
-BENCHMARK(Simulation_Nothing)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(Simulation_Samples)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(Simulation_Events)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(Simulation_JsonLines)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Simulation_Nothing)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(9);
+BENCHMARK(Simulation_Samples)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(9);
+BENCHMARK(Simulation_Events)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(9);
+BENCHMARK(Simulation_JsonLines)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(9);
 
 }  // namespace
 }  // namespace lithos::test
