@@ -23,7 +23,7 @@ class LogHistogram {
   // For those who have it as a number already. Negative ones count as nothing.
   void add_ns(double ns) {
     ++counts_[bucket_of(ns)];
-    sum_ns_ += std::max(ns, 0.0);
+    sum_ns_ += std::bit_cast<double>(at_least(ns, 0.0));
   }
   std::uint64_t count() const { return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0}); }
   double sum_s() const { return sum_ns_ * 1e-9; }
@@ -72,8 +72,13 @@ class LogHistogram {
   // branch and no search for the highest bit, which costs more than all of this.
   static unsigned bucket_of(double ns) {
     constexpr unsigned kOfOne = 1023 * 4 - 1;
-    const std::uint64_t below = std::bit_cast<std::uint64_t>(std::max(ns, 1.0)) - 1;
+    const auto below = static_cast<std::uint64_t>(at_least(ns, 1.0) - 1);
     return std::min(static_cast<unsigned>(below >> 50) - kOfOne, kBuckets - 1);
+  }
+  // The bits of the larger one, for a bound of at least 0: such numbers are in the order of their bits, and negative ones are negative
+  // there, too. Compilers make a branch of std::max().
+  static std::int64_t at_least(double ns, double bound) {
+    return std::max(std::bit_cast<std::int64_t>(ns), std::bit_cast<std::int64_t>(bound));
   }
   static double lower_ns(unsigned i) {
     return i == 0 ? 0.0 : static_cast<double>(std::uint64_t{1} << ((i - 1) / 4)) * (1.0 + 0.25 * ((i - 1) % 4));
