@@ -64,6 +64,7 @@ class Daemon {
   Result<Json> status(const Json& arguments);
   Result<Json> tenants();
   Json list_policies();
+  Result<ChangeReport> apply(const DaemonConfig& next);
   Result<DaemonConfig> requested_config(const AdminRequest& request) const;
 
   DaemonOptions options_;

@@ -169,14 +169,33 @@ Result<Json> Daemon::read_request(const AdminRequest& request, bool& known) {
   if (request.name == "config.plan") {
     const Result<DaemonConfig> next = requested_config(request);
     if (!next.ok()) return next.status();
-    const Result<std::vector<std::string>> planned = policies_->plan(next.value());
-    if (!planned.ok()) return planned.status();
     Json list = Json::array();
-    for (const std::string& sentence : planned.value()) list.add(sentence);
+    for (const auto& planned : {policies_->plan(next.value()), plugins_->plan(next.value().config.plugins)}) {
+      if (!planned.ok()) return planned.status();
+      for (const std::string& sentence : planned.value()) list.add(sentence);
+    }
     return list;
   }
   known = false;
   return Json();
+}
+
+// Exporters first, since they are what can fail for reasons of the machine's: an address that is taken, a folder that is
+// not there. What ends, ends last, when nothing has to be taken back any more.
+Result<ChangeReport> Daemon::apply(const DaemonConfig& next) {
+  const Result<std::vector<std::string>> policies = policies_->plan(next);
+  if (!policies.ok()) return policies_->apply(next);  // it says so, and that nothing was changed
+  const Result<std::vector<std::string>> said = plugins_->plan(next.config.plugins);
+  Status begun = said.ok() ? plugins_->begin_change(next.config.plugins) : said.status();
+  if (!begun.ok()) return Status(begun.code(), begun.message() + "\nnothing was changed");
+  Result<ChangeReport> done = policies_->apply(next);
+  if (!done.ok()) {
+    const Status back = plugins_->take_back_change();
+    return back.ok() ? done : Result<ChangeReport>(Status(done.status().code(), done.status().message() + "\n" + back.message()));
+  }
+  plugins_->finish_change();
+  for (const std::string& sentence : said.value()) done.value().changes.push_back(sentence);
+  return done;
 }
 
 Result<Json> Daemon::change_request(const AdminRequest& request, bool& known) {
@@ -226,7 +245,7 @@ Result<Json> Daemon::change_request(const AdminRequest& request, bool& known) {
   if (request.name == "config.apply") {
     const Result<DaemonConfig> next = requested_config(request);
     if (!next.ok()) return Status(next.status().code(), next.status().message() + "\nnothing was changed");
-    Result<ChangeReport> done = policies_->apply(next.value());
+    Result<ChangeReport> done = apply(next.value());
     if (done.ok())
       if (const std::string path = request.arguments.text_of("path"); !path.empty()) config_path_ = path;
     return report(done);

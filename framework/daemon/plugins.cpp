@@ -45,7 +45,7 @@ std::vector<Diagnostic> Plugins::load(const std::vector<PluginConfig>& wanted) {
     if (!made.ok()) continue;
     if (one.kind == PluginKind::power) power_ = made.value().get();
     const std::string name = name_for(*made.value());
-    plugins_.push_back({name, std::move(made).value()});
+    plugins_.push_back({name, std::move(made).value(), one});
   }
   return wrong;
 }
@@ -69,7 +69,7 @@ Result<std::string> Plugins::start(const PluginConfig& wanted) {
   Result<std::unique_ptr<PluginThread>> made = create(wanted, wrong);
   if (!made.ok()) return made.status();
   const std::string name = name_for(*made.value());
-  plugins_.push_back({name, std::move(made).value()});
+  plugins_.push_back({name, std::move(made).value(), std::nullopt});
   EventRing* const ring = plugins_.back().thread->ring();
   bool done = false;
   const auto join = [room = &engine_->room(), ring] {

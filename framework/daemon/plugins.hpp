@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,16 @@ class Plugins {
   void attach(EngineThread& engine);  // before its thread starts
   void detach();                      // after it has ended: hands over what is left and ends the plugins
 
+  // ---- another configuration, while everything runs --------------------------------------------------------
+  // What it would change, a sentence each. Error: it takes a restart, because power control differs. Plugins that start()
+  // began are nobody's configuration and stay.
+  Result<std::vector<std::string>> plan(const std::vector<PluginConfig>& wanted) const;
+  // New exporters start, those with other parameters are started anew; on an error everything is as before. Then either
+  // finish_change(): those no longer wanted end; or take_back_change().
+  Status begin_change(const std::vector<PluginConfig>& wanted);
+  void finish_change();
+  Status take_back_change();
+
   // One more exporter while everything runs; it is told first what it missed. The name is for stop().
   Result<std::string> start(const PluginConfig& wanted);
   Status stop(const std::string& name);
@@ -56,7 +67,24 @@ class Plugins {
   struct Plugin {
     std::string name;
     std::unique_ptr<PluginThread> thread;
+    std::optional<PluginConfig> configured;  // none: start() began it
   };
+  // Between what runs and what is wanted (plugins_change.cpp).
+  struct Difference {
+    struct Fresh {
+      PluginConfig wanted;
+      std::string replaces;  // the name of one with other parameters; empty: of none
+    };
+    std::vector<Fresh> fresh;
+    std::vector<std::string> gone;  // names
+    bool power = false;             // power control is concerned
+  };
+  struct Change {  // begun, neither finished nor taken back
+    std::vector<std::string> started, gone;
+    std::vector<PluginConfig> replaced;
+  };
+  Difference difference(const std::vector<PluginConfig>& wanted) const;
+  const Plugin* find(const std::string& name) const;
   Result<std::unique_ptr<PluginThread>> create(const PluginConfig& wanted, std::vector<Diagnostic>& wrong) const;
   std::string name_for(const PluginThread& plugin);
 
@@ -64,6 +92,7 @@ class Plugins {
   EngineThread* engine_ = nullptr;
   std::vector<Plugin> plugins_;
   PluginThread* power_ = nullptr;
+  Change change_;
 };
 
 }  // namespace lithos

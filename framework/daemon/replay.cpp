@@ -17,6 +17,7 @@ namespace {
 
 constexpr QueueId kQueue{1};
 constexpr Nanoseconds kServiceEvery{1'000'000};  // looks at the socket so often while busy
+constexpr Nanoseconds kGoneLimit{2'000'000'000};  // how long an end waits for a daemon that is not there
 
 // The configuration with this tenant only: the others' traces need not be read.
 Config only(const Config& config, const std::string& name) {
@@ -180,15 +181,18 @@ Nanoseconds Replay::next(Nanoseconds now) const {
 Status Replay::run() {
   started_ = monotonic_now();
   if (open_loop()) next_arrival_ = started_ + arrivals_.next();
-  const Nanoseconds end = started_ + options_.duration;
+  Nanoseconds end = started_ + options_.duration;
   for (Nanoseconds now = started_;; now = monotonic_now()) {
     const bool asked_to_stop = options_.stop != nullptr && options_.stop->load(std::memory_order_relaxed);
     const bool enough = options_.requests_max > 0 && report_.requests >= options_.requests_max;
     ending_ = ending_ || asked_to_stop || enough || now >= end;
-    if (ending_ && (in_flight_.empty() || now >= end + options_.finish_limit)) break;
+    if (ending_) end = std::min(end, now);  // what is in flight has its limit from here on, whatever duration was asked for
+    // Without a daemon nothing in flight ends, and one that comes back does so soon.
+    const Nanoseconds last = end + (ending_ && !link_->attached() ? kGoneLimit : options_.finish_limit);
+    if (ending_ && (in_flight_.empty() || now >= last)) break;
     step(now);
     if (!failure_.ok()) return failure_;
-    const Nanoseconds limit = ending_ ? end + options_.finish_limit : end;
+    const Nanoseconds limit = ending_ ? last : end;
     link_->wait(monotonic_now(), std::min(next(now), limit));
   }
   report_.finished = in_flight_.empty();

@@ -17,6 +17,9 @@ namespace {
 
 constexpr Nanoseconds kShortLife{1'000'000'000};
 constexpr int kShortLivesAtOnce = 5;  // restarts without a pause
+// Afterwards: short enough that tenants are served again within a second, on a busy machine too; long enough that a daemon that cannot live
+// costs a fraction of one processor.
+constexpr timespec kPause{0, 100'000'000};
 constexpr int kLastOrderlyCode = 3;   // usage and configuration errors do not get better by trying again
 
 volatile sig_atomic_t child_pid = 0;
@@ -56,8 +59,7 @@ int supervise(const std::function<int()>& daemon) {
                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     short_lives = monotonic_now() - born < kShortLife ? short_lives + 1 : 0;
     if (short_lives <= kShortLivesAtOnce) continue;
-    const timespec pause{0, 300'000'000};
-    ::nanosleep(&pause, nullptr);
+    ::nanosleep(&kPause, nullptr);
   }
 }
 

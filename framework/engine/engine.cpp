@@ -15,6 +15,7 @@ constexpr Nanoseconds kAgeMost{3'000'000'000};   // … or longer if so predicte
 constexpr int kAgePredictions = 20;              // times the predicted time
 // Operators asked about between two decisions after an exchange of predictor or right-sizer: some microseconds.
 constexpr unsigned kAskedPerTimer = 4;
+constexpr std::size_t kReplayedPerTimer = 8;  // observations: as long as asking about a few operators
 
 std::uint32_t highest_clock(const GpuShape& gpu) { return gpu.clocks_mhz.empty() ? 0 : gpu.clocks_mhz.front(); }
 
@@ -198,7 +199,19 @@ void Engine::Impl::age(Nanoseconds now) {
   }
 }
 
+// A new predictor or right-sizer learns what the old one had time to learn, a little between two decisions. Who was asked about an
+// operator before it knew is asked again. Not at the exchange: hundreds of observations would be a pause for every decision.
+void Engine::Impl::replay_some() {
+  replaying = observed.replay(replay_place, kReplayedPerTimer, [&](const lithos_observation& seen) {
+    policies->observe(seen);
+    replayed_any = true;
+  });
+  if (!replaying && replayed_any) ++asking_epoch;
+}
+
 void Engine::Impl::decide_some_stale() {
+  if (replaying) replay_some();
+  if (replaying) return;
   unsigned asked = 0;
   for (; stale_tenant < tenants.size(); ++stale_tenant, stale_operator = 0) {
     Tenant& tenant = tenants[stale_tenant];
@@ -249,8 +262,6 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   for (const PolicyKind kind : kAllPolicyKinds) fresh[index_of(kind)] = !policies.shares(kind, *e.policies);
   const bool same_operators =
       policies.shares(PolicyKind::predictor, *e.policies) && policies.shares(PolicyKind::right_sizer, *e.policies);
-  // A new predictor or right-sizer learns at once what the old one had time to learn.
-  if (!same_operators) e.observed.replay([&](const lithos_observation& seen) { policies.observe(seen); });
   e.past += totals_of(*e.policies) - e.totals_at_start;
   e.totals_at_start = totals_of(policies);
   e.policies = &policies;
@@ -262,6 +273,9 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
     ++e.asking_epoch;
     e.stale_tenant = 0;
     e.stale_operator = 0;
+    e.replay_place = 0;
+    e.replaying = true;
+    e.replayed_any = false;
   }
   e.decide(LITHOS_WHY_POLICY, now);
 }

@@ -40,6 +40,7 @@ struct Engine::Impl {
   void decide_if_stale(Tenant& tenant, OperatorEntry& entry) {
     if (entry.asked_in != asking_epoch) [[unlikely]] decide_operator(tenant, entry);
   }
+  void replay_some();
   void decide_some_stale();
   void release_if_drained(Tenant& tenant, Nanoseconds now);
   void age(Nanoseconds now);
@@ -116,6 +117,9 @@ struct Engine::Impl {
   // Everything before this has been asked in this epoch; past the last tenant: nothing is stale.
   std::size_t stale_tenant = std::numeric_limits<std::size_t>::max();
   std::uint32_t stale_operator = 0;
+  // What was observed before is being told to new policies: how far that has got, and whether there was anything.
+  bool replaying = false, replayed_any = false;
+  std::size_t replay_place = 0;
 
   std::uint32_t pending_why = 0;
   Nanoseconds decided_at{std::numeric_limits<std::int64_t>::min() / 2};

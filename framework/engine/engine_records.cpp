@@ -238,7 +238,7 @@ void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& recor
     const double error = std::abs(expected - static_cast<double>(duration.count()));
     if (error > static_cast<double>(kMispredicted.count())) ++tenant.counters.mispredicted;
     if (tenant.statistics != nullptr)
-      tenant.statistics->prediction_error.add(believable(Nanoseconds{static_cast<std::int64_t>(std::min(error, 1e18))}));
+      tenant.statistics->prediction_error.add_ns(std::min(error, static_cast<double>(kLongestBelieved.count())));
   }
   if (OperatorTable::due(entry) && tenant.present()) decide_operator(tenant, entry);
 }

@@ -24,9 +24,10 @@ class ObservationLog {
     if (before != 0) known.duration_ns = before - before / 4 + seen.duration_ns / 4;
   }
 
+  // Tells some, about `most`, from `place` on, which begins at 0 and is moved on. True: there is more to tell.
   template <class Tell>  // void(const lithos_observation&)
-  void replay(Tell&& tell) const {
-    table_.for_each([&](const lithos_observation& seen) {
+  bool replay(std::size_t& place, std::size_t most, Tell&& tell) const {
+    return table_.for_some(place, most, [&](const lithos_observation& seen) {
       if (seen.duration_ns != 0) tell(seen);
     });
   }

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <mutex>
 
@@ -31,6 +33,17 @@ std::vector<std::byte> message_bytes(T head_struct, MessageType type, std::span<
   if (!first.empty()) std::memcpy(bytes.data() + sizeof(T), first.data(), first.size());
   if (!second.empty()) std::memcpy(bytes.data() + sizeof(T) + first.size(), second.data(), second.size());
   return bytes;
+}
+
+// Until the descriptor is ready; false: not within the limit. A signal that the program catches is not the daemon's silence.
+bool becomes_ready(int fd, short events, Nanoseconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+    pollfd wait{fd, events, 0};
+    const int ready = ::poll(&wait, 1, std::max(0, static_cast<int>(left.count())));
+    if (ready >= 0 || errno != EINTR) return ready > 0;
+  }
 }
 
 }  // namespace
@@ -132,8 +145,7 @@ Status TenantLink::Impl::say(std::vector<std::byte> message) {
   for (;;) {
     Status status = link->channel.send(message);
     if (status.code() != StatusCode::exhausted) return status;
-    pollfd wait{link->channel.fd(), POLLOUT, 0};
-    if (::poll(&wait, 1, static_cast<int>(options.answer_limit.count() / 1'000'000)) <= 0) return status;
+    if (!becomes_ready(link->channel.fd(), POLLOUT, options.answer_limit)) return status;
   }
 }
 
@@ -162,8 +174,7 @@ Status TenantLink::Impl::await_checkpoint(std::uint64_t number) {
   while (reached < number) {
     if (!read_socket()) return unavailable("lithosd has gone");
     if (reached >= number) break;
-    pollfd wait{link->channel.fd(), POLLIN, 0};
-    if (::poll(&wait, 1, static_cast<int>(options.answer_limit.count() / 1'000'000)) <= 0)
+    if (!becomes_ready(link->channel.fd(), POLLIN, options.answer_limit))
       return unavailable(options.socket + ": lithosd did not answer");
   }
   return std::exchange(refused, Status{});

@@ -73,7 +73,12 @@ class EventRing {
     }
     return &slots_[written_ & mask_];
   }
-  void commit() { tail_.store(++written_, std::memory_order_release); }
+  void commit() {
+    tail_.store(++written_, std::memory_order_release);
+    // The ring is larger than a core's cache, and the reader's core has had the slots last: fetch ahead what is written soon.
+    const char* const soon = reinterpret_cast<const char*>(&slots_[(written_ + kFetchAhead) & mask_]);
+    for (std::size_t line = 0; line < sizeof(lithos_event); line += 64) __builtin_prefetch(soon + line, 1);
+  }
 
   // ---- reader ----------------------------------------------------------------------------------------------------
   // Events that lie together, at most `most`; they stay until release().
@@ -102,6 +107,8 @@ class EventRing {
     read_seen_ = head_.load(std::memory_order_acquire);
     return written_ - read_seen_ <= mask_;
   }
+
+  static constexpr std::size_t kFetchAhead = 4;
 
   const std::uint64_t wanted_;
   const std::size_t mask_;

@@ -3,9 +3,13 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <boost/dll/shared_library.hpp>
+#include <cstdint>
 #include <exception>
 #include <utility>
 
@@ -44,6 +48,28 @@ Status explain_missing_entry(const boost::dll::shared_library& library, const st
       fmt::format("{}: not a {} library: it exports no {}{}()", path, wanted.what, wanted.prefix, wanted.major));
 }
 
+// Brings the library's pages in now, on the thread that prepares: else the first one to run it pays a page fault for each, and that is the
+// engine's, in the middle of an exchange. Kernels before 5.14 do not know how; nothing but that time is lost.
+void touch_all_pages(const std::string& path) {
+  constexpr int kPopulateRead = 22, kPopulateWrite = 23;  // MADV_*, newer than some C libraries
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* object, std::size_t, void* wanted) {
+        if (*static_cast<const std::string*>(wanted) != object->dlpi_name) return 0;
+        const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+        for (unsigned i = 0; i < object->dlpi_phnum; ++i) {
+          const auto& segment = object->dlpi_phdr[i];
+          if (segment.p_type != PT_LOAD) continue;
+          const std::uintptr_t from = (object->dlpi_addr + segment.p_vaddr) & ~(page - 1);
+          const std::uintptr_t length = object->dlpi_addr + segment.p_vaddr + segment.p_memsz - from;
+          // A part of a writable segment may be read-only by now: then it is at least read in.
+          void* const at = reinterpret_cast<void*>(from);
+          if ((segment.p_flags & PF_W) == 0 || ::madvise(at, length, kPopulateWrite) != 0) (void)::madvise(at, length, kPopulateRead);
+        }
+        return 1;
+      },
+      const_cast<std::string*>(&path));
+}
+
 }  // namespace
 
 struct Module::Impl {
@@ -77,6 +103,7 @@ Result<std::shared_ptr<Module>> Module::open(const std::string& path, const Modu
     boost::dll::fs::error_code error;
     impl.library.load(impl.copy.path(), error, rtld_now | rtld_local);
     if (error) return invalid_argument(fmt::format("{}: cannot be loaded: {}", path, loader_error(impl.copy.path())));
+    touch_all_pages(impl.copy.path());
     const std::string symbol = fmt::format("{}{}", entry.prefix, entry.major);
     if (!impl.library.has(symbol)) return explain_missing_entry(impl.library, path, entry);
     impl.entry = &impl.library.get<const void*()>(symbol);

@@ -103,6 +103,23 @@ TEST_F(Kill, AtRandomMomentsCostsNoBlockOfASurvivor) {
   write_results("kill", "LITHOS_KILLS=" + std::to_string(wanted) + " fault_test --gtest_filter='Kill.*'", measured);
 }
 
+// Nobody brings the daemon back: the supervisor stands still.
+TEST_F(LithosdTest, ATenantWithoutADaemonEndsWhenItIsAsked) {
+  start();
+  Process a = tenant("a", {"--duration", "36000s"});
+  ASSERT_TRUE(works("a"));
+  lithosd.signal(SIGSTOP);
+  ::kill(daemon_pid(), SIGKILL);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));  // it tries to attach again, every 5 ms
+  const Nanoseconds asked = monotonic_now();
+  a.signal(SIGTERM);
+  const int code = a.wait();
+  EXPECT_LT(to_seconds(monotonic_now() - asked), 4) << "two seconds for a daemon to come back";
+  EXPECT_EQ(code, 1) << "what was in flight has not ended";
+  EXPECT_NE(a.output().find("\"finished\": false"), std::string::npos) << a.output();
+  lithosd.signal(SIGCONT);
+}
+
 // ---- in numbers --------------------------------------------------------------------------------------------
 
 class Churn : public LithosdTest {

@@ -209,6 +209,15 @@ class BoundedTable {
       for (unsigned way = 0; way < kWays; ++way)
         if (tags_[set].key[way] != 0) what(entries_[set * kWays + way]);
   }
+  // Some of them: from `set` on, which is moved on, until `most` or more have been shown or none are left. True: there are more
+  // sets. Between two calls entries may come and go; `set` begins at 0.
+  template <class Do>
+  bool for_some(std::size_t& set, std::size_t most, Do&& what) const {
+    for (std::size_t shown = 0; set < sets_ && shown < most; ++set)
+      for (unsigned way = 0; way < kWays; ++way)
+        if (tags_[set].key[way] != 0) what(entries_[set * kWays + way]), ++shown;
+    return set < sets_;
+  }
   Entry& get(std::uint64_t key) {
     if (Entry* known = find(key)) return *known;
     const std::size_t set = set_of(key);

@@ -202,6 +202,82 @@ TEST_F(PluginsTest, PrometheusServesMetricsAndHealth) {
   finish(a);
 }
 
+// What a real scraper would make of a page that was really served, with two tenants and a swap behind it.
+TEST_F(PluginsTest, PromtoolAgreesWithAServedPage) {
+  if (std::system("command -v promtool >/dev/null") != 0) GTEST_SKIP() << "promtool is not installed (Debian: prometheus)";
+  start(config_text() + plugin("exporter = \"prometheus\"\nparams = { listen = \"127.0.0.1:0\" }"));
+  Process a = tenant("a"), b = tenant("b");
+  ASSERT_TRUE(works("a", 100) && works("b", 100));
+  ASSERT_TRUE(swap({change("scheduler", "static_partition")}).ok());
+  std::string page;
+  ASSERT_TRUE(eventually([&] {
+    page = Http::get(port(), "/metrics");
+    return page.find("lithos_tenant_atoms_completed_total{tenant=\"b\"}") != std::string::npos &&
+           page.find("lithos_policy_swaps_total 1") != std::string::npos;
+  })) << page;
+  finish(a);
+  finish(b);
+  const std::string body = folder.write("metrics", page.substr(page.find("\r\n\r\n") + 4)), said = folder.at("promtool");
+  EXPECT_EQ(std::system(("promtool check metrics <" + body + " >" + said + " 2>&1").c_str()), 0) << folder.read("promtool");
+  EXPECT_EQ(folder.read("promtool"), "") << "it has nothing to remark either";
+}
+
+TEST_F(PluginsTest, AnotherConfigurationStartsAndEndsExporters) {
+  const auto jsonl = [&](const std::string& file, const std::string& more = "") {
+    return plugin("exporter = \"jsonl\"\nparams = { path = \"" + folder.at(file) + "\"" + more + " }");
+  };
+  const auto ask = [&](const char* what, const std::string& text) {
+    Json where = Json::object();
+    return admin->ask(what, where.set("path", folder.write("next.toml", text)));
+  };
+  start(config_text() + jsonl("one"));
+  Process a = tenant("a");
+  ASSERT_TRUE(works("a"));
+  EXPECT_EQ(ask("config.plan", config_text() + jsonl("one")).value().dump(), "[]") << "nothing differs";
+  const std::string page = plugin("exporter = \"prometheus\"\nparams = { listen = \"127.0.0.1:0\" }");
+  const std::string next = config_text() + page + jsonl("one", ", atoms = false");
+  EXPECT_EQ(ask("config.plan", next).value().dump(),
+            "[\"plugin: exporter prometheus starts\",\"plugin: exporter jsonl is started anew with other parameters\"]");
+  EXPECT_TRUE(report("prometheus").is_null()) << "a plan changes nothing";
+  const Result<Json> done = ask("config.apply", next);
+  ASSERT_TRUE(done.ok()) << done.status().message();
+  EXPECT_EQ(count(done.value().dump(), "plugin: exporter"), 2u) << done.value().dump();
+  EXPECT_NE(Http::get(port(), "/healthz").find("200 OK"), std::string::npos);
+  ASSERT_TRUE(eventually([&] { return report("jsonl").integer_of("events") > 0; }));
+
+  EXPECT_EQ(ask("config.plan", config_text()).value().dump(),
+            "[\"plugin: exporter prometheus ends\",\"plugin: exporter jsonl ends\"]");
+  ASSERT_TRUE(ask("config.apply", config_text()).ok());
+  EXPECT_EQ(admin->ask("plugin.list").value().dump(), "[]");
+  EXPECT_EQ(count(folder.read("one"), "atom_ended"), 0u) << "what the second one wrote, to its end";
+  finish(a);
+}
+
+TEST_F(PluginsTest, AnExporterThatCannotStartLeavesEverythingAsItWas) {
+  const std::string running = plugin("exporter = \"jsonl\"\nparams = { path = \"" + folder.at("one") + "\" }");
+  start(config_text() + running);
+  const auto ask = [&](const char* what, const std::string& text) {
+    Json where = Json::object();
+    return admin->ask(what, where.set("path", folder.write("next.toml", text)));
+  };
+  // The first one is taken from its file for another and must come back; the second has no folder.
+  const std::string next = config_text("scheduler = \"static_partition\"") +
+                           plugin("exporter = \"jsonl\"\nparams = { path = \"" + folder.at("two") + "\" }") +
+                           plugin("exporter = \"jsonl\"\nparams = { path = \"/nowhere/three\" }");
+  const Result<Json> done = ask("config.apply", next);
+  ASSERT_FALSE(done.ok());
+  EXPECT_NE(done.status().message().find("/nowhere/three"), std::string::npos) << done.status().message();
+  EXPECT_NE(done.status().message().find("nothing was changed"), std::string::npos) << done.status().message();
+  EXPECT_EQ(in_force("scheduler"), "org.lithos.scheduler.tpc_borrowing");
+  EXPECT_EQ(ask("config.plan", config_text() + running).value().dump(), "[]") << "the one of before runs";
+
+  const Result<Json> power = ask("config.plan", config_text() + running + plugin("power = \"none\""));
+  ASSERT_FALSE(power.ok());
+  EXPECT_NE(power.status().message().find("restart lithosd"), std::string::npos) << power.status().message();
+  EXPECT_FALSE(ask("config.apply", config_text() + plugin("power = \"none\"")).ok());
+  EXPECT_FALSE(report("jsonl").is_null());
+}
+
 // Scrapers that ask and never read, and one that hangs up in the middle.
 TEST_F(PluginsTest, SlowAndDeadScrapersHoldUpNobody) {
   start(config_text() + plugin("exporter = \"prometheus\"\nparams = { listen = \"127.0.0.1:0\" }"));

@@ -2,6 +2,8 @@
 // Another predictor or right-sizer: operators are asked about a few at a time, and all of them soon.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "unit/engine/support.hpp"
 
 namespace lithos::test {
@@ -70,6 +72,34 @@ TEST_F(Exchange, AnotherExchangeBeginsAnewAndTenantsMayLeaveMeanwhile) {
   t.run_until(t.now + Nanoseconds{1'000'000});
   EXPECT_EQ(asked(), first) << "the second set is not asked any more";
   EXPECT_EQ(third->calls(PolicyKind::predictor), kOperators * OperatorDecision::kPoints) << "about whom is there";
+}
+
+// What the old set had time to learn is told to the new one: a little at a time too, however much it is.
+TEST_F(Exchange, WhatWasSeenBeforeIsToldAFewAtATimeAndBeforeAnybodyIsAskedAgain) {
+  constexpr unsigned kToldMost = 8 + 8;  // engine.cpp, kReplayedPerTimer, to the end of a set
+  std::uint64_t launch = 0;
+  for (const KernelInfo& kernel : kernels) {
+    t.submitted(tenants[0], kernel, ++launch);
+    t.now += Nanoseconds{100'000};
+    t.completed(tenants[0], kernel, launch);
+  }
+  t.run_until(t.now + Nanoseconds{1'000'000});
+  std::set<std::uint64_t> told;
+  script.observe = [&](const lithos_observation* seen) { told.insert(seen->op.op_id); };
+  t.engine->set_policies(*other, t.now);
+  EXPECT_EQ(told.size(), 0u) << "the exchange does not wait for it";
+  t.submitted(tenants[0], kernels.back(), ++launch);
+  EXPECT_EQ(asked(), 1u) << "who knows nothing yet is asked all the same";
+  while (told.size() < kOperators) {
+    ASSERT_TRUE(t.engine->has_stale_operators());
+    const std::size_t before = told.size();
+    t.engine->on_timer(t.now);
+    ASSERT_LE(told.size() - before, kToldMost);
+    ASSERT_GT(told.size(), before) << "and it goes on";
+    if (told.size() < kOperators) { ASSERT_EQ(asked(), 1u) << "nobody else is asked before"; }
+  }
+  t.run_until(t.now + Nanoseconds{1'000'000});
+  EXPECT_EQ(asked(), 2 * kOperators + 1) << "the one that was asked too early is asked again";
 }
 
 }  // namespace
