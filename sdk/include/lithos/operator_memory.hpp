@@ -212,7 +212,12 @@ class BoundedTable {
   // Every entry that has a key, in no order that means anything.
   template <class Do>
   void for_each(Do&& what) const {
-    for (std::size_t set = 0; set < sets_; ++set)
+    for_each_of(0, 1, what);
+  }
+  // The same for one part of `parts`, so that it need not be all at once.
+  template <class Do>
+  void for_each_of(std::size_t part, std::size_t parts, Do&& what) const {
+    for (std::size_t set = sets_ * part / parts; set < sets_ * (part + 1) / parts; ++set)
       for (unsigned way = 0; way < kWays; ++way)
         if (tags_[set].key[way] != 0) what(entries_[set * kWays + way]);
   }
