@@ -14,6 +14,7 @@
 #include "config/read_file.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/daemon_requests.hpp"
+#include "daemon/learned_file.hpp"
 #include "daemon/sd_notify.hpp"
 #include "engine/gpu_info.hpp"
 #include "policy_host/builtin.hpp"
@@ -172,6 +173,7 @@ Status Daemon::start_engine() {
   thread.at_start = [box = black_box_.get()] { box->this_is_the_engine_thread(); };
   engine_ = std::make_unique<EngineThread>(thread, room, std::move(first).value());
   plugins_->attach(*engine_);
+  recall_learned();
   if (Status status = engine_->start(); !status.ok()) return status;
   policies_->attach(*engine_);
   sampler_ = std::make_unique<Sampler>(*engine_);
@@ -182,9 +184,49 @@ Status Daemon::start_engine() {
   return {};
 }
 
+// Before the engine thread exists. What cannot be used is put aside under another name, so that it is not overwritten unseen.
+void Daemon::recall_learned() {
+  if (options_.keep_learned.count() == 0) return;
+  learned_kept_at_ = monotonic_now();
+  const std::string path = options_.state_folder + "/learned";
+  const Result<std::string> text = read_text_file(path);
+  if (!text.ok()) return;  // there is none yet
+  const GpuShape& gpu = policies_->config().gpu;
+  const auto learned = parse_learned(path, text.value(), {gpu.name, gpu.tpcs});
+  if (learned.ok()) {
+    const std::size_t taken = engine_->room().recall(learned.value());
+    log(LogEvent::learned_recalled, fmt::format("{}: {} of {} entries taken", path, taken, learned.value().size()));
+    return;
+  }
+  std::error_code error;
+  std::filesystem::rename(path, path + ".refused", error);
+  log(LogEvent::learned_refused, learned.status().message() + "; kept as " + path + ".refused, starting without");
+}
+
+// A part at a time: between two of them the engine thread decides.
+void Daemon::keep_learned() {
+  learned_kept_at_ = monotonic_now();
+  std::vector<lithos_observation> learned;
+  for (std::size_t part = 0; part < Engine::kLearnedParts; ++part) {
+    std::vector<lithos_observation> some;
+    const auto read = [room = &engine_->room(), part] {
+      std::vector<lithos_observation> out;
+      room->learned_part(part, out);
+      return out;
+    };
+    if (!engine_->mailbox().ask<std::vector<lithos_observation>>(read, some, std::chrono::milliseconds(1000))) return;
+    learned.insert(learned.end(), some.begin(), some.end());
+  }
+  const GpuShape& gpu = policies_->config().gpu;
+  const Status written =
+      write_file_atomically(options_.state_folder + "/learned", learned_text({gpu.name, gpu.tpcs}, learned));
+  if (!written.ok()) log(LogEvent::learned_not_kept, written.message());
+}
+
 void Daemon::run() {
   sd_notify("READY=1");
   server_->run();
+  if (options_.keep_learned.count() > 0) keep_learned();
   sd_notify("STOPPING=1");
 }
 
@@ -210,6 +252,7 @@ void Daemon::tick() {
   const Nanoseconds now = monotonic_now();
   policies_->tick(now);
   sample(now);
+  if (options_.keep_learned.count() > 0 && now - learned_kept_at_ >= options_.keep_learned) keep_learned();
   static const Nanoseconds kSignEvery = sd_watchdog_interval();
   if (kSignEvery.count() > 0 && now - last_sign_of_life_ >= kSignEvery) {
     last_sign_of_life_ = now;

@@ -28,6 +28,7 @@ struct DaemonOptions {
   std::vector<std::string> plugin_path;  // likewise
   PolicyManagerOptions policies;         // probation, strikes, limits; the rest is filled in
   Nanoseconds hang_limit{1'000'000'000};
+  Nanoseconds keep_learned{0};  // so often what is known of operators goes into the state folder, and at the end; 0: never, nor is it read
   bool process_wide = false;  // this is lithosd itself: catch fatal signals, end the process on a hang
   Log log;
 };
@@ -55,6 +56,8 @@ class Daemon {
   void blame(const LastEnd& last);
   Status load_plugins();
   Status start_engine();
+  void recall_learned();
+  void keep_learned();
   void tick();
   void sample(Nanoseconds now);
   void log(LogEvent event, const std::string& text, int level = LITHOS_LOG_INFO) const;
@@ -78,7 +81,7 @@ class Daemon {
   std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<AdminServer> server_;
   std::atomic<bool> reload_asked_ = false;
-  Nanoseconds started_{0}, last_sign_of_life_{0};
+  Nanoseconds started_{0}, last_sign_of_life_{0}, learned_kept_at_{0};
 };
 
 }  // namespace lithos

@@ -24,6 +24,8 @@ constexpr const char* kUsage =
     "  --set NAME            which set of policies of the file (default: the only one, or \"lithos\")\n"
     "  --run-dir DIR         sockets: tenants.sock, admin.sock (default /run/lithos)\n"
     "  --state-dir DIR       last good configuration, quarantine, exit records (default /var/lib/lithos)\n"
+    "  --keep-learned TIME   what is known of operators goes into the state folder so often and at the end, and is read\n"
+    "                        at start (default: learn anew)\n"
     "  --policy-path DIR     search here for policies first (repeatable)\n"
     "  --probation TIME      how long the old policies stay warm after a change (default 10s)\n"
     "  --strikes N           faults within 10s that end a policy (default 10)\n"
@@ -80,6 +82,7 @@ bool parse(int argc, char** argv, Arguments& arguments) {
                           {"set", required_argument, nullptr, 's'},
                           {"run-dir", required_argument, nullptr, 'r'},
                           {"state-dir", required_argument, nullptr, 't'},
+                          {"keep-learned", required_argument, nullptr, 'e'},
                           {"policy-path", required_argument, nullptr, 'p'},
                           {"probation", required_argument, nullptr, 'b'},
                           {"strikes", required_argument, nullptr, 'k'},
@@ -124,6 +127,9 @@ bool parse(int argc, char** argv, Arguments& arguments) {
         if (!parse_number(optarg, 1, options.policies.quality.worse)) return false;
         break;
       case 'n': options.policies.quality.windows = static_cast<unsigned>(std::strtoul(optarg, nullptr, 10)); break;
+      case 'e':
+        if (!parse_time(optarg, options.keep_learned)) return false;
+        break;
       case 'h':
         if (!parse_time(optarg, options.hang_limit)) return false;
         break;

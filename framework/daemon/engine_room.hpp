@@ -96,6 +96,10 @@ class EngineRoom {
   Nanoseconds longest_refresh() const { return longest_refresh_; }
   bool refreshing() const { return engine_.has_stale_operators(); }
 
+  // ---- what has been observed (engine.hpp) ------------------------------------------------------------------
+  std::size_t recall(std::span<const lithos_observation> learned) { return engine_.recall(learned); }
+  void learned_part(std::size_t part, std::vector<lithos_observation>& out) const { engine_.learned_part(part, out); }
+
   // ---- exporters -----------------------------------------------------------------------------------------
   void attach(EventRing& ring, Nanoseconds now) { engine_.attach(ring, now); }
   void detach(EventRing& ring) { engine_.detach(ring); }

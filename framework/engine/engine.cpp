@@ -280,6 +280,26 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   e.decide(LITHOS_WHY_POLICY, now);
 }
 
+std::size_t Engine::recall(std::span<const lithos_observation> learned) {
+  Impl& e = *impl_;
+  std::size_t taken = 0;
+  for (const lithos_observation& seen : learned) {
+    const bool possible = seen.tpcs > 0 && seen.tpcs <= e.gpu.tpcs && seen.duration_ns > 0 && seen.neighbour_tpcs == 0 &&
+                          seen.duration_ns <= to_u64(kLongestBelieved) && seen.op.op_id != 0 && seen.op.blocks > 0 &&
+                          seen.block_count == seen.op.blocks;
+    if (!possible) continue;
+    e.policies->observe(seen);
+    e.observed.add(seen);
+    ++taken;
+  }
+  return taken;
+}
+
+void Engine::learned_part(std::size_t part, std::vector<lithos_observation>& out) const {
+  static_assert(kLearnedParts == ObservationLog::kParts);
+  impl_->observed.append_part(part, out);
+}
+
 bool Engine::has_stale_operators() const { return impl_->stale_tenant < impl_->tenants.size(); }
 
 TpcSet Engine::own_tpcs(TenantId id) const {

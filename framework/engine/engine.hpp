@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -106,6 +107,14 @@ class Engine {
   void set_policies(PolicySet& policies, Nanoseconds now);
   // Operators about which the present policies have not been asked yet: on_timer() is due until there are none.
   bool has_stale_operators() const;
+
+  // ---- what has been observed, kept over a restart ---------------------------------------------------------
+  // Before the first tenant: policies and record learn it as if it had just been seen. What cannot be (more TPCs than there are, no
+  // time, an absurd one) is left out; returns how many were taken.
+  std::size_t recall(std::span<const lithos_observation> learned);
+  // Appends one of kLearnedParts parts of what recall() would take.
+  static constexpr std::size_t kLearnedParts = 16;
+  void learned_part(std::size_t part, std::vector<lithos_observation>& out) const;
 
   // ---- for those who watch (policy_host/event_ring.hpp) ----------------------------------------------------
   // From now on events go into the ring, too, as far as it wants them. It is told first what a latecomer must know:

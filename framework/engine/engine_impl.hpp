@@ -26,6 +26,8 @@ namespace lithos {
 inline constexpr std::uint32_t kTenantsLimit = 64;
 static_assert(kTenantsLimit <= Lease::kMaxLenders && kTenantsLimit <= CoResidency::kParties);
 
+constexpr Nanoseconds kLongestBelieved{600'000'000'000};  // of a launch; beyond it somebody errs
+
 struct Engine::Impl {
   Impl(const GpuShape& gpu, const EngineConfig& engine_config, PolicySet& policy_set, EnginePort& port);
 

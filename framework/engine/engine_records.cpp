@@ -9,7 +9,6 @@ namespace lithos {
 namespace {
 
 constexpr Nanoseconds kMispredicted{50'000};           // paper §5.7
-constexpr Nanoseconds kLongestBelieved{600'000'000'000};
 
 Nanoseconds believable(Nanoseconds time) { return std::clamp(time, Nanoseconds{0}, kLongestBelieved); }
 

@@ -4,7 +4,11 @@
 //
 // One entry per operator, TPC count and clock, of clean observations of whole launches; its duration is a mean that forgets. Bounded: what was
 // not seen for longest makes room. add() allocates nothing. Values; one thread.
+//
+// It is also what a daemon keeps over a restart (daemon/learned_file.hpp), read a part at a time.
 #pragma once
+
+#include <vector>
 
 #include "lithos/operator_memory.hpp"
 #include "lithos/policy_abi.h"
@@ -29,6 +33,14 @@ class ObservationLog {
   bool replay(std::size_t& place, std::size_t most, Tell&& tell) const {
     return table_.for_some(place, most, [&](const lithos_observation& seen) {
       if (seen.duration_ns != 0) tell(seen);
+    });
+  }
+
+  // One of kParts: a few microseconds' worth, so that decisions go on in between.
+  static constexpr std::size_t kParts = 16;
+  void append_part(std::size_t part, std::vector<lithos_observation>& out) const {
+    table_.for_each_of(part, kParts, [&](const lithos_observation& seen) {
+      if (seen.duration_ns != 0) out.push_back(seen);
     });
   }
 

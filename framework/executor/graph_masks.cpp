@@ -36,7 +36,7 @@ bool GraphMasks::bake(const GraphInfo& graph, const UsableTpcs& usable, const Le
     // A mask narrower than what the tenant owns costs it freedom: the hardware places blocks where there is room at each replay, which
     // with lent TPCs is not known at the first launch. So only a right-sizer's or the lease's wish narrows it, not the number of blocks,
     // which is what a right-sizer answers that knows nothing else.
-    unsigned want = wanted == 0 || wanted >= node->useful_tpcs ? map_.tpcs() : wanted;
+    unsigned want = wanted == 0 || wanted == node->useful_tpcs ? map_.tpcs() : wanted;
     if (lease.max_tpcs > 0) want = std::min(want, lease.max_tpcs);
     out.wanted.push_back(wanted);
     TpcSet mask;

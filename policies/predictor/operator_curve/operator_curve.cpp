@@ -16,13 +16,13 @@
 namespace {
 
 // One operator, or one ordinal of an operator that does different work at different ordinals.
-struct Known {
-  lithos::OperatorTimes times;  // at clock_mhz
+struct alignas(64) Known {
   std::uint32_t clock_mhz = 0;
   float clock_share = -1;       // part of the time that the clock stretches; below 0: not seen at two clocks
   float contention = -1;        // slowdown beside neighbours on all TPCs; below 0: not seen beside any
   bool contended_only = false;  // no clean observation yet: times are guesses from contended ones
   bool counted = false;         // in its family's share
+  lithos::OperatorTimes times;  // at clock_mhz
 
   // Times as they would be at another clock. What is not known yet is assumed to cost: all of the time stretches, none shrinks.
   double at_clock(std::uint32_t mhz) const {
@@ -91,9 +91,8 @@ class OperatorCurve {
     out.p50_ns = whole_ns(ns * circumstances);
     out.p99_ns = std::max(out.p50_ns, whole_ns(std::max(ns, safe(nearest, query.tpcs)) * circumstances *
                                                nearest.high() / nearest.median()));
-    const double distance =
-        static_cast<double>(std::max(nearest.tpcs, query.tpcs)) / std::max(1u, std::min(nearest.tpcs, query.tpcs));
-    out.confidence = nearest.size() / (distance * lithos::RecentDurations::kKept) * (whole->contended_only ? 0.5 : 1.0);
+    const double near = std::max(1u, std::min(nearest.tpcs, query.tpcs)), far = std::max(nearest.tpcs, query.tpcs);
+    out.confidence = nearest.size() * near / (far * lithos::RecentDurations::kKept) * (whole->contended_only ? 0.5 : 1.0);
     return out;
   }
 
@@ -127,6 +126,7 @@ class OperatorCurve {
   }
   double share_of_gpu(std::uint32_t tpcs) const { return static_cast<double>(std::min(tpcs, gpu_tpcs_)) / gpu_tpcs_; }
   double beside(const Known& known, std::uint32_t neighbour_tpcs) const {
+    if (neighbour_tpcs == 0) return 1;
     return 1 + (known.contention < 0 ? usual_contention_ : static_cast<double>(known.contention)) *
                    share_of_gpu(neighbour_tpcs);
   }

@@ -55,9 +55,9 @@ class RecentDurations {
   }
 
  private:
-  std::array<float, kKept> ring_{}, sorted_{};
   float high_ = 0;
   std::uint8_t size_ = 0, next_ = 0;
+  std::array<float, kKept> sorted_{}, ring_{};
 };
 
 class MeanDuration {
@@ -105,10 +105,14 @@ class TimesByTpcs {
   }
   // In ratio; only if not empty().
   const Durations& nearest(std::uint32_t tpcs) const {
-    const Durations* best = &at_[0];
-    for (unsigned i = 1; i < used_; ++i)
-      if (apart(at_[i].tpcs, tpcs) < apart(best->tpcs, tpcs)) best = &at_[i];
-    return *best;
+    unsigned best = 0;
+    for (unsigned i = 1; i < used_; ++i) {  // by the points: they lie close together, and every count is among them
+      const std::uint64_t a = points_[i].tpcs, b = points_[best].tpcs;
+      if (std::max<std::uint64_t>(a, tpcs) * std::min<std::uint64_t>(b, tpcs) <
+          std::max<std::uint64_t>(b, tpcs) * std::min<std::uint64_t>(a, tpcs))
+        best = i;
+    }
+    return at_[best];
   }
 
   // A whole launch took so long on so many TPCs. `scaling_share`: see ScalingCurve::fit().
@@ -170,12 +174,13 @@ class TimesByTpcs {
     return curve_.update(points(), scaling_share), Change::moved;
   }
 
-  std::array<Durations, ScalingCurve::kPointsMax> at_{};
-  std::array<ScalingPoint, ScalingCurve::kPointsMax> points_{};
-  ScalingCurve curve_;
+  // What a question reads comes first and lies together: an operator that was not asked about lately costs a cache miss for each line.
   std::uint32_t observations_ = 0;
   float scatter_ = 0;
   std::uint8_t used_ = 0;
+  ScalingCurve curve_;
+  std::array<ScalingPoint, ScalingCurve::kPointsMax> points_{};
+  std::array<Durations, ScalingCurve::kPointsMax> at_{};
 };
 
 using OperatorTimes = TimesByTpcs<RecentDurations>;
@@ -195,17 +200,24 @@ class BoundedTable {
   Entry* find(std::uint64_t key) {
     const std::size_t set = set_of(key);
     Tags& tags = tags_[set];
-    for (unsigned way = 0; way < kWays; ++way) {
-      if (tags.key[way] != key) continue;
-      tags.used_at[way] = ++clock_;
-      return &entries_[set * kWays + way];
-    }
-    return nullptr;
+    unsigned match = 0;  // all ways, without a branch that depends on which: it would be mispredicted
+    for (unsigned way = 0; way < kWays; ++way) match |= static_cast<unsigned>(tags.key[way] == key) << way;
+    if (match == 0) return nullptr;
+    const auto way = static_cast<unsigned>(std::countr_zero(match));
+    Entry* found = &entries_[set * kWays + way];
+    prefetch(found);
+    tags.used_at[way] = ++clock_;
+    return found;
   }
   // Every entry that has a key, in no order that means anything.
   template <class Do>
   void for_each(Do&& what) const {
-    for (std::size_t set = 0; set < sets_; ++set)
+    for_each_of(0, 1, what);
+  }
+  // The same for one part of `parts`, so that it need not be all at once.
+  template <class Do>
+  void for_each_of(std::size_t part, std::size_t parts, Do&& what) const {
+    for (std::size_t set = sets_ * part / parts; set < sets_ * (part + 1) / parts; ++set)
       for (unsigned way = 0; way < kWays; ++way)
         if (tags_[set].key[way] != 0) what(entries_[set * kWays + way]);
   }
@@ -232,7 +244,12 @@ class BoundedTable {
 
  private:
   static constexpr unsigned kWays = 8;
-  struct Tags {
+  // All of its lines at once, not one after the other as they are read.
+  static void prefetch(const Entry* entry) {
+    const auto* bytes = reinterpret_cast<const char*>(entry);
+    for (std::size_t at = 0; at < sizeof(Entry); at += 64) __builtin_prefetch(bytes + at);
+  }
+  struct alignas(64) Tags {
     std::array<std::uint64_t, kWays> key{};
     std::array<std::uint32_t, kWays> used_at{};
   };

@@ -17,7 +17,7 @@
 // Bounds   Exact at the counts given, once noise that made more TPCs slower is averaged away; never rises with t. With
 //          more TPCs than any given it goes on, but never faster than in proportion. With fewer it lies between going on and in
 //          proportion, which bounds it from above.
-// Cost     fit(): below a microsecond. ns(): a division, and one or two square roots. No allocation. 80 bytes.
+// Cost     fit(): below a microsecond. ns(): a division or two, and one or two square roots. No allocation. 104 bytes.
 // Threads  A value; one thread.
 // Source   Measured on an H200 (configs/traces): docs/design/prediction.md has the errors, law by law. LithOS paper §5.5 for l = m/t + b.
 #pragma once
@@ -220,7 +220,10 @@ class ScalingCurve {
       const ScalingPoint& point = points.at[points.count - 1 - knot];
       x_[knot] = static_cast<float>(raise(law_, load_of(law_.load, point.tpcs)));
       y_[knot] = static_cast<float>(raise(law_, std::min(point.ns / reference_ns_, kRatioMax)));
-      if (knot > 0) x_[knot] = std::max(x_[knot], x_[knot - 1] * 1.00001f);  // whatever the arithmetic, they rise
+      if (knot == 0) continue;
+      x_[knot] = std::max(x_[knot], x_[knot - 1] * 1.00001f);  // whatever the arithmetic, they rise
+      const double rise = static_cast<double>(y_[knot]) - y_[knot - 1];
+      slope_[knot] = static_cast<float>(rise / (static_cast<double>(x_[knot]) - x_[knot - 1]));
     }
   }
 
@@ -229,19 +232,19 @@ class ScalingCurve {
     const double x = raise(law_, load_of(law_.load, tpcs));
     if (used_ == 1) return x > x_[0] ? y_[0] * x / x_[0] : y_[0];
     const double below = x - x_[0];
-    if (below <= 0) return std::max(y_[0] + slope(1) * below, y_[0] * x / x_[0]);
-    for (std::size_t i = 1; i < used_; ++i)
-      if (x <= x_[i]) return y_[i] + slope(i) * (x - x_[i]);
+    if (below <= 0) return std::max(y_[0] + slope_[1] * below, y_[0] * x / x_[0]);
     const std::size_t last = used_ - 1u;
+    if (x <= x_[last]) {
+      std::size_t i = 1;  // counted, not searched: which piece it is cannot be foreseen, so a loop that ends there is mispredicted
+      for (std::size_t knot = 1; knot < last; ++knot) i += x > x_[knot];
+      return y_[i] + slope_[i] * (x - x_[i]);
+    }
     const double proportional = y_[last] * x / x_[last];
     if (x_[last] < 1.1f * x_[last - 1]) return proportional;  // too close together to tell a slope
-    return 0.75 * (y_[last] + slope(last) * (x - x_[last])) + 0.25 * proportional;
-  }
-  double slope(std::size_t knot) const {
-    return (static_cast<double>(y_[knot]) - y_[knot - 1]) / (static_cast<double>(x_[knot]) - x_[knot - 1]);
+    return 0.75 * (y_[last] + slope_[last] * (x - x_[last])) + 0.25 * proportional;
   }
 
-  std::array<float, kPointsMax> x_{}, y_{};
+  std::array<float, kPointsMax> x_{}, y_{}, slope_{};  // slope_[i]: from knot i − 1 to i; a question needs no division for it
   double reference_ns_ = 0;
   Shape shape_;
   std::uint32_t fewest_ = 1;

@@ -298,6 +298,21 @@ TEST(Graphs, MasksStayUntilTheTenantsTpcsChange) {
   EXPECT_EQ(t.device.masks[2][0], TpcSet::range(8, 11));
 }
 
+// A small grid on a few TPCs: more than its blocks fill when packed, far fewer than all. That is a wish; exactly the packed number is none.
+TEST(Graphs, ARightSizerMayGiveASmallGridMoreThanItsBlocksFill) {
+  ExecutorUnderTest t(LaunchPath::inline_path);
+  t.port.current.own = kHome;
+  const KernelInfo small = t.kernel("free", 8);
+  ASSERT_LT(small.useful_tpcs + 1, kHome.count());
+  const GraphInfo wished = make_graph_info("g", {&small}), packed = make_graph_info("h", {&small});
+  t.predict(small, kUs, small.useful_tpcs + 1);
+  ASSERT_TRUE(t.executor->launch_graph(QueueId{0}, wished, t.now).ok());
+  EXPECT_EQ(t.device.masks[0][0].count(), small.useful_tpcs + 1);
+  t.predict(small, kUs, small.useful_tpcs);
+  ASSERT_TRUE(t.executor->launch_graph(QueueId{0}, packed, t.now).ok());
+  EXPECT_EQ(t.device.masks[1][0], kHome);
+}
+
 TEST(Graphs, HaveMasksOfTheirOwnForEachLimit) {
   ExecutorUnderTest t(LaunchPath::inline_path);
   t.port.current.own = kHome;
