@@ -119,7 +119,7 @@ const Operator* describe_operator(const LaunchKey& key) {
 }
 
 std::string operators_left(std::size_t most) {
-  Book& all = book();
+  OperatorBook& all = operator_book();
   const std::lock_guard lock(all.mutex);
   std::vector<const Operator*> left;
   for (const Operator& op : all.operators)
