@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <signal.h>
+
+#include <algorithm>
+#include <fstream>
+#include <thread>
 
 #include "cuda/world.hpp"
 #include "unit/cuda/descriptors.hpp"
@@ -323,6 +326,29 @@ TEST(ShimWithDaemon, LaunchesFollowTheLeaseAndAreTold) {
   EXPECT_EQ(submitted, 10u);
   EXPECT_EQ(completed, 10u);
   EXPECT_THAT(daemon.kernels(), ::testing::Contains("steady"));
+}
+
+// Nobody lends to a tenant that is idle: a launch that waits for a lease must say that its tenant works, or it waits out the limit.
+TEST(ShimWithDaemon, WhoWaitsForALeaseIsNotIdle) {
+  const World world;
+  const std::string socket = world.folder() + "/tenants.sock";
+  testing::SmallDaemon daemon(socket, testing::h200());
+  Lease nothing = testing::lease_of(1, {});
+  nothing.starvation_limit = Nanoseconds{20'000'000'000};
+  daemon.accept(nothing);
+  testing::Talk client(world, "client", {"steady"}, {{"LITHOS_SOCKET", socket}});
+  Outcome outcome;
+  std::thread asking([&] { outcome = client.ask("1"); });
+  const auto waits = [](const Record& record) { return record.kind == RecordKind::waiting; };
+  const std::vector<Record> records =
+      daemon.records([&](const auto& all) { return std::any_of(all.begin(), all.end(), waits); });
+  const auto waiting = std::find_if(records.begin(), records.end(), waits);
+  const bool waited = waiting != records.end();
+  EXPECT_TRUE(waited);
+  if (waited) EXPECT_NE(waiting->pressure, Pressure::idle);
+  daemon.publish(testing::lease_of(2, TpcSet::first(8)));
+  asking.join();
+  expect_confined(outcome, TpcSet::first(8), 1);
 }
 
 TEST(ShimWithDaemon, ADaemonThatGoesLeavesTheLeaseInForce) {

@@ -163,7 +163,8 @@ void raise_pressure(Prepared& prepared, Nanoseconds now) {
   if (prepared.report.launch == 0) prepared.report.launch = number;
 }
 
-void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds now, Prepared& prepared) {
+// `now`: becomes the time at which the launch may go.
+void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds& now, Prepared& prepared) {
   Tenancy& tenancy = *Process::instance().tenancy();
   thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
   prepared.decision = thread.decider->decide(op.info, prepared.report.first_block, now, [&] {
@@ -173,6 +174,7 @@ void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanosecond
     tenancy.report_only(thread, waiting_report(op, prepared.report.queue, prepared.report.first_block));
     return true;
   });
+  if (prepared.decision.waited) now = host_now();
   thread.decider->publish_home();  // for what the driver launches of itself meanwhile
   if (prepared.decision.waited) thread.counters.add(Count::waited);
   if (prepared.decision.starved) thread.counters.add(Count::starved);
@@ -310,7 +312,7 @@ CUresult launch(ThreadState& thread, const LaunchKey& key, CUstream stream, bool
     return call();
   }
   Prepared prepared;
-  const Nanoseconds now = host_now();
+  Nanoseconds now = host_now();
   prepared.report.queue = queue_of(thread, stream_key(stream, thread));
   decide(thread, *op, stream, now, prepared);
   const Parts parts = parts_of(thread, *op, stream, prepared.decision.verdict);
