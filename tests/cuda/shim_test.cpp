@@ -343,9 +343,7 @@ TEST(ShimWithDaemon, WhoWaitsForALeaseIsNotIdle) {
   const std::vector<Record> records =
       daemon.records([&](const auto& all) { return std::any_of(all.begin(), all.end(), waits); });
   const auto waiting = std::find_if(records.begin(), records.end(), waits);
-  const bool waited = waiting != records.end();
-  EXPECT_TRUE(waited);
-  if (waited) EXPECT_NE(waiting->pressure, Pressure::idle);
+  EXPECT_TRUE(waiting != records.end() && waiting->pressure != Pressure::idle);
   daemon.publish(testing::lease_of(2, TpcSet::first(8)));
   asking.join();
   expect_confined(outcome, TpcSet::first(8), 1);

@@ -17,7 +17,7 @@
 // Bounds   Exact at the counts given, once noise that made more TPCs slower is averaged away; never rises with t. With
 //          more TPCs than any given it goes on, but never faster than in proportion. With fewer it lies between going on and in
 //          proportion, which bounds it from above.
-// Cost     fit(): below a microsecond. ns(): a division or two, and one or two square roots. No allocation. 104 bytes.
+// Cost     fit(): below a microsecond. ns(): a division or two, and one or two square roots. No allocation. 128 bytes.
 // Threads  A value; one thread.
 // Source   Measured on an H200 (configs/traces): docs/design/prediction.md has the errors, law by law. LithOS paper §5.5 for l = m/t + b.
 #pragma once
@@ -223,7 +223,7 @@ class ScalingCurve {
       if (knot == 0) continue;
       x_[knot] = std::max(x_[knot], x_[knot - 1] * 1.00001f);  // whatever the arithmetic, they rise
       const double rise = static_cast<double>(y_[knot]) - y_[knot - 1];
-      slope_[knot] = static_cast<float>(rise / (static_cast<double>(x_[knot]) - x_[knot - 1]));
+      slope_[knot] = rise / (static_cast<double>(x_[knot]) - x_[knot - 1]);
     }
   }
 
@@ -244,7 +244,10 @@ class ScalingCurve {
     return 0.75 * (y_[last] + slope_[last] * (x - x_[last])) + 0.25 * proportional;
   }
 
-  std::array<float, kPointsMax> x_{}, y_{}, slope_{};  // slope_[i]: from knot i − 1 to i; a question needs no division for it
+  std::array<float, kPointsMax> x_{}, y_{};
+  // slope_[i]: from knot i − 1 to i; a question needs no division for it. Not a float: between a knot a million times as high as the next one and
+  // that one, its rounding alone would let the curve rise.
+  std::array<double, kPointsMax> slope_{};
   double reference_ns_ = 0;
   Shape shape_;
   std::uint32_t fewest_ = 1;
