@@ -67,7 +67,7 @@ BENCHMARK(executor_atom);
 // queued + submitted + completed of one launch, with the built-in policies and whatever decisions they cause.
 void engine_atom(benchmark::State& state) {
   const GpuShape gpu = h200();
-  auto policies = std::move(PolicySet::from_tables({}, info_of(gpu))).value();
+  auto policies = std::move(PolicySet::from_tables({}, gpu_info(gpu, 0))).value();
   Published out;
   Engine engine(gpu, {}, *policies, out);
   const TenantId tenant = engine.join(spec("be", TenantClass::best_effort, 0), Nanoseconds{0}).value();
@@ -104,7 +104,7 @@ BENCHMARK(engine_atom);
 // One decision, with one launch in flight per tenant: the time divided by tenants should hardly grow.
 void engine_decision(benchmark::State& state) {
   const GpuShape gpu = h200();
-  auto policies = std::move(PolicySet::from_tables({}, info_of(gpu))).value();
+  auto policies = std::move(PolicySet::from_tables({}, gpu_info(gpu, 0))).value();
   Published out;
   EngineConfig config;
   config.decide_at_most_every = Nanoseconds{0};

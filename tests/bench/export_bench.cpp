@@ -34,7 +34,7 @@ struct Sink {
 class Launches {
  public:
   Launches(Watch watch, std::uint64_t wanted)
-      : policies_(std::move(PolicySet::from_tables({}, info_of(gpu_))).value()),
+      : policies_(std::move(PolicySet::from_tables({}, gpu_info(gpu_, 0))).value()),
         engine_(gpu_, config_of(watch), *policies_, out_),
         sink_(watch == kEvents ? wanted : 0) {
     if (watch >= kSamplesOnly) engine_.attach(sink_.ring, Nanoseconds{0});

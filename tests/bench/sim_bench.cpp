@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "engine/gpu_info.hpp"
 #include "policy_host/catalog.hpp"
 #include "sim/h200.hpp"
 #include "sim/inputs.hpp"
@@ -181,15 +182,7 @@ class Silent final : public EnginePort {
 void DecisionPerTenant(benchmark::State& state) {
   const auto count = static_cast<unsigned>(state.range(0));
   const GpuShape shape = h200_shape();
-  lithos_gpu_info info{};
-  info.struct_size = sizeof info;
-  info.tpcs = shape.tpcs;
-  info.sms_per_tpc = shape.sms_per_tpc;
-  info.gpcs = shape.gpcs;
-  info.gpc_of_tpc = shape.gpc_of_tpc.data();
-  info.clocks_mhz = shape.clocks_mhz.data();
-  info.clocks = static_cast<std::uint32_t>(shape.clocks_mhz.size());
-  CreatedPolicySet policies = PolicySet::create(default_policies(), catalog(), info);
+  CreatedPolicySet policies = PolicySet::create(default_policies(), catalog(), gpu_info(shape, 0));
   if (policies.set == nullptr) {
     state.SkipWithError(join_messages(policies.diagnostics).c_str());
     return;

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "engine/gpu_info.hpp"
 #include "property/dice.hpp"
 
 namespace lithos::test {
@@ -145,15 +146,7 @@ HostileSet make_policies(Manner manner, bool wild_predictions, const GpuShape& s
   HostileSet made;
   made.last = std::make_unique<LastView>();
   next_instance = {manner, Dice{seed}, made.last.get()};
-  lithos_gpu_info gpu{};
-  gpu.struct_size = sizeof gpu;
-  gpu.tpcs = shape.tpcs;
-  gpu.sms_per_tpc = shape.sms_per_tpc;
-  gpu.gpcs = shape.gpcs;
-  gpu.gpc_of_tpc = shape.gpc_of_tpc.data();
-  gpu.seed = seed;
-  gpu.clocks_mhz = shape.clocks_mhz.data();
-  gpu.clocks = static_cast<std::uint32_t>(shape.clocks_mhz.size());
+  const lithos_gpu_info gpu = gpu_info(shape, seed);
   PolicyTables tables;
   tables.scheduler = &kHostileScheduler;
   if (wild_predictions) {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/quiet.hpp"
@@ -32,6 +33,7 @@ void follow_context(ThreadState& thread) {
   if (now == thread.context && now != 0) return;
   CUdevice device = 0;
   thread.context = now;
+  thread.cutting_asked = false;
   thread.other_device = calls.cuCtxGetDevice != nullptr && calls.cuCtxGetDevice(&device) == CUDA_SUCCESS && device != 0;
   thread.slots_base =
       now == 0 || thread.other_device ? 0 : Process::instance().tenancy()->completions().device_base(now);
@@ -196,7 +198,9 @@ Parts parts_of(ThreadState& thread, const Operator& op, CUstream stream, const V
   Parts parts;
   parts.entry = op.entry.trusted();
   if (parts.entry == 0) return {};
-  parts.context = process.tenancy()->cutter().context(thread, thread.context);
+  if (!std::exchange(thread.cutting_asked, true))
+    thread.cutting = process.tenancy()->cutter().context(thread, thread.context);
+  parts.context = thread.cutting;
   if (forced != 0) {
     const std::uint32_t blocks = std::max(kernel.blocks / forced, 1u);
     const std::uint32_t granule = cut_granule(kernel.grid, kernel.cluster, blocks);

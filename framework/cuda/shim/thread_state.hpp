@@ -16,6 +16,7 @@
 #include "cuda/atoms/entry_address.hpp"
 #include "cuda/patch.hpp"
 #include "cuda/shim/counters.hpp"
+#include "cuda/shim/cutter.hpp"
 #include "cuda/shim/operators.hpp"
 #include "ipc/layout.hpp"
 #include "ipc/spsc_ring.hpp"
@@ -87,6 +88,8 @@ struct ThreadState {
   std::uint64_t seen_epoch = 0;
   std::uint64_t context = 0, slots_base = 0;  // the last context, and where its completion slots are for the GPU
   bool other_device = false;
+  bool cutting_asked = false;                  // `cutting` is this context's
+  const Cutter::Context* cutting = nullptr;  // what launches in parts need there; nullptr: nothing is cut
   TpcSet masked_tpcs;  // the last set that was translated, and what it came to
   MaskBits masked_bits;
   std::uint64_t spare_slot = kNoSlot;  // taken for a launch that did not use it

@@ -343,7 +343,7 @@ TEST(Policies, AreReplacedAtADecisionBoundary) {
   const KernelInfo k = t.kernel("free", 5000);
   const TenantId a = t.join(spec("a", TenantClass::throughput, 20));
   t.engine->register_kernel(a, k, t.now);
-  auto other = std::move(PolicySet::from_tables({}, info_of(t.gpu))).value();
+  auto other = std::move(PolicySet::from_tables({}, gpu_info(t.gpu, 0))).value();
   const std::uint64_t before = t.policies->calls(PolicyKind::scheduler);
   t.engine->set_policies(*other, t.now);
   t.run_until(t.now + 50 * kMs);
@@ -365,7 +365,7 @@ TEST(Policies, ThoseThatComeNewAreToldWhatWasObserved) {
   }
   PolicyTables only_predictor;
   only_predictor.predictor = all_tables().predictor;
-  auto next = std::move(PolicySet::from_tables(only_predictor, info_of(t.gpu))).value();
+  auto next = std::move(PolicySet::from_tables(only_predictor, gpu_info(t.gpu, 0))).value();
   std::map<std::uint64_t, std::uint64_t> told;  // by operator
   script.observe = [&](const lithos_observation* seen) {
     told[seen->op.op_id] = seen->duration_ns;

@@ -19,7 +19,7 @@ class Exchange : public ::testing::Test {
     for (const char* name : {"a", "b"}) tenants.push_back(t.join(spec(name, TenantClass::throughput, 20)));
     for (const TenantId tenant : tenants)
       for (const KernelInfo& kernel : kernels) t.engine->register_kernel(tenant, kernel, t.now);
-    other = std::move(PolicySet::from_tables(all_tables(), info_of(t.gpu))).value();
+    other = std::move(PolicySet::from_tables(all_tables(), gpu_info(t.gpu, 0))).value();
     script.predict = [](const lithos_predict_query*, lithos_prediction* out) {
       *out = {777, 888, 1};
       return LITHOS_OK;
@@ -66,7 +66,7 @@ TEST_F(Exchange, AnotherExchangeBeginsAnewAndTenantsMayLeaveMeanwhile) {
   t.engine->set_policies(*other, t.now);
   t.engine->on_timer(t.now);
   const std::uint64_t first = asked();
-  auto third = std::move(PolicySet::from_tables(all_tables(), info_of(t.gpu))).value();
+  auto third = std::move(PolicySet::from_tables(all_tables(), gpu_info(t.gpu, 0))).value();
   t.engine->set_policies(*third, t.now);
   t.engine->leave(tenants[0], t.now);
   t.run_until(t.now + Nanoseconds{1'000'000});

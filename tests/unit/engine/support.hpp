@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/engine.hpp"
+#include "engine/gpu_info.hpp"
 #include "unit/policy_host/test_policies.hpp"
 
 namespace lithos::test {
@@ -22,18 +23,6 @@ inline GpuShape h200() {
   for (std::uint16_t t = 0; t < 66; ++t) gpu.mask_bit_of_tpc.push_back(t);
   gpu.clocks_mhz = {1980, 1500, 1000};
   return gpu;
-}
-
-inline lithos_gpu_info info_of(const GpuShape& gpu) {
-  lithos_gpu_info info{};
-  info.struct_size = sizeof info;
-  info.tpcs = gpu.tpcs;
-  info.sms_per_tpc = gpu.sms_per_tpc;
-  info.gpcs = gpu.gpcs;
-  info.gpc_of_tpc = gpu.gpc_of_tpc.data();
-  info.clocks_mhz = gpu.clocks_mhz.data();
-  info.clocks = static_cast<std::uint32_t>(gpu.clocks_mhz.size());
-  return info;
 }
 
 struct Published final : EnginePort {
@@ -60,7 +49,7 @@ inline TenantSpec spec(const std::string& name, TenantClass cls, unsigned quota,
 struct EngineUnderTest {
   EngineUnderTest() : gpu(h200()) {
     script = {};
-    policies = std::move(PolicySet::from_tables(all_tables(), info_of(gpu))).value();
+    policies = std::move(PolicySet::from_tables(all_tables(), gpu_info(gpu, 0))).value();
     engine = std::make_unique<Engine>(gpu, config, *policies, out);
   }
   TenantId join(const TenantSpec& who) { return engine->join(who, now).value(); }
