@@ -9,6 +9,9 @@ build=$(realpath "$1")
 source=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 skip() { echo "skipped: $*"; exit 77; }
 [ "$(id -u)" -eq 0 ] || skip "takes root, for namespaces of its own"
+for folder in "$build" "$source"; do
+  case "$folder/" in /tmp/* | /var/tmp/*) skip "$folder: the unit has a /tmp of its own (PrivateTmp) and would not find the programs" ;; esac
+done
 [ -x /lib/systemd/systemd ] || skip "systemd is not installed here"
 group_root=$(findmnt -n -t cgroup2 -o TARGET | head -1)
 [ -n "$group_root" ] || skip "no cgroup2 is mounted here"
