@@ -503,7 +503,12 @@ CUresult cuGraphNodeGetType(CUgraphNode, CUgraphNodeType* type) {
   return *type = CU_GRAPH_NODE_TYPE_KERNEL, CUDA_SUCCESS;
 }
 #undef cuGraphNodeGetDependentNodes
+// As between cuBLAS's programmatic launches: the edge has data, for which this function has no room.
 CUresult cuGraphNodeGetDependentNodes(CUgraphNode node, CUgraphNode*, size_t* n) {
+  if (!node->last) return CUDA_ERROR_LOSSY_QUERY;
+  return *n = 0, CUDA_SUCCESS;
+}
+CUresult cuGraphNodeGetDependentNodes_v2(CUgraphNode node, CUgraphNode*, CUgraphEdgeData*, size_t* n) {
   return *n = node->last ? 0 : 1, CUDA_SUCCESS;
 }
 CUresult cuGraphKernelNodeGetParams_v2(CUgraphNode node, CUDA_KERNEL_NODE_PARAMS* p) {

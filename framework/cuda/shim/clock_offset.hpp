@@ -2,8 +2,12 @@
 // The GPU's clock against CLOCK_MONOTONIC, from what launches show anyway: a kernel completes after it was submitted
 // and before its completion was seen, so each one bounds the offset from both sides.
 //
-// The clocks drift by up to 2.7 µs a second (hardware.md §3), so bounds are forgotten after one window and kept for
-// one more. Pure; one thread.
+// The bounds are not equally good. A completion is seen within one look, now and then at once; from submission to
+// completion it takes as long as the kernel, milliseconds where all that a program launches is a graph. So the offset is
+// taken from the side of what was seen, and from the middle only where both bounds are closer than a look.
+//
+// The clocks drift by some microseconds a second (2.7: hardware.md §3; 11 beside a virtual machine's clock), so bounds are
+// forgotten after one window and kept for one more. Pure; one thread.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +20,7 @@ namespace lithos::cuda::shim {
 class ClockOffset {
  public:
   static constexpr Nanoseconds kWindow{100'000'000};
+  static constexpr Nanoseconds kSeenWithin{4'000};  // the soonest of a window's completions
 
   // Times of one kernel: submitted and seen by our clock, completed by the GPU's.
   void observe(Nanoseconds submitted, Nanoseconds completed_gpu, Nanoseconds seen) {
@@ -32,7 +37,7 @@ class ClockOffset {
   // GPU time minus ours.
   Nanoseconds offset() const {
     const Bounds possible = bounds();
-    return possible.least + (possible.most - possible.least) / 2;
+    return possible.least + std::min((possible.most - possible.least) / 2, kSeenWithin / 2);
   }
   // Half the width of what is possible.
   Nanoseconds uncertainty() const {

@@ -49,6 +49,7 @@ void find_own_calls(void* library) {
   find(library, "cuGraphGetNodes", table.cuGraphGetNodes);
   find(library, "cuGraphNodeGetType", table.cuGraphNodeGetType);
   find(library, "cuGraphNodeGetDependentNodes", table.cuGraphNodeGetDependentNodes);
+  find(library, "cuGraphNodeGetDependentNodes_v2", table.cuGraphNodeGetDependentNodes_v2);
   find(library, "cuGraphKernelNodeGetParams_v2", table.cuGraphKernelNodeGetParams_v2);
   find(library, "cuGraphChildGraphNodeGetGraph", table.cuGraphChildGraphNodeGetGraph);
   find(library, "cuMemHostRegister_v2", table.cuMemHostRegister_v2);

@@ -11,6 +11,7 @@
 
 // cuda.h gives the old name the new meaning; both exist in the driver, and both are ours.
 #undef cuGetProcAddress
+#undef cuGraphNodeGetDependentNodes
 
 namespace lithos::cuda::shim {
 
@@ -43,6 +44,7 @@ struct DriverTable {
   CUresult(CUDAAPI* cuGraphGetNodes)(CUgraph, CUgraphNode*, size_t*) = nullptr;
   CUresult(CUDAAPI* cuGraphNodeGetType)(CUgraphNode, CUgraphNodeType*) = nullptr;
   CUresult(CUDAAPI* cuGraphNodeGetDependentNodes)(CUgraphNode, CUgraphNode*, size_t*) = nullptr;
+  CUresult(CUDAAPI* cuGraphNodeGetDependentNodes_v2)(CUgraphNode, CUgraphNode*, CUgraphEdgeData*, size_t*) = nullptr;
   CUresult(CUDAAPI* cuGraphKernelNodeGetParams_v2)(CUgraphNode, CUDA_KERNEL_NODE_PARAMS*) = nullptr;
   CUresult(CUDAAPI* cuGraphChildGraphNodeGetGraph)(CUgraphNode, CUgraph*) = nullptr;
   CUresult(CUDAAPI* cuMemHostRegister_v2)(void*, size_t, unsigned) = nullptr;

@@ -36,9 +36,14 @@ GraphExec* find(CUgraphExec exec) {
 
 // ---- describing ------------------------------------------------------------------------------------------
 
+// One is enough to know. The older function refuses edges that say more than "after" (programmatic launches).
 bool has_followers(CUgraphNode node) {
-  std::size_t count = 0;
   const DriverTable& calls = driver();
+  CUgraphNode first = nullptr;
+  CUgraphEdgeData edge{};
+  std::size_t count = 1;
+  if (calls.cuGraphNodeGetDependentNodes_v2 != nullptr)
+    return calls.cuGraphNodeGetDependentNodes_v2(node, &first, &edge, &count) == CUDA_SUCCESS && count != 0;
   return calls.cuGraphNodeGetDependentNodes != nullptr &&
          calls.cuGraphNodeGetDependentNodes(node, nullptr, &count) == CUDA_SUCCESS && count != 0;
 }

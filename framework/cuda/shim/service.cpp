@@ -10,13 +10,15 @@
 #include <algorithm>
 
 #include "cuda/shim/graphs.hpp"
+#include "cuda/shim/nap.hpp"
 #include "cuda/shim/process.hpp"
 #include "ipc/wake.hpp"
 
 namespace lithos::cuda::shim {
 namespace {
 
-constexpr timespec kBetweenLooks{0, 50'000};  // while work is in flight
+// Between looks while work is in flight, at most. Where TPCs are shared, somebody waits for what we see.
+constexpr Nanoseconds kLookMost{50'000}, kLookMostSharing{20'000};
 constexpr Nanoseconds kLinkEvery{1'000'000};  // the daemon's socket, while work is in flight
 constexpr Nanoseconds kHangLookEvery{1'000'000'000};
 constexpr Nanoseconds kUntimedMost{1'000'000'000};  // then a launch that nobody times counts as over
@@ -55,15 +57,19 @@ void Service::start(Tenancy& tenancy) {
 
 void Service::run() {
   ::prctl(PR_SET_NAME, "lithos");
-  ::prctl(PR_SET_TIMERSLACK, 1'000);
+  ::prctl(PR_SET_TIMERSLACK, kFineSlackNs);
   if (const std::string& path = Process::instance().settings().times_file; !path.empty()) {
     times_ = std::fopen(path.c_str(), "we");
     if (times_ != nullptr) std::setvbuf(times_, nullptr, _IOLBF, 0);
   }
   while (Process::instance().active()) {
     const Nanoseconds now = host_now();
-    if (step(now)) continue;
-    if (in_flight_ != 0 || tenancy_.unfinished() != 0) ::nanosleep(&kBetweenLooks, nullptr);
+    if (step(now)) {
+      last_found_ = now;
+      continue;
+    }
+    const bool sharing = tenancy_.has_daemon() && lease().masked;
+    if (in_flight_ != 0 || tenancy_.unfinished() != 0) nap(now - last_found_, sharing ? kLookMostSharing : kLookMost);
     else sleep(now);
   }
 }
@@ -215,7 +221,7 @@ bool Service::watch_completions(Nanoseconds now) {
         if (flying.slot == kNoSlot) continue;
         break;
       }
-      if (flying.graph == nullptr) clock_.observe(flying.atom.submitted_at, at_gpu, now);
+      clock_.observe(flying.atom.submitted_at, at_gpu, now);
       if (times_ != nullptr)
         std::fprintf(times_, "%llu %lld\n", static_cast<unsigned long long>(value_of(flying.atom.id)),
                      static_cast<long long>(at_gpu.count()));
@@ -252,12 +258,24 @@ void Service::finish(Queue& queue, QueueId id, Nanoseconds completed, Nanosecond
       for (const Flying& still : other.flying)
         if (still.atom.may_spin) reporter_.spinning() |= still.atom.tpcs;
   }
-  tenancy_.add_borrowed(flying.borrowed, flying.atom.predicted.count(), -1);
+  if (flying.borrowed != 0)
+    tenancy_.remove_borrowed(flying.borrowed, flying.atom.predicted.count(), running_borrowed().count());
   tenancy_.finished_.fetch_add(1, std::memory_order_release);
   tenancy_.last_finished_ns_.store(now.count(), std::memory_order_relaxed);
   reporter_.completion_seen(now);
   if (value_of(id) < kQueuesTold) reporter_.completed(id, flying.atom, completion, true);
   if (flying.graph != nullptr) flying.graph->release();
+}
+
+// Predicted time of the oldest launch in flight on TPCs of others.
+Nanoseconds Service::running_borrowed() const {
+  const Flying* oldest = nullptr;
+  for (const Queue& queue : queues_) {
+    if (queue.flying.empty()) continue;
+    const Flying& front = queue.flying.front();
+    if (front.borrowed != 0 && (oldest == nullptr || front.atom.id < oldest->atom.id)) oldest = &front;
+  }
+  return oldest == nullptr ? Nanoseconds{0} : oldest->atom.predicted;
 }
 
 // Launches without a slot at the end of a queue: nothing will ever say that they are over.

@@ -49,6 +49,7 @@ class Service final : private TenantPort {
   bool watch_completions(Nanoseconds now);
   bool has_completed(const Flying& flying, Nanoseconds& at_gpu) const;
   void finish(Queue& queue, QueueId id, Nanoseconds completed, Nanoseconds now);
+  Nanoseconds running_borrowed() const;
   void give_up_untimed(Nanoseconds now);
   void watch_for_hangs(Nanoseconds now);
   void settle(Nanoseconds now);
@@ -67,7 +68,7 @@ class Service final : private TenantPort {
   ClockOffset clock_;
   std::vector<Queue> queues_;
   std::size_t in_flight_ = 0;
-  Nanoseconds next_hang_look_{0}, next_link_look_{0};
+  Nanoseconds next_hang_look_{0}, next_link_look_{0}, last_found_{0};
   bool idle_said_ = true;
   std::FILE* times_ = nullptr;  // of settings().times_file; never closed, its lines are written whole
 };

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "cuda/shim/nap.hpp"
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/service.hpp"
 #include "cuda/shim/thread_state.hpp"
@@ -113,10 +114,10 @@ void Tenancy::never_flew() {
 }
 
 void Tenancy::report(ThreadState& thread, const LaunchReport& report) {
-  add_borrowed(report.borrowed, static_cast<std::int64_t>(report.predicted_ns), 1);
+  add_borrowed(report.borrowed, static_cast<std::int64_t>(report.predicted_ns));
   if (!thread.reports.push(report)) {
     thread.counters.add(Count::reports_dropped);
-    add_borrowed(report.borrowed, static_cast<std::int64_t>(report.predicted_ns), -1);
+    remove_borrowed(report.borrowed, static_cast<std::int64_t>(report.predicted_ns), 0);
     never_flew();  // nobody will see it finish
     return;
   }
@@ -128,16 +129,28 @@ void Tenancy::report_only(ThreadState& thread, const LaunchReport& report) {
   ipc::wake_if_asleep(&service_asleep_, wake_event_);
 }
 
-void Tenancy::add_borrowed(std::uint64_t borrowed, std::int64_t predicted_ns, int sign) {
+void Tenancy::add_borrowed(std::uint64_t borrowed, std::int64_t predicted_ns) {
   if (borrowed == 0) return;
-  borrowed_predicted_ns_.fetch_add(sign * predicted_ns, std::memory_order_relaxed);
-  borrowed_pieces_.fetch_add(static_cast<std::uint32_t>(sign), std::memory_order_relaxed);
-  if ((borrowed & 2) != 0) borrowed_long_.fetch_add(static_cast<std::uint32_t>(sign), std::memory_order_relaxed);
+  borrowed_predicted_ns_.fetch_add(predicted_ns, std::memory_order_relaxed);
+  if ((borrowed & 2) != 0) borrowed_long_.fetch_add(1, std::memory_order_relaxed);
+  if (borrowed_pieces_.fetch_add(1, std::memory_order_relaxed) == 0)
+    borrowed_running_ns_.store(predicted_ns, std::memory_order_relaxed);
+}
+
+// Beside a launch that comes just now, what runs may be taken for nothing until the next one ends: less is in flight then,
+// never more.
+void Tenancy::remove_borrowed(std::uint64_t borrowed, std::int64_t predicted_ns, std::int64_t running_ns) {
+  if (borrowed == 0) return;
+  borrowed_running_ns_.store(running_ns, std::memory_order_relaxed);
+  if ((borrowed & 2) != 0) borrowed_long_.fetch_sub(1, std::memory_order_relaxed);
+  borrowed_predicted_ns_.fetch_sub(predicted_ns, std::memory_order_relaxed);
+  borrowed_pieces_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 Outstanding Tenancy::outstanding() const {
   Outstanding now;
   now.predicted = Nanoseconds{borrowed_predicted_ns_.load(std::memory_order_relaxed)};
+  now.running = std::min(Nanoseconds{borrowed_running_ns_.load(std::memory_order_relaxed)}, now.predicted);
   now.pieces = borrowed_pieces_.load(std::memory_order_relaxed);
   now.long_wholes = borrowed_long_.load(std::memory_order_relaxed);
   return now;
@@ -222,13 +235,14 @@ bool InlineDecider::try_once(Nanoseconds now, Decision& decision) {
 
 // Twice the limit: after the first, admission lets it run at its minimum, and the engine gathers rights for it.
 bool InlineDecider::wait_for_lease(Nanoseconds now, Decision& decision) {
-  constexpr timespec kNap{0, 50'000};
+  constexpr Nanoseconds kNapMost{50'000};
   const Nanoseconds since = now;
+  const FineSlack fine;
   decision.waited = true;
   queue_.stuck_since = since;
   bool found = false;
   while (!found && now - since <= 2 * admission_.starvation_limit()) {
-    ::nanosleep(&kNap, nullptr);
+    nap(now - since, kNapMost);
     now = host_now();
     found = try_once(now, decision);
   }

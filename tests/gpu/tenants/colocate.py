@@ -74,7 +74,7 @@ class Stage:
     def start_daemon(self):
         run = self.folder + "/run"
         command = [HERE + "/lithosd", "--config", HERE + "/configs/experiments/colocate.toml", "--set", self.set, "--device", os.environ["LITHOS_TPC_MAP"], "--run-dir", run,
-                   "--state-dir", self.folder + "/state", "--policy-path", HERE + "/policies"]
+                   "--state-dir", self.folder + "/state", "--policy-path", HERE + "/policies", "--plugin-path", HERE + "/plugins"]
         self.daemon = subprocess.Popen(command, env=dict(os.environ, LD_LIBRARY_PATH=HERE + "/lib"), stderr=self.log, stdout=self.log)
         end = time.time() + 10
         while not os.path.exists(run + "/tenants.sock"):
