@@ -62,14 +62,7 @@ class RingReader {
   // Copies the next entry out. False: there is none. A position that no sound writer could have is counted, and
   // everything up to it skipped: the reader never does more than one entry's work for one call.
   bool pop(T& entry) {
-    const std::uint64_t tail = load(tail_);
-    if (tail == read_) return false;
-    if (tail - read_ > Capacity) [[unlikely]] {
-      ++nonsense_;
-      read_ = tail;
-      store(head_, read_);
-      return false;
-    }
+    if (read_ == written_ && !look()) return false;
     load_words(entry, &entries_[read_ % Capacity]);
     store(head_, ++read_);
     return true;
@@ -78,10 +71,22 @@ class RingReader {
   std::uint64_t nonsense() const { return nonsense_; }
 
  private:
+  // The writer's position is in a line that the writer keeps changing: read only when what was known is used up.
+  bool look() {
+    const std::uint64_t tail = load(tail_);
+    if (tail - read_ > Capacity) [[unlikely]] {
+      ++nonsense_;
+      read_ = tail;
+      store(head_, read_);
+    }
+    written_ = tail;
+    return read_ != tail;
+  }
+
   const T* entries_;
   const std::uint64_t* tail_;
   std::uint64_t* head_;
-  std::uint64_t read_ = 0, nonsense_ = 0;
+  std::uint64_t read_ = 0, written_ = 0, nonsense_ = 0;
 };
 
 }  // namespace lithos::ipc

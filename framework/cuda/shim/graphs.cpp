@@ -167,11 +167,11 @@ void report(ThreadState& thread, GraphExec& exec, CUstream stream, std::uint64_t
   told.kernel = reinterpret_cast<std::uint64_t>(&exec);
   told.launch = launch;
   told.queue = tenancy.queue_of(reinterpret_cast<std::uint64_t>(stream)) - 1;
-  told.slot = kNoSlot;
   told.generation = exec.newest_leaf_ns(tenancy.completions());
   told.submitted_ns = to_u64(now);
-  told.coverage = static_cast<std::uint64_t>(exec.baked.empty() ? Coverage::unmasked : Coverage::graph);
-  told.tpcs = ipc::to_wire(exec.baked.empty() ? tenancy.gpu().all() : exec.baked);
+  told.coverage = static_cast<std::uint8_t>(exec.baked.empty() ? Coverage::unmasked : Coverage::graph);
+  thread.use(exec.baked.empty() ? tenancy.gpu().all() : exec.baked);
+  told.tpcs = thread.tpc_sets.name();
   tenancy.report(thread, told);
 }
 

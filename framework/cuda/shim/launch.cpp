@@ -47,22 +47,22 @@ const Operator* find_operator(ThreadState& thread, const LaunchKey& key) {
   return made;
 }
 
-std::uint64_t queue_of(ThreadState& thread, std::uint64_t key) {
+std::uint32_t queue_of(ThreadState& thread, std::uint64_t key) {
   if (const std::uint32_t* known = thread.streams.find(key)) return *known - 1;
   const std::uint32_t made = Process::instance().tenancy()->queue_of(key);
   thread.streams.put(key, made);
   return made - 1;
 }
 
-CompletionWish take_slot(ThreadState& thread, std::uint64_t& slot) {
+CompletionWish take_slot(ThreadState& thread, std::uint32_t& slot) {
   slot = kNoSlot;
   // Without room for the report nobody would give the slot back.
   if (thread.slots_base == 0 || !thread.reports.has_room()) return {};
   SlotIndex free{thread.spare_slot};
-  if (free.slot == kNoSlot && !thread.slots.pop(free)) return {};
+  if (thread.spare_slot == kNoSlot && !thread.slots.pop(free)) return {};
   thread.spare_slot = kNoSlot;
-  slot = free.slot;
-  return {thread.slots_base + slot * sizeof(ipc::CompletionSlot), ++thread.next_generation, kReleasePlain};
+  slot = static_cast<std::uint32_t>(free.slot);
+  return {thread.slots_base + free.slot * sizeof(ipc::CompletionSlot), ++thread.next_generation, kReleasePlain};
 }
 
 // One launch of the program, or one part of it, on its way to the driver.
@@ -94,23 +94,18 @@ void arm(ThreadState& thread, const Operator& op, Prepared& prepared, Nanosecond
   wish.mask = prepared.decision.confine;
   wish.min_tpcs = op.info.min_tpcs;
   wish.blocks_per_tpc = op.info.blocks_per_tpc;
-  if (wish.mask) {
-    const TpcSet& tpcs = prepared.decision.verdict.tpcs;
-    if (!(tpcs == thread.masked_tpcs)) {
-      thread.masked_tpcs = tpcs;
-      thread.masked_bits = process.geometry().bits_of(tpcs);
-    }
-    wish.enabled = thread.masked_bits;
-  }
+  thread.use(prepared.decision.verdict.tpcs);
+  if (wish.mask) wish.enabled = thread.masked_bits;
   LaunchReport& report = prepared.report;
   wish.completion = take_slot(thread, report.slot);
   report.kernel = reinterpret_cast<std::uint64_t>(&op.info);
   report.generation = wish.completion.payload;
   report.submitted_ns = to_u64(now);
   report.predicted_ns = to_u64(prepared.decision.verdict.predicted);
-  report.coverage = static_cast<std::uint64_t>(prepared.decision.verdict.coverage);
-  report.borrowed = prepared.decision.verdict.on_borrowed ? 1u | (prepared.decision.verdict.long_whole ? 2u : 0u) : 0u;
-  report.tpcs = ipc::to_wire(prepared.decision.verdict.tpcs);
+  const Verdict& verdict = prepared.decision.verdict;
+  report.coverage = static_cast<std::uint8_t>(verdict.coverage);
+  report.borrowed = static_cast<std::uint8_t>(verdict.on_borrowed ? (verdict.long_whole ? 3 : 1) : 0);
+  report.tpcs = thread.tpc_sets.name();
 }
 
 // A slot that was taken and not used stays this thread's: it is offered again first.
@@ -143,17 +138,16 @@ void account(ThreadState& thread, CUresult result, CUstream stream, Prepared& pr
   }
   if (report.first_block == 0) count_outcome(thread, used, armed);
   if (armed.outcome.mask != MaskOutcome::masked)
-    report.coverage = static_cast<std::uint64_t>(armed.outcome.mask == MaskOutcome::not_wanted ? Coverage::unmasked
-                                                                                               : Coverage::bypassed);
+    report.coverage = static_cast<std::uint8_t>(armed.outcome.mask == MaskOutcome::not_wanted ? Coverage::unmasked
+                                                                                              : Coverage::bypassed);
   tenancy.report(thread, report);
 }
 
-LaunchReport waiting_report(const Operator& op, std::uint64_t queue, std::uint32_t first_block) {
+LaunchReport waiting_report(const Operator& op, std::uint32_t queue, std::uint32_t first_block) {
   LaunchReport report;
   report.kind = LaunchReport::waiting;
   report.kernel = reinterpret_cast<std::uint64_t>(&op.info);
   report.queue = queue;
-  report.slot = kNoSlot;
   report.first_block = first_block;
   return report;
 }
@@ -224,7 +218,7 @@ void await_slot(ThreadState& thread) {
   constexpr timespec kNap{0, 20'000};
   while (thread.spare_slot == kNoSlot) {
     SlotIndex free{};
-    if (thread.reports.has_room() && thread.slots.pop(free)) thread.spare_slot = free.slot;
+    if (thread.reports.has_room() && thread.slots.pop(free)) thread.spare_slot = static_cast<std::uint32_t>(free.slot);
     else ::nanosleep(&kNap, nullptr);
   }
 }
@@ -273,7 +267,7 @@ template <class Call>
 CUresult launch_parts(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds now, Prepared& prepared,
                       const Parts& parts, Call&& call) {
   LaunchReport& report = prepared.report;
-  const std::uint64_t queue = report.queue;
+  const std::uint32_t queue = report.queue;
   for (;;) {
     const std::uint32_t left = op.info.blocks - report.first_block;
     report.block_count = std::min(parts.forced != 0 ? parts.forced : prepared.decision.verdict.blocks, left);

@@ -32,13 +32,12 @@ bool is_primary_alive(CUdevice device) {
          driver().cuDevicePrimaryCtxGetState(device, &flags, &alive) == CUDA_SUCCESS && alive != 0;
 }
 
-void waited_for(std::uint64_t queue) {
+void waited_for(std::uint32_t queue) {
   ThreadState* const thread = managing_thread();
   if (thread == nullptr) return;
   LaunchReport report;
   report.kind = LaunchReport::synchronised;
   report.queue = queue;
-  report.slot = kNoSlot;
   Process::instance().tenancy()->report_only(*thread, report);
 }
 
@@ -90,7 +89,7 @@ CUresult CUDAAPI cuStreamSynchronize_ptsz(CUstream stream) {
 }
 CUresult CUDAAPI cuCtxSynchronize() {
   const CUresult result = driver().cuCtxSynchronize();
-  if (result == CUDA_SUCCESS) waited_for(kNoSlot);
+  if (result == CUDA_SUCCESS) waited_for(kEveryQueue);
   return result;
 }
 

@@ -17,16 +17,15 @@
 namespace lithos::cuda::shim {
 namespace {
 
-// Between looks while work is in flight, at most. Where TPCs are shared, somebody waits for what we see.
-constexpr Nanoseconds kLookMost{50'000}, kLookMostSharing{20'000};
+// Between looks while work is in flight. Where TPCs are shared, somebody waits for what we see: soon again after
+// something was seen. Where they are not, nobody does, and each look takes cache lines away from the launching thread.
+constexpr Nanoseconds kLookMostSharing{20'000}, kLookAlone{50'000};
 constexpr Nanoseconds kLinkEvery{1'000'000};  // the daemon's socket, while work is in flight
 constexpr Nanoseconds kHangLookEvery{1'000'000'000};
 constexpr Nanoseconds kUntimedMost{1'000'000'000};  // then a launch that nobody times counts as over
 constexpr int kSleepMostMs = 100;                   // the daemon may have gone, or come
 constexpr std::uint64_t kQueuesTold = 64;           // the daemon knows this many queues of a tenant
 constexpr std::size_t kReportsPerTurn = 4096;
-
-TpcSet tpcs_of(const ipc::WireTpcs& wire) { return ipc::from_wire(wire); }
 
 }  // namespace
 
@@ -64,13 +63,13 @@ void Service::run() {
   }
   while (Process::instance().active()) {
     const Nanoseconds now = host_now();
-    if (step(now)) {
-      last_found_ = now;
-      continue;
-    }
+    const bool found = step(now);
     const bool sharing = tenancy_.has_daemon() && lease().masked;
-    if (in_flight_ != 0 || tenancy_.unfinished() != 0) nap(now - last_found_, sharing ? kLookMostSharing : kLookMost);
-    else sleep(now);
+    if (found) last_found_ = now;
+    if (found && sharing) continue;
+    if (!found && in_flight_ == 0 && tenancy_.unfinished() == 0) sleep(now);
+    else if (sharing) nap(now - last_found_, kLookMostSharing);
+    else nap(kNever, kLookAlone);
   }
 }
 
@@ -133,7 +132,7 @@ void Service::take(ThreadState& thread, const LaunchReport& report, Nanoseconds 
       head.next_block = report.first_block;
       reporter_.launching(LaunchPath::inline_path, in_flight_ != 0, now);
       idle_said_ = false;
-      if (report.queue < kQueuesTold) reporter_.waiting(QueueId{static_cast<std::uint32_t>(report.queue)}, head, now);
+      if (report.queue < kQueuesTold) reporter_.waiting(QueueId{report.queue}, head, now);
       break;
     }
     default: break;
@@ -165,7 +164,7 @@ void Service::submitted(ThreadState& thread, const LaunchReport& report, Nanosec
     atom.last = report.first_block + report.block_count == atom.kernel->blocks;
   }
   atom.coverage = static_cast<Coverage>(report.coverage);
-  atom.tpcs = tpcs_of(report.tpcs);
+  atom.tpcs = thread.tpc_sets.at(report.tpcs);
   atom.predicted = from_u64(report.predicted_ns);
   atom.submitted_at = from_u64(report.submitted_ns);
   atom.ordinal = atom.first_block == 0 ? queue.ordinal++ : queue.ordinal - 1;
@@ -176,12 +175,12 @@ void Service::submitted(ThreadState& thread, const LaunchReport& report, Nanosec
   ++in_flight_;
   queue.flying.push_back(flying);
   if (report.queue < kQueuesTold)
-    reporter_.submitted(QueueId{static_cast<std::uint32_t>(report.queue)}, queue.flying.back().atom, atom.submitted_at);
+    reporter_.submitted(QueueId{report.queue}, queue.flying.back().atom, atom.submitted_at);
 }
 
 // The program has waited: what its thread launched before is over, also what we could not see complete. What has a slot
 // is never taken for over before the slot says so: the GPU would write into it later.
-void Service::synchronised(ThreadState& thread, std::uint64_t index, Nanoseconds now) {
+void Service::synchronised(ThreadState& thread, std::uint32_t index, Nanoseconds now) {
   watch_completions(now);
   const auto one = [&](std::uint64_t which) {
     Queue& queue = queue_at(which);
@@ -191,7 +190,7 @@ void Service::synchronised(ThreadState& thread, std::uint64_t index, Nanoseconds
     queue.ordinal = 0;
     if (which < kQueuesTold) reporter_.synchronised(id, now);
   };
-  if (index != kNoSlot) return one(index);
+  if (index != kEveryQueue) return one(index);
   for (std::uint64_t which = 0; which < queues_.size(); ++which) one(which);
 }
 

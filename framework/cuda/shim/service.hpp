@@ -26,7 +26,8 @@ class Service final : private TenantPort {
 
   struct Flying {
     InFlight atom;
-    std::uint64_t slot = kNoSlot, generation = 0;
+    std::uint32_t slot = kNoSlot;
+    std::uint64_t generation = 0;
     GraphExec* graph = nullptr;
     std::uint64_t graph_before_ns = 0;  // the leaves' newest time when it was launched
     ThreadState* thread = nullptr;
@@ -45,7 +46,7 @@ class Service final : private TenantPort {
   bool take_reports(Nanoseconds now);
   void take(ThreadState& thread, const LaunchReport& report, Nanoseconds now);
   void submitted(ThreadState& thread, const LaunchReport& report, Nanoseconds now);
-  void synchronised(ThreadState& thread, std::uint64_t queue, Nanoseconds now);
+  void synchronised(ThreadState& thread, std::uint32_t queue, Nanoseconds now);
   bool watch_completions(Nanoseconds now);
   bool has_completed(const Flying& flying, Nanoseconds& at_gpu) const;
   void finish(Queue& queue, QueueId id, Nanoseconds completed, Nanoseconds now);

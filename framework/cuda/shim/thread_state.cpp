@@ -47,13 +47,18 @@ ThreadState* take_over_or_make() {
 }  // namespace
 
 ThreadState::ThreadState()
-    : report_entries(new LaunchReport[kReports]),
-      slot_entries(new SlotIndex[kSlotsPerThread]),
-      reports(report_entries.get(), &report_tail, &report_head),
-      reports_out(report_entries.get(), &report_tail, &report_head),
-      slots(slot_entries.get(), &slot_tail, &slot_head),
-      slots_in(slot_entries.get(), &slot_tail, &slot_head) {}
+    : entries(new Entries),
+      reports(entries->reports, &report_tail, &report_head),
+      slots(entries->slots, &slot_tail, &slot_head),
+      reports_out(entries->reports, &report_tail, &report_head),
+      slots_in(entries->slots, &slot_tail, &slot_head) {}
 ThreadState::~ThreadState() = default;
+
+void ThreadState::use(const TpcSet& tpcs) {
+  if (tpcs == tpc_sets.last()) [[likely]] return;
+  tpc_sets.use(tpcs);
+  masked_bits = Process::instance().geometry().bits_of(tpcs);
+}
 
 ThreadState* thread_state_if_any() { return current; }
 ThreadState* all_threads() { return newest.load(std::memory_order_acquire); }

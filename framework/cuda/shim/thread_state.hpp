@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "base/time.hpp"
 #include "cuda/atoms/atom_launch.hpp"
@@ -50,22 +51,26 @@ struct Armed {
 };
 
 // One launch, as the service thread is told of it.
+inline constexpr std::uint32_t kNoSlot = ~std::uint32_t{0};
+// One cache line: the service thread has had it since the ring's last turn, and the launch pays for each line it takes back.
 struct LaunchReport {
-  enum Kind : std::uint64_t { submitted, waiting, synchronised, graph_submitted };
-  std::uint64_t kind = submitted;
+  enum Kind : std::uint8_t { submitted, waiting, synchronised, graph_submitted };
   std::uint64_t kernel = 0;  // const KernelInfo*; graph_submitted: GraphExec*
   std::uint64_t launch = 0;
-  std::uint64_t queue = 0;
-  std::uint64_t slot = 0;        // kNoSlot: no completion will be seen
   std::uint64_t generation = 0;  // what the slot will hold
   std::uint64_t submitted_ns = 0;
   std::uint64_t predicted_ns = 0;
-  std::uint64_t coverage = 0;
+  std::uint32_t queue = 0;
+  std::uint32_t slot = kNoSlot;                    // kNoSlot: no completion will be seen
   std::uint32_t first_block = 0, block_count = 0;  // of the kernel's grid
-  std::uint64_t borrowed = 0;  // bit 0: on TPCs of others; bit 1: whole and long there (DESIGN.md §5.5)
-  ipc::WireTpcs tpcs{};
+  std::uint16_t tpcs = 0;                          // ThreadState::tpc_sets
+  Kind kind = submitted;
+  std::uint8_t coverage = 0;
+  std::uint8_t borrowed = 0;  // bit 0: on TPCs of others; bit 1: whole and long there (DESIGN.md §5.5)
+  std::uint8_t unused[3] = {};
 };
-inline constexpr std::uint64_t kNoSlot = ~std::uint64_t{0};
+static_assert(sizeof(LaunchReport) == ipc::kCacheLine);
+inline constexpr std::uint32_t kEveryQueue = ~std::uint32_t{0};  // of a synchronisation
 inline constexpr std::size_t kReports = 1024;
 // As many as the driver lets a stream have waiting before a launch blocks: a thread runs out of slots only with several.
 inline constexpr std::size_t kSlotsPerThread = 1024;
@@ -75,9 +80,35 @@ struct SlotIndex {
   std::uint64_t slot;
 };
 
+// The sets of TPCs that this thread's launches had lately, for reports to name. More than there can be unread reports,
+// and a new place only after a report has named the last one: what a report names still stands there.
+class TpcSets {
+ public:
+  static constexpr std::size_t kSets = 2 * kReports;
+  TpcSets() : sets_(new TpcSet[kSets]) {}
+  const TpcSet& last() const { return sets_[last_]; }
+  void use(const TpcSet& set) {
+    if (std::exchange(named_, false)) last_ = static_cast<std::uint16_t>((last_ + 1u) % kSets);
+    sets_[last_] = set;
+  }
+  std::uint16_t name() {
+    named_ = true;
+    return last_;
+  }
+  const TpcSet& at(std::uint16_t name) const { return sets_[name % kSets]; }
+
+ private:
+  std::unique_ptr<TpcSet[]> sets_;
+  std::uint16_t last_ = 0;
+  bool named_ = false;
+};
+
+// The lines that the launching thread writes and those that the service thread writes are apart.
 struct ThreadState {
   ThreadState();
   ~ThreadState();
+  // The next report's launch is on these TPCs: tpc_sets and masked_bits follow.
+  void use(const TpcSet& tpcs);
 
   std::uint32_t in_driver = 0;  // depth of our own functions: what the driver calls of itself is not the program's
   Armed armed;
@@ -90,23 +121,31 @@ struct ThreadState {
   bool other_device = false;
   bool cutting_asked = false;                  // `cutting` is this context's
   const Cutter::Context* cutting = nullptr;  // what launches in parts need there; nullptr: nothing is cut
-  TpcSet masked_tpcs;  // the last set that was translated, and what it came to
-  MaskBits masked_bits;
-  std::uint64_t spare_slot = kNoSlot;  // taken for a launch that did not use it
+  TpcSets tpc_sets;
+  MaskBits masked_bits;  // what the last of them comes to
+  std::uint32_t spare_slot = kNoSlot;  // taken for a launch that did not use it
   std::uint64_t next_generation = 0;   // high bits: this thread's number
 
   // To the service thread, and free slots back from it.
-  std::unique_ptr<LaunchReport[]> report_entries;
-  std::unique_ptr<SlotIndex[]> slot_entries;
-  std::uint64_t report_tail = 0, report_head = 0, slot_tail = 0, slot_head = 0;
+  struct alignas(ipc::kCacheLine) Entries {
+    LaunchReport reports[kReports];
+    SlotIndex slots[kSlotsPerThread];
+  };
+  std::unique_ptr<Entries> entries;
+  alignas(ipc::kCacheLine) std::uint64_t report_tail = 0;
+  std::uint64_t slot_head = 0;
   ipc::RingWriter<LaunchReport, kReports> reports;
-  ipc::RingReader<LaunchReport, kReports> reports_out;  // service thread's end
   ipc::RingReader<SlotIndex, kSlotsPerThread> slots;
-  ipc::RingWriter<SlotIndex, kSlotsPerThread> slots_in;  // service thread's end
-
   // The lease generation under which a launch is being decided and has not been reported; all ones: none.
   std::atomic<std::uint64_t> deciding{~std::uint64_t{0}};
-  std::atomic<bool> in_use{true};
+
+  // The service thread's ends.
+  alignas(ipc::kCacheLine) std::uint64_t report_head = 0;
+  std::uint64_t slot_tail = 0;
+  ipc::RingReader<LaunchReport, kReports> reports_out;
+  ipc::RingWriter<SlotIndex, kSlotsPerThread> slots_in;
+
+  alignas(ipc::kCacheLine) std::atomic<bool> in_use{true};
   ThreadState* next = nullptr;  // all of the process, newest first; constant once it is listed
 };
 
