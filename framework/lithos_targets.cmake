@@ -17,16 +17,8 @@
 # The sources of a library or a test, up to 16 at a time, as one: headers and templates are compiled once for all of them,
 # which takes half of the time. For builds that are made from nothing and run once; where people work, a change would
 # compile 16 sources. Names in anonymous namespaces have to be the target's own, then.
-set(LITHOS_UNITY OFF CACHE STRING "Compile many sources at a time: OFF, TESTS, or ALL (tests and the framework)")
-set_property(CACHE LITHOS_UNITY PROPERTY STRINGS OFF TESTS ALL)
-set(LITHOS_UNITY_OF_LIBRARIES UNITY_BUILD OFF)
-set(LITHOS_UNITY_OF_TESTS UNITY_BUILD OFF)
-if(LITHOS_UNITY STREQUAL "ALL")
-  set(LITHOS_UNITY_OF_LIBRARIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
-endif()
-if(LITHOS_UNITY)
-  set(LITHOS_UNITY_OF_TESTS UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 16)
-endif()
+option(LITHOS_UNITY "Compile many sources at a time" OFF)
+set(LITHOS_UNITY_PROPERTIES UNITY_BUILD ${LITHOS_UNITY} UNITY_BUILD_BATCH_SIZE 16)
 
 add_library(lithos_warnings INTERFACE)
 target_compile_options(lithos_warnings INTERFACE -Wall -Wextra $<$<BOOL:${LITHOS_WERROR}>:-Werror>
@@ -65,7 +57,7 @@ function(lithos_add_library)
     return()
   endif()
   add_library(lithos_${ARG_NAME} STATIC ${ARG_SOURCES})
-  set_target_properties(lithos_${ARG_NAME} PROPERTIES ${LITHOS_UNITY_OF_LIBRARIES})
+  set_target_properties(lithos_${ARG_NAME} PROPERTIES ${LITHOS_UNITY_PROPERTIES})
   target_include_directories(lithos_${ARG_NAME} PUBLIC ${PROJECT_SOURCE_DIR}/framework)
   target_link_libraries(lithos_${ARG_NAME} PUBLIC ${deps} PRIVATE $<BUILD_INTERFACE:lithos_warnings>)
 endfunction()
@@ -74,7 +66,7 @@ function(lithos_add_test)
   cmake_parse_arguments(PARSE_ARGV 0 ARG "WHOLE" "NAME;TIMEOUT" "SOURCES;DEPS;LABELS;ARGS")
   lithos_resolve_deps(deps ${ARG_DEPS})
   add_executable(${ARG_NAME} ${ARG_SOURCES})
-  set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin ${LITHOS_UNITY_OF_TESTS})
+  set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/bin ${LITHOS_UNITY_PROPERTIES})
   target_link_libraries(${ARG_NAME} PRIVATE ${deps} lithos_warnings GTest::gmock GTest::gtest GTest::gtest_main)
   target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_BINARY_DIR}/tests/include)
 
