@@ -104,7 +104,7 @@ void arm(ThreadState& thread, const Operator& op, Prepared& prepared, Nanosecond
   report.predicted_ns = to_u64(prepared.decision.verdict.predicted);
   const Verdict& verdict = prepared.decision.verdict;
   report.coverage = static_cast<std::uint8_t>(verdict.coverage);
-  report.borrowed = static_cast<std::uint8_t>(verdict.on_borrowed ? (verdict.long_whole ? 3 : 1) : 0);
+  report.borrowed = BorrowedWork::bits_of(verdict);
   report.tpcs = thread.tpc_sets.name();
 }
 

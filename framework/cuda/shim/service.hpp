@@ -31,7 +31,7 @@ class Service final : private TenantPort {
     GraphExec* graph = nullptr;
     std::uint64_t graph_before_ns = 0;  // the leaves' newest time when it was launched
     ThreadState* thread = nullptr;
-    std::uint64_t borrowed = 0;
+    std::uint8_t borrowed = 0;
     bool named = false;  // said to hang
   };
   struct Queue {

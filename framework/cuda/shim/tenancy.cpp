@@ -114,10 +114,10 @@ void Tenancy::never_flew() {
 }
 
 void Tenancy::report(ThreadState& thread, const LaunchReport& report) {
-  add_borrowed(report.borrowed, static_cast<std::int64_t>(report.predicted_ns));
+  borrowed_.add(report.borrowed, from_u64(report.predicted_ns));
   if (!thread.reports.push(report)) {
     thread.counters.add(Count::reports_dropped);
-    remove_borrowed(report.borrowed, static_cast<std::int64_t>(report.predicted_ns), 0);
+    borrowed_.remove(report.borrowed, from_u64(report.predicted_ns), Nanoseconds{0});
     never_flew();  // nobody will see it finish
     return;
   }
@@ -127,33 +127,6 @@ void Tenancy::report(ThreadState& thread, const LaunchReport& report) {
 void Tenancy::report_only(ThreadState& thread, const LaunchReport& report) {
   if (!thread.reports.push(report)) return thread.counters.add(Count::reports_dropped);
   ipc::wake_if_asleep(&service_asleep_, wake_event_);
-}
-
-void Tenancy::add_borrowed(std::uint64_t borrowed, std::int64_t predicted_ns) {
-  if (borrowed == 0) return;
-  borrowed_predicted_ns_.fetch_add(predicted_ns, std::memory_order_relaxed);
-  if ((borrowed & 2) != 0) borrowed_long_.fetch_add(1, std::memory_order_relaxed);
-  if (borrowed_pieces_.fetch_add(1, std::memory_order_relaxed) == 0)
-    borrowed_running_ns_.store(predicted_ns, std::memory_order_relaxed);
-}
-
-// Beside a launch that comes just now, what runs may be taken for nothing until the next one ends: less is in flight then,
-// never more.
-void Tenancy::remove_borrowed(std::uint64_t borrowed, std::int64_t predicted_ns, std::int64_t running_ns) {
-  if (borrowed == 0) return;
-  borrowed_running_ns_.store(running_ns, std::memory_order_relaxed);
-  if ((borrowed & 2) != 0) borrowed_long_.fetch_sub(1, std::memory_order_relaxed);
-  borrowed_predicted_ns_.fetch_sub(predicted_ns, std::memory_order_relaxed);
-  borrowed_pieces_.fetch_sub(1, std::memory_order_relaxed);
-}
-
-Outstanding Tenancy::outstanding() const {
-  Outstanding now;
-  now.predicted = Nanoseconds{borrowed_predicted_ns_.load(std::memory_order_relaxed)};
-  now.running = std::min(Nanoseconds{borrowed_running_ns_.load(std::memory_order_relaxed)}, now.predicted);
-  now.pieces = borrowed_pieces_.load(std::memory_order_relaxed);
-  now.long_wholes = borrowed_long_.load(std::memory_order_relaxed);
-  return now;
 }
 
 void Tenancy::start_service() { Service::start(*this); }
@@ -225,7 +198,7 @@ PressureWord InlineDecider::pressure_of(TenantId lender) {
 }
 
 bool InlineDecider::try_once(Nanoseconds now, Decision& decision) {
-  decision.verdict = admission_.ask(queue_, head_, tenancy_.outstanding(), now);
+  decision.verdict = admission_.ask(queue_, head_, tenancy_.borrowed().outstanding(), now);
   if (!decision.verdict.go()) return false;
   if (head_.next_block == 0) admission_.launched(now);
   decision.confine = decision.verdict.masked;

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <vector>
 
+#include "cuda/shim/borrowed_work.hpp"
 #include "cuda/shim/completion_memory.hpp"
 #include "cuda/shim/cutter.hpp"
 #include "cuda/shim/settings.hpp"
@@ -71,11 +72,7 @@ class Tenancy {
   void never_flew();  // after raise_pressure(), no launch
   void report(ThreadState& thread, const LaunchReport& report);
   void report_only(ThreadState& thread, const LaunchReport& report);  // of something that is no launch
-  // `borrowed`: as in LaunchReport; 0 does nothing.
-  void add_borrowed(std::uint64_t borrowed, std::int64_t predicted_ns);
-  // `running`: predicted time of the oldest that is left.
-  void remove_borrowed(std::uint64_t borrowed, std::int64_t predicted_ns, std::int64_t running_ns);
-  Outstanding outstanding() const;
+  BorrowedWork& borrowed() { return borrowed_; }
   std::uint64_t unfinished() const {
     return launched_.load(std::memory_order_acquire) - finished_.load(std::memory_order_acquire);
   }
@@ -110,9 +107,7 @@ class Tenancy {
   std::atomic<std::uint32_t> level_{0};  // of pressure, as published
   alignas(ipc::kCacheLine) std::atomic<std::uint64_t> finished_{0};
   std::atomic<std::int64_t> last_finished_ns_{0};
-  alignas(ipc::kCacheLine) std::atomic<std::int64_t> borrowed_predicted_ns_{0};  // both sides; borrowers only
-  std::atomic<std::int64_t> borrowed_running_ns_{0};  // of the oldest of them, which is taken to be running
-  std::atomic<std::uint32_t> borrowed_pieces_{0}, borrowed_long_{0};
+  alignas(ipc::kCacheLine) BorrowedWork borrowed_;  // both sides; borrowers only
   alignas(ipc::kCacheLine) std::uint32_t service_asleep_ = 0;  // wake.hpp
   int wake_event_ = -1;
 

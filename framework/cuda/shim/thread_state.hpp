@@ -66,7 +66,7 @@ struct LaunchReport {
   std::uint16_t tpcs = 0;                          // ThreadState::tpc_sets
   Kind kind = submitted;
   std::uint8_t coverage = 0;
-  std::uint8_t borrowed = 0;  // bit 0: on TPCs of others; bit 1: whole and long there (DESIGN.md §5.5)
+  std::uint8_t borrowed = 0;  // BorrowedWork::bits_of()
   std::uint8_t unused[3] = {};
 };
 static_assert(sizeof(LaunchReport) == ipc::kCacheLine);

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "cuda/shim/borrowed_work.hpp"
 #include "cuda/shim/clock_offset.hpp"
 #include "cuda/shim/memory_limit.hpp"
 #include "cuda/shim/settings.hpp"
@@ -89,6 +90,27 @@ TEST(ClockOffset, LongWorkAloneIsEnough) {
     EXPECT_LT(i < 100 ? 0 : std::abs(error.count()), 8'000) << i;
     now = seen + Nanoseconds{static_cast<std::int64_t>(dice() % 1'000'000)};
   }
+}
+
+// A launch of 400 us with 75 us allowed ahead: the one behind it may be submitted while it runs, and not a third.
+TEST(BorrowedWork, WhatRunsIsNotAhead) {
+  using namespace std::chrono_literals;
+  BorrowedWork work;
+  const auto ahead = [&] { return work.outstanding().predicted - work.outstanding().running; };
+  EXPECT_EQ(work.outstanding().pieces, 0u);
+  work.add(0, 9ms);  // on its own TPCs
+  EXPECT_EQ(ahead(), 0ns);
+  work.add(BorrowedWork::kBorrowed, 400us);
+  EXPECT_EQ(ahead(), 0us);
+  work.add(BorrowedWork::kBorrowed | BorrowedWork::kLongWhole, 60us);
+  EXPECT_EQ(ahead(), 60us);
+  EXPECT_EQ(work.outstanding().long_wholes, 1u);
+  work.remove(BorrowedWork::kBorrowed, 400us, 60us);
+  EXPECT_EQ(ahead(), 0us);
+  EXPECT_EQ(work.outstanding().pieces, 1u);
+  work.remove(BorrowedWork::kBorrowed | BorrowedWork::kLongWhole, 60us, 0us);
+  EXPECT_EQ(work.outstanding().pieces + work.outstanding().long_wholes, 0u);
+  EXPECT_EQ(work.outstanding().predicted, 0us);
 }
 
 TEST(MemoryBudget, NeverGoesOverTheLimitFromAnyNumberOfThreads) {

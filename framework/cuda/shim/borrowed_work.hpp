@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// What this process has in flight on other owners' TPCs: launching threads add, the service thread takes away.
+//
+// A launch's own time on the GPU is not time ahead of it: the oldest piece is taken to be running, as in the executor
+// (DESIGN.md §5.5). A piece is described by LaunchReport::borrowed; 0 is not on borrowed TPCs and changes nothing.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "base/time.hpp"
+#include "executor/admission.hpp"
+
+namespace lithos::cuda::shim {
+
+class BorrowedWork {
+ public:
+  static constexpr std::uint8_t kBorrowed = 1, kLongWhole = 2;
+  static std::uint8_t bits_of(const Verdict& verdict) {
+    if (!verdict.on_borrowed) return 0;
+    return verdict.long_whole ? kBorrowed | kLongWhole : kBorrowed;
+  }
+
+  void add(std::uint8_t bits, Nanoseconds predicted) {
+    if (bits == 0) return;
+    predicted_ns_.fetch_add(predicted.count(), std::memory_order_relaxed);
+    if ((bits & kLongWhole) != 0) long_.fetch_add(1, std::memory_order_relaxed);
+    if (pieces_.fetch_add(1, std::memory_order_relaxed) == 0)
+      running_ns_.store(predicted.count(), std::memory_order_relaxed);
+  }
+  // `running`: predicted time of the oldest piece that is left. Beside a launch that comes just now it may be taken for
+  // nothing until the next one ends: less is submitted ahead then, never more.
+  void remove(std::uint8_t bits, Nanoseconds predicted, Nanoseconds running) {
+    if (bits == 0) return;
+    running_ns_.store(running.count(), std::memory_order_relaxed);
+    if ((bits & kLongWhole) != 0) long_.fetch_sub(1, std::memory_order_relaxed);
+    predicted_ns_.fetch_sub(predicted.count(), std::memory_order_relaxed);
+    pieces_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  Outstanding outstanding() const {
+    Outstanding now;
+    now.predicted = Nanoseconds{predicted_ns_.load(std::memory_order_relaxed)};
+    now.running = std::min(Nanoseconds{running_ns_.load(std::memory_order_relaxed)}, now.predicted);
+    now.pieces = pieces_.load(std::memory_order_relaxed);
+    now.long_wholes = long_.load(std::memory_order_relaxed);
+    return now;
+  }
+
+ private:
+  std::atomic<std::int64_t> predicted_ns_{0}, running_ns_{0};
+  std::atomic<std::uint32_t> pieces_{0}, long_{0};
+};
+
+}  // namespace lithos::cuda::shim
