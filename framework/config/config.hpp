@@ -85,6 +85,7 @@ struct TenantConfig {
   Nanoseconds slo{0};                    // 0: none
   Nanoseconds tolerates{1'000'000};
   std::uint64_t memory_limit_bytes = 0;  // 0: none
+  std::uint32_t advertised_tpcs = 0;     // 0: all
   std::string trace;                     // CSV of kernels of one request or iteration, as a path that can be opened
   LaunchMode mode = LaunchMode::eager;
   ArrivalConfig arrivals;

@@ -139,8 +139,11 @@ TenantSpec EngineRoom::spec_of(const std::string& name, bool& known) const {
 ipc::TenantTerms EngineRoom::terms_of(const std::string& name) const {
   ipc::TenantTerms terms;
   terms.submit_ahead_ns = to_u64(config_.set.submit_ahead);
-  for (const TenantConfig& tenant : config_.tenants)
-    if (tenant.name == name) terms.memory_limit_bytes = tenant.memory_limit_bytes;
+  for (const TenantConfig& tenant : config_.tenants) {
+    if (tenant.name != name) continue;
+    terms.memory_limit_bytes = tenant.memory_limit_bytes;
+    terms.advertised_tpcs = tenant.advertised_tpcs;
+  }
   return terms;
 }
 

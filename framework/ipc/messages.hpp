@@ -105,6 +105,7 @@ struct WireGpu {  // GpuShape without its vectors
 struct TenantTerms {
   std::uint64_t memory_limit_bytes = 0;  // 0: no limit
   std::uint64_t submit_ahead_ns = 0;     // for the executor: predicted work to keep on the device on the queued path
+  std::uint64_t advertised_tpcs = 0;     // 0: all
 };
 struct Welcome {  // descriptors: area, pressure, event of the daemon, event of the tenant
   MessageHead head;

@@ -396,5 +396,19 @@ TEST(ShimWithDaemon, TheMemoryLimitComesFromTheDaemon) {
   EXPECT_EQ(world.run("client", {"memory"}, {{"LITHOS_SOCKET", socket}}).value("device_total"), 1ll << 30);
 }
 
+TEST(ShimWithDaemon, WhatIsAdvertisedComesFromTheDaemon) {
+  const World world;
+  const std::string socket = world.folder() + "/tenants.sock";
+  const auto sms = [&](const Environment& extra) {
+    testing::SmallDaemon daemon(socket, testing::h200(), {.advertised_tpcs = 16});
+    daemon.accept(testing::lease_of(1, TpcSet::first(8)));
+    Environment all = extra;
+    all["LITHOS_SOCKET"] = socket;
+    return world.run("client", {"facts"}, all).value("sms");
+  };
+  EXPECT_EQ(sms({}), 32);
+  EXPECT_EQ(sms({{"LITHOS_ADVERTISED_TPCS", "12"}}), 24) << "what `lithos run` was asked for comes first";
+}
+
 }  // namespace
 }  // namespace lithos::cuda

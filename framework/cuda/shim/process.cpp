@@ -141,7 +141,8 @@ const char* Process::prepare() {
   gpu_ = tenancy_->gpu();
   geometry_ = MaskGeometry(gpu_);
   const ipc::TenantTerms& terms = tenancy_->terms();
-  advertised_tpcs_ = std::min(settings_.advertised_tpcs, gpu_.tpcs);  // never more than there are (GPU.md §10)
+  const std::uint64_t told = settings_.advertised_tpcs != 0 ? settings_.advertised_tpcs : terms.advertised_tpcs;
+  advertised_tpcs_ = static_cast<unsigned>(std::min<std::uint64_t>(told, gpu_.tpcs));  // never more (GPU.md §10)
   memory_.set_limit(settings_.memory_limit_bytes != 0 ? settings_.memory_limit_bytes : terms.memory_limit_bytes);
   return install_hook();
 }

@@ -22,7 +22,7 @@ struct Settings {
   std::string stats_file;  // LITHOS_STATS: counters as JSON when the program ends
   std::string times_file;  // LITHOS_TIMES: a line "launch completed-by-the-GPU's-clock" for each launch that was timed
   std::optional<TpcSet> fixed_tpcs;      // LITHOS_TPCS: "0-15,40"; confine to these, whoever else there is
-  unsigned advertised_tpcs = 0;          // LITHOS_ADVERTISED_TPCS; 0: all
+  unsigned advertised_tpcs = 0;          // LITHOS_ADVERTISED_TPCS; 0: as the daemon says, else all
   std::uint64_t memory_limit_bytes = 0;  // LITHOS_MEMORY_LIMIT; 0: as the daemon says, else none
   Unmanaged unmanaged = Unmanaged::run;  // LITHOS_UNMANAGED
   bool hook = true;                      // LITHOS_HOOK=0: leave the tools interface to a profiler
