@@ -217,7 +217,7 @@ void add_daemon_commands(CLI::App& app, CLI::App& config_app, DaemonArguments& a
 std::string unknown_command_hint(int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return "";
   const std::string near = closest_word(
-      argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params", "run", "doctor", "calibrate", "report", "top", "trace"});
+      argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params", "up", "down", "run", "doctor", "calibrate", "report", "top", "trace"});
   return near.empty() || near == argv[1] ? "" : "Did you mean \"lithos " + near + "\"?\n";
 }
 

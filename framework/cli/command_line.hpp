@@ -124,7 +124,8 @@ struct ParserOutput {
 using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, ConfigKeysArguments,
                                  BenchPoliciesArguments, BenchPredictArguments, BenchSavingsArguments, ReportArguments,
                                  TopArguments, TraceArguments, TraceConvertArguments, PolicyNewArguments, PolicyDescribeArguments, PolicyCheckArguments,
-                                 PolicySimArguments, DaemonArguments, RunArguments, DoctorArguments, CalibrateArguments>;
+                                 PolicySimArguments, DaemonArguments, RunArguments, UpArguments, DownArguments, DoctorArguments,
+                                 CalibrateArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

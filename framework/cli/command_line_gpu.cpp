@@ -14,6 +14,8 @@ constexpr const char* kRunNotes =
 }  // namespace
 
 GpuCommands::GpuCommands(CLI::App& program) {
+  add_up(program);
+  add_down(program);
   add_run(program);
   add_doctor(program);
   add_calibrate(program);
@@ -39,6 +41,29 @@ void GpuCommands::add_run(CLI::App& program) {
   app.footer(kRunNotes);
 }
 
+void GpuCommands::add_up(CLI::App& program) {
+  up_app_ = program.add_subcommand("up", "Everything for tenants on this GPU: MPS, TPC map, lithosd");
+  CLI::App& app = *up_app_;
+  app.add_option("-c,--config", up_.config, "Who shares the GPU, and how")->type_name("FILE")->required();
+  app.add_option("--set", up_.set, "Which set of policies of the file (default: the only one, or \"lithos\")")->type_name("NAME");
+  app.add_option("--run-dir", up_.run_folder, "Sockets, logs, MPS's folders (default: $LITHOS_RUN_DIR, /run/lithos)")->type_name("DIR");
+  app.add_option("--state-dir", up_.state_folder, "What lithosd keeps (default: \"state\" in the run folder)")->type_name("DIR");
+  app.add_option("--device", up_.device, "A TPC map, or \"virtual\" (default: this machine's GPU, calibrated if need be)")->type_name("MAP");
+  app.add_option("--gpu", up_.gpu, "CUDA's number of the GPU")->type_name("N");
+  app.add_flag("--no-mps", up_.no_mps, "Programs take turns on the GPU, or use an MPS that you run");
+  app.add_option("--policy-path", up_.policy_path, "Folder to search for policies first (repeatable)")->type_name("DIR")->take_all()->check(CLI::ExistingDirectory);
+  app.add_option("--timeout", up_.timeout_s, "Seconds for each step")->type_name("N")->check(CLI::Range(1, 3600));
+  app.footer(
+      "All or nothing: where a step fails, what was started before it is ended again. lithos down ends it, lithos run\n"
+      "starts tenants. An MPS that somebody else runs is left alone.");
+}
+
+void GpuCommands::add_down(CLI::App& program) {
+  down_app_ = program.add_subcommand("down", "End what lithos up has started");
+  down_app_->add_option("--run-dir", down_.run_folder, "As given to lithos up (default: $LITHOS_RUN_DIR, /run/lithos)")->type_name("DIR");
+  down_app_->add_flag("--force", down_.force, "Also while tenants are attached: programs under MPS are ended first");
+}
+
 void GpuCommands::add_doctor(CLI::App& program) {
   doctor_app_ = program.add_subcommand("doctor", "What works on this machine, what does not, and how to turn it on");
   doctor_app_->add_option("--run-dir", doctor_.run_folder, "Where lithosd's sockets are")->type_name("DIR");
@@ -56,6 +81,8 @@ void GpuCommands::add_calibrate(CLI::App& program) {
 
 std::optional<CommandLine> GpuCommands::parsed() const {
   if (run_app_->parsed()) return run_;
+  if (up_app_->parsed()) return up_;
+  if (down_app_->parsed()) return down_;
   if (doctor_app_->parsed()) return doctor_;
   if (calibrate_app_->parsed()) return calibrate_;
   return std::nullopt;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The part of the command line for CUDA programs: run, doctor, calibrate. Like command_line.cpp, command_line_gpu.cpp
+// The part of the command line for CUDA programs: up, down, run, doctor, calibrate. Like command_line.cpp, command_line_gpu.cpp
 // knows the library that parses it.
 #pragma once
 
@@ -24,13 +24,19 @@ class GpuCommands {
 
  private:
   void add_run(CLI::App& program);
+  void add_up(CLI::App& program);
+  void add_down(CLI::App& program);
   void add_doctor(CLI::App& program);
   void add_calibrate(CLI::App& program);
 
   CLI::App* run_app_ = nullptr;
+  CLI::App* up_app_ = nullptr;
+  CLI::App* down_app_ = nullptr;
   CLI::App* doctor_app_ = nullptr;
   CLI::App* calibrate_app_ = nullptr;
   RunArguments run_;
+  UpArguments up_;
+  DownArguments down_;
   DoctorArguments doctor_;
   CalibrateArguments calibrate_;
 };

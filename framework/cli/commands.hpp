@@ -24,6 +24,8 @@ ExitCode run_policy_describe(const PolicyDescribeArguments& arguments, Console& 
 ExitCode run_policy_check(const PolicyCheckArguments& arguments, Console& console);
 // Becomes the program; returns only if that failed, with the exit code.
 int run_program(const RunArguments& arguments, Console& console);
+ExitCode run_up(const UpArguments& arguments, Console& console);
+ExitCode run_down(const DownArguments& arguments, Console& console);
 ExitCode run_doctor(const DoctorArguments& arguments, Console& console);
 ExitCode run_calibrate(const CalibrateArguments& arguments, Console& console);
 ExitCode run_policy_sim(const PolicySimArguments& arguments, Console& console);

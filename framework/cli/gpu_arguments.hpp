@@ -24,6 +24,24 @@ struct RunArguments {
   std::vector<std::string> program;
 };
 
+// lithos up
+struct UpArguments {
+  std::string config, set;
+  std::string run_folder;    // empty: LITHOS_RUN_DIR, else the default
+  std::string state_folder;  // empty: "state" in the run folder
+  std::string device;        // "virtual", or a TPC map; empty: this machine's GPU
+  int gpu = 0;               // CUDA's number of it
+  bool no_mps = false;
+  std::vector<std::string> policy_path;
+  std::uint32_t timeout_s = 30;  // of each step
+};
+
+// lithos down
+struct DownArguments {
+  std::string run_folder;
+  bool force = false;
+};
+
 // lithos doctor
 struct DoctorArguments {
   std::string run_folder;
