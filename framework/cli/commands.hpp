@@ -12,6 +12,7 @@ ExitCode run_sim(const SimArguments& arguments, Console& console);
 ExitCode run_bench_policies(const BenchPoliciesArguments& arguments, Console& console);
 ExitCode run_bench_predict(const BenchPredictArguments& arguments, Console& console);
 ExitCode run_bench_savings(const BenchSavingsArguments& arguments, Console& console);
+ExitCode run_bench_colocate(const ColocateArguments& arguments, Console& console);
 ExitCode run_report(const ReportArguments& arguments, Console& console);
 ExitCode run_top(const TopArguments& arguments, Console& console);
 ExitCode run_trace(const TraceArguments& arguments, Console& console);

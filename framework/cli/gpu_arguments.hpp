@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/time.hpp"
+
 namespace lithos {
 
 // lithos run
@@ -40,6 +42,21 @@ struct UpArguments {
 struct DownArguments {
   std::string run_folder;
   bool force = false;
+};
+
+// lithos bench colocate
+struct ColocateArguments {
+  std::string config, out;
+  std::vector<std::string> ways;    // empty: all
+  std::vector<double> rates;        // per second, of the tenant whose latency counts; empty: the configuration's
+  Nanoseconds duration{15'000'000'000};
+  std::string best_effort;          // its model; empty: the configuration's
+  std::string tenants_folder = ".";
+  std::string device;               // "virtual", or a TPC map; empty: this machine's GPU
+  std::vector<std::string> policy_path;
+  unsigned swaps = 0;
+  std::string swap_set = "tpc_borrowing";
+  Nanoseconds within{0};            // no way begins later; 0: all do
 };
 
 // lithos doctor

@@ -38,6 +38,9 @@ struct Dispatch {
   int operator()(const lithos::BenchSavingsArguments& arguments) const {
     return static_cast<int>(lithos::run_bench_savings(arguments, console));
   }
+  int operator()(const lithos::ColocateArguments& arguments) const {
+    return static_cast<int>(lithos::run_bench_colocate(arguments, console));
+  }
   int operator()(const lithos::ConfigCheckArguments& arguments) const {
     return static_cast<int>(lithos::run_config_check(arguments, console));
   }

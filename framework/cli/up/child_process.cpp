@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -26,6 +27,9 @@ namespace {
 
 constexpr std::size_t kLineMax = std::size_t{64} << 20;
 
+std::atomic<bool> interrupt_asked = false;  // lock-free: set in signal handlers
+static_assert(std::atomic<bool>::is_always_lock_free);
+
 ipc::Fd open_pid(pid_t pid) { return ipc::Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
 // True: something is to be read, or the other end has gone.
@@ -35,7 +39,7 @@ bool readable_within(int fd, Nanoseconds at_most) {
     const Nanoseconds left = std::max(until - monotonic_now(), Nanoseconds{0});
     pollfd wait{fd, POLLIN, 0};
     const int ready = ::poll(&wait, 1, static_cast<int>((left.count() + 999'999) / 1'000'000));
-    if (ready >= 0 || errno != EINTR) return ready > 0;
+    if (ready >= 0 || errno != EINTR || interrupt_asked.load()) return ready > 0;
   }
 }
 
@@ -66,10 +70,10 @@ class SpawnPlan {
     if (!launch.folder.empty()) ::posix_spawn_file_actions_addchdir_np(&actions_, launch.folder.c_str());
     const char* log = launch.log.empty() ? "/dev/null" : launch.log.c_str();
     ::posix_spawn_file_actions_addopen(&actions_, STDERR_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    if (launch.detached || launch.own_session) ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID);
     if (launch.talks) return;
     ::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     ::posix_spawn_file_actions_adddup2(&actions_, STDERR_FILENO, STDOUT_FILENO);
-    if (launch.detached) ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSID);
   }
   ~SpawnPlan() {
     ::posix_spawn_file_actions_destroy(&actions_);
@@ -87,6 +91,9 @@ class SpawnPlan {
 };
 
 }  // namespace
+
+void interrupt_wait() { interrupt_asked.store(true); }
+bool was_interrupted() { return interrupt_asked.exchange(false); }
 
 std::optional<ProcessMark> mark_of(pid_t pid) {
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
@@ -197,7 +204,7 @@ Result<std::string> ChildProcess::hear(Nanoseconds at_most) {
     }
     if (heard_.size() > kLineMax) return unavailable("it says a line that does not end");
     if (!readable_within(output_.get(), until - monotonic_now()))
-      return unavailable(fmt::format("silent for {:.0f} s", to_seconds(at_most)));
+      return unavailable(interrupt_asked.load() ? "interrupted" : fmt::format("silent for {:.0f} s", to_seconds(at_most)));
     char bytes[16 * 1024];
     const ssize_t got = ::read(output_.get(), bytes, sizeof bytes);
     if (got < 0 && errno == EINTR) continue;

@@ -24,8 +24,14 @@ struct Launch {
   std::string folder = {};           // to start in; empty: this process's
   std::string log = {};              // what it writes is appended there; empty: thrown away
   bool talks = false;                // its stdin and stdout are ours; only stderr goes to the log
-  bool detached = false;             // in a session of its own; not ended with this object
+  bool detached = false;             // not ended with this object
+  bool own_session = false;          // Ctrl-C at our terminal is not for it; every detached one has its own
 };
+
+// For a signal handler: the wait for a child that goes on now ends as if its time were over, once.
+void interrupt_wait();
+// Whether that happened since the last call.
+bool was_interrupted();
 
 // A process that may be somebody else's child: its number, and when it started, because numbers come again.
 struct ProcessMark {

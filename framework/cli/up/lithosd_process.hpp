@@ -16,7 +16,7 @@ struct LithosdOptions {
   std::string config, set;
   std::string device;  // a TPC map, or "virtual"
   std::string run_folder, state_folder, log;
-  std::vector<std::string> policy_path;
+  std::vector<std::string> policy_path = {};
   Nanoseconds ready_within{30'000'000'000};
 };
 
