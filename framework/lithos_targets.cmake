@@ -112,3 +112,10 @@ endfunction()
 if(BUILD_TESTING)
   include(GoogleTest)
 endif()
+
+# A program that can be copied elsewhere together with its libraries, which it then finds in ../lib (tests/gpu/tenants/build.sh): as
+# RPATH and not RUNPATH, because the libraries that it opens have needs, too. An installation has nothing of it.
+function(lithos_relocatable_program target)
+  set_target_properties(${target} PROPERTIES BUILD_RPATH "$ORIGIN/../lib")
+  target_link_options(${target} PRIVATE -Wl,--disable-new-dtags)
+endfunction()

@@ -175,11 +175,13 @@ void add_daemon_commands(CLI::App& app, CLI::App& config_app, DaemonArguments& a
   add_request(app, "tenants", "tenants", "Who is attached, and what they have done", arguments);
   for (const auto& [name, request, what] :
        {std::tuple{"plan", "config.plan", "What apply would change; nothing changes"},
-        std::tuple{"apply", "config.apply", "Put a configuration in force, whole or not at all"}})
-    add_request(config_app, name, request, what, arguments)
-        .add_option("file", arguments.words, "Configuration (default: the daemon's own, as it is now)")
+        std::tuple{"apply", "config.apply", "Put a configuration in force, whole or not at all"}}) {
+    CLI::App& one = add_request(config_app, name, request, what, arguments);
+    one.add_option("file", arguments.words, "Configuration (default: the daemon's own, as it is now)")
         ->type_name("FILE")
         ->expected(0, 1);
+    one.add_option("--set", arguments.set, "Another set of policies of it (default: as lithosd was told)")->type_name("NAME");
+  }
   add_request(config_app, "rollback", "config.rollback", "Back to the policies before the last change", arguments);
 
   CLI::App& policy = *app.add_subcommand("policy", "Look at policies and change them while tenants run");
@@ -217,7 +219,7 @@ void add_daemon_commands(CLI::App& app, CLI::App& config_app, DaemonArguments& a
 std::string unknown_command_hint(int argc, const char* const* argv) {
   if (argc < 2 || argv[1][0] == '-') return "";
   const std::string near = closest_word(
-      argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params", "run", "doctor", "calibrate", "report", "top", "trace"});
+      argv[1], {"sim", "config", "bench", "policy", "status", "tenants", "params", "up", "down", "run", "doctor", "calibrate", "report", "top", "trace"});
   return near.empty() || near == argv[1] ? "" : "Did you mean \"lithos " + near + "\"?\n";
 }
 
@@ -272,7 +274,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   DaemonArguments daemon;
   add_daemon_commands(app, config_app, daemon);
   PolicyCommands policy(app);
-  GpuCommands gpu(app);
+  GpuCommands gpu(app, bench_app);
 
   try {
     app.parse(argc, argv);

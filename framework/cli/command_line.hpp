@@ -111,6 +111,7 @@ struct DaemonArguments {
   std::string run_folder;           // where its sockets are
   std::vector<std::string> words;   // KIND=POLICY …, FILE, KIND.KEY VALUE, KIND: by request
   std::vector<std::string> params;  // KIND.KEY=VALUE, for policy.swap
+  std::string set;                  // for config.plan and config.apply; empty: the one that is in force
   bool json = false;                // the answer as it came
 };
 
@@ -124,7 +125,8 @@ struct ParserOutput {
 using CommandLine = std::variant<ParserOutput, SimArguments, ConfigCheckArguments, ConfigKeysArguments,
                                  BenchPoliciesArguments, BenchPredictArguments, BenchSavingsArguments, ReportArguments,
                                  TopArguments, TraceArguments, TraceConvertArguments, PolicyNewArguments, PolicyDescribeArguments, PolicyCheckArguments,
-                                 PolicySimArguments, DaemonArguments, RunArguments, DoctorArguments, CalibrateArguments>;
+                                 PolicySimArguments, DaemonArguments, RunArguments, UpArguments, DownArguments, DoctorArguments,
+                                 CalibrateArguments, ColocateArguments>;
 CommandLine parse_command_line(int argc, const char* const* argv);
 
 }  // namespace lithos

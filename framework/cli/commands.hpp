@@ -12,6 +12,7 @@ ExitCode run_sim(const SimArguments& arguments, Console& console);
 ExitCode run_bench_policies(const BenchPoliciesArguments& arguments, Console& console);
 ExitCode run_bench_predict(const BenchPredictArguments& arguments, Console& console);
 ExitCode run_bench_savings(const BenchSavingsArguments& arguments, Console& console);
+ExitCode run_bench_colocate(const ColocateArguments& arguments, Console& console);
 ExitCode run_report(const ReportArguments& arguments, Console& console);
 ExitCode run_top(const TopArguments& arguments, Console& console);
 ExitCode run_trace(const TraceArguments& arguments, Console& console);
@@ -24,6 +25,8 @@ ExitCode run_policy_describe(const PolicyDescribeArguments& arguments, Console& 
 ExitCode run_policy_check(const PolicyCheckArguments& arguments, Console& console);
 // Becomes the program; returns only if that failed, with the exit code.
 int run_program(const RunArguments& arguments, Console& console);
+ExitCode run_up(const UpArguments& arguments, Console& console);
+ExitCode run_down(const DownArguments& arguments, Console& console);
 ExitCode run_doctor(const DoctorArguments& arguments, Console& console);
 ExitCode run_calibrate(const CalibrateArguments& arguments, Console& console);
 ExitCode run_policy_sim(const PolicySimArguments& arguments, Console& console);

@@ -13,6 +13,7 @@
 #include "cli/gpu_setup.hpp"
 #include "cli/installation.hpp"
 #include "cli/policy_check/isolated.hpp"
+#include "cli/up/up_state.hpp"
 #include "cuda/calibrate.hpp"
 #include "daemon/admin_client.hpp"
 #include "daemon/json.hpp"
@@ -92,14 +93,16 @@ Finding look_at_map(const std::string& uuid) {
   return fs::exists(path, error) ? works("map", path) : off("map", path + " is not there", "lithos calibrate");
 }
 
-Finding look_at_mps() {
+Finding look_at_mps(const std::string& daemon_folder) {
+  if (const Result<UpState> up = read_state(daemon_folder); up.ok() && up.value().mps && answers(*up.value().mps))
+    return works("mps", up.value().mps->pipe + " (lithos up)");
   const char* pipes = std::getenv("CUDA_MPS_PIPE_DIRECTORY");
   const std::string folder = pipes != nullptr ? pipes : "/tmp/nvidia-mps";
   std::error_code error;
   return fs::exists(folder + "/control", error)
              ? works("mps", folder)
              : off("mps", "no control daemon at " + folder,
-                   "nvidia-cuda-mps-control -d; without it programs take turns on the GPU");
+                   "lithos up --config FILE; without it programs take turns on the GPU");
 }
 
 Finding look_at_nvml() {
@@ -122,7 +125,7 @@ Finding look_at_daemon(const std::string& folder) {
   const Result<AdminClient> client = AdminClient::connect(folder + "/admin.sock");
   return client.ok() ? works("lithosd", folder)
                      : off("lithosd", client.status().message(),
-                           "lithosd --config FILE, or lithos run --no-daemon --tpcs 0-15");
+                           "lithos up --config FILE, or lithos run --no-daemon --tpcs 0-15");
 }
 
 Finding look_at_permissions() {
@@ -143,7 +146,7 @@ std::vector<Finding> look(const std::string& daemon_folder) {
   findings.push_back(look_at_driver(driver));
   findings.push_back(look_at_hook(driver, uuid));
   findings.push_back(look_at_map(uuid));
-  findings.push_back(look_at_mps());
+  findings.push_back(look_at_mps(daemon_folder));
   findings.push_back(look_at_nvml());
   findings.push_back(look_at_daemon(daemon_folder));
   findings.push_back(look_at_permissions());

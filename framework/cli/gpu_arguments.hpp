@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/time.hpp"
+
 namespace lithos {
 
 // lithos run
@@ -22,6 +24,39 @@ struct RunArguments {
   std::uint32_t advertised_tpcs = 0;
   bool no_hook = false;
   std::vector<std::string> program;
+};
+
+// lithos up
+struct UpArguments {
+  std::string config, set;
+  std::string run_folder;    // empty: LITHOS_RUN_DIR, else the default
+  std::string state_folder;  // empty: "state" in the run folder
+  std::string device;        // "virtual", or a TPC map; empty: this machine's GPU
+  int gpu = 0;               // CUDA's number of it
+  bool no_mps = false;
+  std::vector<std::string> policy_path;
+  std::uint32_t timeout_s = 30;  // of each step
+};
+
+// lithos down
+struct DownArguments {
+  std::string run_folder;
+  bool force = false;
+};
+
+// lithos bench colocate
+struct ColocateArguments {
+  std::string config, out;
+  std::vector<std::string> ways;    // empty: all
+  std::vector<double> rates;        // per second, of the tenant whose latency counts; empty: the configuration's
+  Nanoseconds duration{15'000'000'000};
+  std::string best_effort;          // its model; empty: the configuration's
+  std::string tenants_folder = ".";
+  std::string device;               // "virtual", or a TPC map; empty: this machine's GPU
+  std::vector<std::string> policy_path;
+  unsigned swaps = 0;
+  std::string swap_set = "tpc_borrowing";
+  Nanoseconds within{0};            // no way begins later; 0: all do
 };
 
 // lithos doctor

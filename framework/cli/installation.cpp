@@ -15,6 +15,12 @@ std::string installation_prefix() {
   return error ? "" : program.parent_path().parent_path().string();
 }
 
+std::string installed_program(const std::string& name) {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? name : (program.parent_path() / name).string();
+}
+
 std::string shared_file(const std::string& name) {
   const std::string path = installation_prefix() + "/share/lithos/" + name;
   std::error_code error;

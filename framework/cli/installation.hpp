@@ -14,6 +14,9 @@ namespace lithos {
 // The folder that holds bin/lithos's folder, or empty.
 std::string installation_prefix();
 
+// A program that is installed beside this one.
+std::string installed_program(const std::string& name);
+
 // <prefix>/share/lithos/<name>, a file or folder, or empty if it is not there.
 std::string shared_file(const std::string& name);
 

@@ -38,6 +38,9 @@ struct Dispatch {
   int operator()(const lithos::BenchSavingsArguments& arguments) const {
     return static_cast<int>(lithos::run_bench_savings(arguments, console));
   }
+  int operator()(const lithos::ColocateArguments& arguments) const {
+    return static_cast<int>(lithos::run_bench_colocate(arguments, console));
+  }
   int operator()(const lithos::ConfigCheckArguments& arguments) const {
     return static_cast<int>(lithos::run_config_check(arguments, console));
   }
@@ -57,6 +60,12 @@ struct Dispatch {
     return static_cast<int>(lithos::run_policy_sim(arguments, console));
   }
   int operator()(const lithos::RunArguments& arguments) const { return lithos::run_program(arguments, console); }
+  int operator()(const lithos::UpArguments& arguments) const {
+    return static_cast<int>(lithos::run_up(arguments, console));
+  }
+  int operator()(const lithos::DownArguments& arguments) const {
+    return static_cast<int>(lithos::run_down(arguments, console));
+  }
   int operator()(const lithos::DoctorArguments& arguments) const {
     return static_cast<int>(lithos::run_doctor(arguments, console));
   }

@@ -12,6 +12,7 @@
 #include "cli/commands.hpp"
 #include "cli/gpu_setup.hpp"
 #include "cli/installation.hpp"
+#include "cli/up/up_state.hpp"
 #include "config/config.hpp"
 
 namespace lithos {
@@ -41,6 +42,16 @@ Result<std::string> write_rules(const std::string& toml, const std::string& fold
   return error ? Result<std::string>(unavailable("cannot write " + path)) : Result<std::string>(path);
 }
 
+// What `lithos up` has prepared for tenants of this run folder, if it has.
+Status take_from_up(const RunArguments& arguments, std::string& map) {
+  const Result<UpState> up = read_state(run_folder(arguments.run_folder));
+  if (up.status().code() == StatusCode::invalid_argument) return unavailable(up.status().message());
+  if (!up.ok()) return {};
+  for (const auto& [variable, value] : environment_of(up.value(), arguments.tenant)) set(variable.c_str(), value);
+  if (map.empty()) map = up.value().map;
+  return {};
+}
+
 Status set_environment(const RunArguments& arguments, const std::string& folder) {
   std::uint64_t memory = 0;
   if (!arguments.memory_limit.empty()) {
@@ -51,12 +62,14 @@ Status set_environment(const RunArguments& arguments, const std::string& folder)
   const Result<std::string> rules =
       write_rules(arguments.kernel_rules.empty() ? shipped_kernel_rules() : arguments.kernel_rules, folder);
   if (!rules.ok()) return rules.status();
+  std::string map = arguments.map;
+  if (Status taken = take_from_up(arguments, map); !taken.ok()) return taken;
   const bool daemon = !arguments.no_daemon && arguments.tpcs.empty();
   const char* before = std::getenv("LD_LIBRARY_PATH");
   set("LD_LIBRARY_PATH", before != nullptr && *before != '\0' ? folder + ":" + before : folder);
   set("LITHOS_TENANT", arguments.tenant);
   set("LITHOS_SOCKET", daemon ? run_folder(arguments.run_folder) + "/tenants.sock" : "");
-  set("LITHOS_TPC_MAP", arguments.map.empty() ? map_folder() : arguments.map);
+  set("LITHOS_TPC_MAP", map.empty() ? map_folder() : map);
   set("LITHOS_KERNEL_RULES", rules.value());
   set("LITHOS_TPCS", arguments.tpcs);
   set("LITHOS_STATS", arguments.stats.empty() ? "" : std::filesystem::absolute(arguments.stats).string());

@@ -92,6 +92,10 @@ struct TenantConfig {
   std::uint32_t pipeline_depth = 1;      // requests handed to the GPU before the first has completed
   Nanoseconds host_gap{0};               // CPU time between the end of an iteration and the next launch (synchronise, prepare)
   Nanoseconds launch_gap{0};             // eager: CPU time per launch; 0: the device model's default
+  // A CUDA program on a real GPU: what starts it (lithos bench colocate), and what MPS is told of it before it starts.
+  std::vector<std::string> command;
+  double thread_limit = 0;               // percent of the GPU's SMs; 0: none
+  std::uint32_t connections = 8;         // hardware work queues
   SourcePosition where;
 };
 

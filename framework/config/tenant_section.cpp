@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::uint32_t kMaxPipelineDepth = 1024;
 constexpr Nanoseconds kShortestArrivalPhase{1'000};
+constexpr double kLeastThreadLimit = 1, kMostThreadLimit = 100;  // percent
+constexpr std::uint32_t kMaxConnections = 32;                    // what the driver takes
 
 bool has_bursts(const ArrivalConfig& arrivals) { return arrivals.kind == ArrivalKind::bursts; }
 bool is_random(const ArrivalConfig& arrivals) { return arrivals.kind == ArrivalKind::poisson || has_bursts(arrivals); }
@@ -79,6 +81,18 @@ const KeyTable<TenantConfig>& tenant_keys() {
                  {.min = 1, .max = kMaxPipelineDepth}),
        duration_key("host_gap", &T::host_gap, "CPU time between the end of an iteration and the next launch"),
        duration_key("launch_gap", &T::launch_gap, "eager: CPU time per launch", {}, {.unset = "the device's"}),
+       own_key<T>("command", "list of text", "none",
+                  "`[\"python3\", \"tenant.py\", \"be\", \"{model}\"]`: starts it for `lithos bench colocate`; `{model}`: the trace's name without `.csv`",
+                  [](TableReader& reader, T& into) {
+                    for (auto& [word, where] : reader.texts_at("command", "[\"python3\", \"tenant.py\"]")) into.command.push_back(word);
+                  }),
+       own_key<T>("thread_limit", range_text("number", kLeastThreadLimit, kMostThreadLimit), "none",
+                  "of a CUDA program under MPS: percent of the GPU's SMs that it can ever have, also without lithosd",
+                  [](TableReader& reader, T& into) {
+                    reader.number("thread_limit", into.thread_limit, kLeastThreadLimit, kMostThreadLimit);
+                  }),
+       count_key("connections", &T::connections, "likewise: hardware work queues (`CUDA_DEVICE_MAX_CONNECTIONS`); more tenants fit where each has fewer",
+                 {.min = 1, .max = kMaxConnections}),
        own_key<T>("arrivals", "table", "closed loop", "when requests come ([below](#arrivals))",
                   [](TableReader& reader, T& into) { read_arrivals(reader, into.arrivals); })});
   return keys;

@@ -67,14 +67,16 @@ void Daemon::blame(const LastEnd& last) {
                   record.id.empty() ? "no policy is to blame" : record.id + " is quarantined", path));
 }
 
-// The policies that were in force when the last daemon crashed, as far as they are known.
-void Daemon::restore_in_force(DaemonConfig& config) const {
+// What was in force when the last daemon crashed; null: not known.
+Json Daemon::read_in_force() const {
   const Result<std::string> text = read_text_file(options_.state_folder + "/in-force.json");
-  if (!text.ok()) return;
-  const Result<Json> in_force = Json::parse(text.value());
-  if (!in_force.ok()) return;
+  Result<Json> in_force = text.ok() ? Json::parse(text.value()) : Result<Json>(Json());
+  return in_force.ok() ? std::move(in_force).value() : Json();
+}
+
+void Daemon::restore_in_force(const Json& in_force, DaemonConfig& config) const {
   for (const PolicyKind kind : kAllPolicyKinds) {
-    const Json& one = in_force.value()[name_of(kind)];
+    const Json& one = in_force[name_of(kind)];
     if (!one.is_object()) continue;
     PolicyChoice& choice = choice_of(config.set, kind);
     choice.id = one.text_of("policy");
@@ -88,11 +90,15 @@ Status Daemon::load() {
   if (last.crashed) {
     const Result<std::string> text = read_text_file(options_.state_folder + "/last-good.toml");
     if (text.ok()) {
+      // Another set than the command line's, if one was applied since.
+      const Json in_force = read_in_force();
+      const std::string applied = in_force.text_of("set"), set = applied.empty() ? options_.set : applied;
       LoadedDaemonConfig loaded =
-          parse_daemon_config(text.value(), config_path_, options_.set, options_.map_file);  // paths inside are relative to it
+          parse_daemon_config(text.value(), config_path_, set, options_.map_file);  // paths inside are relative to it
       if (loaded.config != nullptr) {
+        options_.set = set;
         config_ = std::move(loaded.config);
-        restore_in_force(*config_);
+        restore_in_force(in_force, *config_);
         return {};
       }
     }

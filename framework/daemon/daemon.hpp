@@ -52,7 +52,8 @@ class Daemon {
 
  private:
   Status load();
-  void restore_in_force(DaemonConfig& config) const;
+  Json read_in_force() const;
+  void restore_in_force(const Json& in_force, DaemonConfig& config) const;
   void blame(const LastEnd& last);
   Status load_plugins();
   Status start_engine();

@@ -144,7 +144,9 @@ Json Daemon::list_policies() {
 
 Result<DaemonConfig> Daemon::requested_config(const AdminRequest& request) const {
   const std::string path = request.arguments.text_of("path");
-  LoadedDaemonConfig loaded = load_daemon_config(path.empty() ? config_path_ : path, options_.set, options_.map_file);
+  const std::string set = request.arguments.text_of("set");
+  LoadedDaemonConfig loaded =
+      load_daemon_config(path.empty() ? config_path_ : path, set.empty() ? options_.set : set, options_.map_file);
   if (loaded.config == nullptr) return invalid_argument(join_lines(loaded.diagnostics));
   return std::move(*loaded.config);
 }
@@ -246,8 +248,10 @@ Result<Json> Daemon::change_request(const AdminRequest& request, bool& known) {
     const Result<DaemonConfig> next = requested_config(request);
     if (!next.ok()) return Status(next.status().code(), next.status().message() + "\nnothing was changed");
     Result<ChangeReport> done = apply(next.value());
-    if (done.ok())
-      if (const std::string path = request.arguments.text_of("path"); !path.empty()) config_path_ = path;
+    if (!done.ok()) return done.status();
+    // What a reload reads from now on.
+    if (const std::string path = request.arguments.text_of("path"); !path.empty()) config_path_ = path;
+    if (const std::string set = request.arguments.text_of("set"); !set.empty()) options_.set = set;
     return report(done);
   }
   known = false;

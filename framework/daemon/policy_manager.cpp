@@ -231,6 +231,7 @@ Status PolicyManager::persist() {
   if (Status status = progress_.enter(ChangeStep::persist); !status.ok()) return status;
   if (options_.state_folder.empty()) return {};
   Json policies = Json::object();
+  policies.set("set", config_.set.name);
   for (const PolicyKind kind : kAllPolicyKinds) {
     const PolicyChoice& choice = choice_of(config_.set, kind);
     Json params = Json::object();

@@ -18,6 +18,12 @@ bool same_params(const PolicyChoice& a, const PolicyChoice& b) {
                     [](const auto& x, const auto& y) { return x.first == y.first && same_value(x.second, y.second); });
 }
 
+// What a tenant is given when it joins, and keeps.
+bool terms_differ(const PolicySetConfig& a, const TenantConfig& in_a, const PolicySetConfig& b, const TenantConfig& in_b) {
+  return quota_of(a, in_a) != quota_of(b, in_b) || tolerates_of(a, in_a) != tolerates_of(b, in_b) || in_a.slo != in_b.slo ||
+         in_a.tenant_class != in_b.tenant_class || in_a.memory_limit_bytes != in_b.memory_limit_bytes || a.submit_ahead != b.submit_ahead;
+}
+
 }  // namespace
 
 // How far an application has got, for the way back.
@@ -80,6 +86,10 @@ Result<std::vector<std::string>> PolicyManager::plan(const DaemonConfig& next) {
     return invalid_argument("slip and starvation_limit are fixed while lithosd runs: restart it for that");
   if (next.config.tenants.size() != config_.config.tenants.size())
     said.push_back("tenants: the list changes for those that join from now on");
+  for (const TenantConfig& tenant : next.config.tenants)
+    for (const TenantConfig& before : config_.config.tenants)
+      if (before.name == tenant.name && terms_differ(config_.set, before, next.set, tenant))
+        said.push_back(fmt::format("tenant {}: quota, tolerance and terms change when it joins anew", tenant.name));
   return said;
 }
 

@@ -4,7 +4,6 @@
 #include "base/tpc_ranges.hpp"
 
 namespace lithos {
-namespace {
 
 const char* name_of(TenantClass tenant_class) {
   switch (tenant_class) {
@@ -14,6 +13,8 @@ const char* name_of(TenantClass tenant_class) {
   }
   return "?";
 }
+
+namespace {
 
 const char* name_of(Pressure pressure) {
   return pressure == Pressure::idle ? "idle" : pressure == Pressure::active ? "active" : "pressed";

@@ -12,6 +12,7 @@
 
 namespace lithos {
 
+const char* name_of(TenantClass tenant_class);  // as configurations write it
 Json to_json(const SessionReport& session);
 Json to_json(const PolicyManagerReport& policies);
 Json to_json(const std::vector<std::pair<std::string, PluginReport>>& plugins);

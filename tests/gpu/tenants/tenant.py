@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tenant of the co-location experiment: plain PyTorch that knows nothing of LithOS. tenant.py hp | be MODEL, driven by JSON lines.
+"""A tenant of `lithos bench colocate`: plain PyTorch that knows nothing of LithOS. tenant.py hp|be MODEL, driven by lines of JSON
+(docs/colocate.md); MODEL is a workload of the shared traces.
 
-hp: ResNet-50 fp16, batch 16, captured in a CUDA graph as a serving stack would; one thread, first come first served; latency counts from
-the arrival. be: whole iterations of MODEL (a workload of the shared traces) back to back, synchronised after each.
+hp: MODEL captured in a CUDA graph as a serving stack would; one thread, first come first served; latency counts from the arrival.
+be: whole iterations of MODEL back to back, synchronised after each.
 """
+import hashlib
 import json
-import random
 import sys
 import time
 
@@ -15,20 +16,19 @@ import workloads
 now = time.perf_counter_ns
 
 
-def quantiles(values_ns):
-    values = sorted(values_ns)
-    at = lambda q: round(values[min(len(values) - 1, int(q * len(values)))] * 1e-6, 4)
-    return {"n": len(values), "p50": at(.5), "p90": at(.9), "p99": at(.99), "max": at(1)} if values else {"n": 0}
-
-
-def wait_until(epoch):
-    while time.time() < epoch:
+def wait_until(epoch_s):
+    while time.time() < epoch_s:
         time.sleep(0.0005)
 
 
+def write_lines(path, lines):
+    with open(path, "w") as file:
+        file.writelines(lines)
+
+
 class Service:
-    def __init__(self):
-        self.graph, self.stream = workloads.capture(workloads.WORKLOADS["resnet50_infer_b16"]())
+    def __init__(self, model):
+        self.graph, self.stream = workloads.capture(workloads.WORKLOADS[model]())
         self.graph.instantiate()
         self.request()
 
@@ -37,48 +37,60 @@ class Service:
             self.graph.replay()
         self.stream.synchronize()
 
-    def serve(self, rate, seconds, start_at=0, seed=1):
-        rng, arrivals, t = random.Random(seed), [], 0.0
-        while (t := t + rng.expovariate(rate)) < seconds:
-            arrivals.append(int(t * 1e9))
+    def checksum(self):
+        """Of what the last request computed: its input is always the same, so it must be, too."""
+        digest = hashlib.sha256()
+        for leaf in torch.utils._pytree.tree_leaves(self.graph.output):
+            if isinstance(leaf, torch.Tensor):
+                digest.update(leaf.detach().float().cpu().numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+    def serve(self, arrivals, seconds, start_at, late_s, times):
+        with open(arrivals) as file:
+            due_ns = [int(float(line) * 1e3) for line in file]
         for _ in range(5):
             self.request()
         wait_until(start_at)
-        zero, latency, service = now(), [], []
-        for due in arrivals:
+        zero, done = now(), []
+        for due in due_ns:
             while (begin := now() - zero) < due:
                 pass
-            if begin > (seconds + 5) * 1e9:  # hopelessly late: the rest are counted as not done
+            if begin > (seconds + late_s) * 1e9:  # hopelessly late: the rest are counted as not done
                 break
             self.request()
-            latency.append(now() - zero - due)
-            service.append(now() - zero - begin)
-        return {"rate": rate, "arrivals": len(arrivals), "done": len(latency), "latency_ms": quantiles(latency), "service_ms": quantiles(service)}
+            end = now() - zero
+            done.append((end - due, end - begin))
+        write_lines(times, (f"{latency} {service}\n" for latency, service in done))
+        return {"arrivals": len(due_ns), "done": len(done), "checksum": self.checksum()}
 
 
-class Training:
+class Iterations:
     def __init__(self, model):
         self.step = workloads.WORKLOADS[model]()
         for _ in range(3):
             self.step()
         torch.cuda.synchronize()
 
-    def loop(self, seconds, start_at=0):
+    def loop(self, seconds, start_at, times):
         wait_until(start_at)
         zero, ends = now(), []
         while now() - zero < seconds * 1e9:
             self.step()
             torch.cuda.synchronize()
             ends.append(now() - zero)
-        gaps = [b - a for a, b in zip([0] + ends, ends)]
-        return {"iterations": len(ends), "per_s": round(len(ends) / (ends[-1] * 1e-9), 4), "iteration_ms": quantiles(gaps)}
+        write_lines(times, (f"{end}\n" for end in ends))
+        return {"iterations": len(ends)}
 
 
-tenant = Service() if sys.argv[1] == "hp" else Training(sys.argv[2])
-print(json.dumps({"ready": True, "torch": torch.__version__, "gpu": torch.cuda.get_device_name()}), flush=True)
-for line in sys.stdin:
-    command = json.loads(line)
-    if command.pop("do") == "quit":
-        break
-    run = tenant.serve if isinstance(tenant, Service) else tenant.loop
-    print(json.dumps(run(**command)), flush=True)
+def main():
+    tenant = Service(sys.argv[2]) if sys.argv[1] == "hp" else Iterations(sys.argv[2])
+    print(json.dumps({"ready": True, "torch": torch.__version__, "gpu": torch.cuda.get_device_name()}), flush=True)
+    for line in sys.stdin:
+        task = json.loads(line)
+        if task.pop("do") == "quit":
+            break
+        run = tenant.serve if isinstance(tenant, Service) else tenant.loop
+        print(json.dumps(run(**task)), flush=True)
+
+
+main()

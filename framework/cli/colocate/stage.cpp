@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/colocate/stage.hpp"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+#include <thread>
+
+#include "cli/daemon_request.hpp"
+#include "cli/installation.hpp"
+#include "cli/up/lithosd_process.hpp"
+#include "cli/up/up_state.hpp"
+#include "config/read_file.hpp"
+#include "daemon/admin_client.hpp"
+#include "daemon/clock.hpp"
+
+namespace lithos {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Nanoseconds kEndLimit{10'000'000'000}, kAttachLimit{15'000'000'000}, kLookAgain{5'000'000};
+
+// What tenants of one environment share: they can serve each other's ways.
+std::string environment_key(const Way& way, const TenantConfig& tenant) {
+  std::string key = way.kind == WayKind::plain ? "plain" : way.kind == WayKind::mps ? "mps" : "lithosd";
+  if (tenant.tenant_class == TenantClass::best_effort)
+    for (const auto& [variable, value] : way.best_effort) key += " " + variable + "=" + value;
+  return key;
+}
+
+std::string replaced(std::string word, const std::string& what, const std::string& by) {
+  for (std::size_t at = 0; (at = word.find(what, at)) != std::string::npos; at += by.size()) word.replace(at, what.size(), by);
+  return word;
+}
+
+}  // namespace
+
+Stage::Stage(const StageOptions& options) : options_(options) {
+  std::string name = (fs::temp_directory_path() / "lithos-bench-XXXXXX").string();
+  if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a folder in " + fs::temp_directory_path().string());
+  folder_ = name;
+  std::error_code ignored;
+  fs::create_directory(folder_ + "/no-mps", ignored);
+}
+
+Stage::~Stage() {
+  give_up();
+  std::error_code ignored;
+  fs::remove_all(folder_, ignored);
+}
+
+TenantProcess& Stage::tenant(const std::string& name) { return running_.at(name).process; }
+
+const PolicySetConfig& Stage::set_named(const std::string& name) const {
+  return *std::find_if(options_.config.sets.begin(), options_.config.sets.end(), [&](const PolicySetConfig& set) { return set.name == name; });
+}
+
+Status Stage::prepare(const Way& way) {
+  how_.clear();
+  end_tenants_of_others(way);
+  if (way.kind != WayKind::lithosd) end_lithosd_now();
+  if (way.kind != WayKind::plain && options_.device != "virtual")
+    if (Status status = need_mps(); !status.ok()) return status;
+  if (way.kind == WayKind::lithosd)
+    if (Status status = need_lithosd(set_named(way.set)); !status.ok()) return status;
+  return start_tenants(way.tenants, way);
+}
+
+Status Stage::bring(const std::string& name, const Way& way) { return start_tenants({name}, way); }
+
+Launch Stage::launch_of(const TenantConfig& tenant, const Way& way) const {
+  const auto named = options_.models.find(tenant.name);
+  const std::string model = named != options_.models.end() ? named->second : fs::path(tenant.trace).stem().string();
+  Launch launch{.command = {}, .environment = {{"NCCL_NVLS_ENABLE", "0"}, {"PYTHONUNBUFFERED", "1"}}, .folder = options_.tenants_folder, .log = options_.log};
+  if (way.kind == WayKind::lithosd)  // may not run unmanaged: what is measured is LithOS, or nothing
+    launch.command = {installed_program("lithos"), "run", "--run-dir", folder_ + "/run", "--tenant", tenant.name, "--unmanaged", "refuse",
+                      "--stats", fmt::format("{}/{}.stats", folder_, tenant.name), "--"};
+  for (const std::string& word : tenant.command) launch.command.push_back(replaced(word, "{model}", model));
+  // An MPS of somebody else must not be found where none is wanted.
+  launch.environment["CUDA_MPS_PIPE_DIRECTORY"] = folder_ + "/no-mps";
+  if (way.kind != WayKind::plain && mps_)
+    for (const auto& [variable, value] : environment_of(*mps_)) launch.environment[variable] = value;
+  if (tenant.tenant_class == TenantClass::best_effort)
+    for (const auto& [variable, value] : way.best_effort) launch.environment[variable] = value;
+  return launch;
+}
+
+void Stage::end_tenant(const std::string& name) {
+  const auto found = running_.find(name);
+  if (found == running_.end()) return;
+  Running running = std::move(found->second);
+  running_.erase(found);
+  if (!running.process.end() && running.environment != "plain") mps_suffered_ = true;
+  const std::string path = fmt::format("{}/{}.stats", folder_, name);
+  const Result<std::string> text = read_text_file(path);
+  const Result<Json> stats = text.ok() ? Json::parse(text.value()) : Result<Json>(Json());
+  std::error_code ignored;
+  fs::remove(path, ignored);
+  if (!stats.ok() || stats.value().is_null()) return;
+  Json ways = Json::array(), one = Json::object();
+  for (const std::string& way : running.ways) ways.add(way);
+  counters_.add(one.set("tenant", name).set("ways", ways).set("stats", stats.value()));
+}
+
+void Stage::end_tenants_of_others(const Way& way) {
+  std::vector<std::string> others;
+  for (const TenantConfig& tenant : options_.config.tenants) {
+    const auto running = running_.find(tenant.name);
+    if (running != running_.end() && running->second.environment != environment_key(way, tenant)) others.push_back(tenant.name);
+  }
+  for (const std::string& name : others) end_tenant(name);
+  if (!mps_suffered_) return;
+  give_up();  // a fresh control daemon, and so fresh clients
+  mps_suffered_ = false;
+}
+
+Status Stage::start_tenants(const std::vector<std::string>& names, const Way& way) {
+  std::vector<std::string> fresh;
+  for (const TenantConfig& tenant : options_.config.tenants) {
+    if (std::find(names.begin(), names.end(), tenant.name) == names.end()) continue;
+    if (const auto running = running_.find(tenant.name); running != running_.end()) {
+      running->second.ways.push_back(way.name);
+      continue;
+    }
+    Result<TenantProcess> process = TenantProcess::start(tenant.name, launch_of(tenant, way));
+    if (!process.ok()) return process.status();
+    running_.emplace(tenant.name, Running{std::move(process).value(), environment_key(way, tenant), {way.name}});
+    fresh.push_back(tenant.name);
+  }
+  for (const std::string& name : fresh)
+    if (Status ready = tenant(name).wait_ready(options_.start_limit); !ready.ok()) return ready;
+  return {};
+}
+
+Status Stage::need_mps() {
+  if (mps_) return {};
+  // One that had to be given up may not have ended: its successor gets other folders.
+  const MpsFolders folders = mps_folders(fmt::format("{}/mps-{}", folder_, ++mps_runs_));
+  if (Status started = start_mps(folders); !started.ok()) return started;
+  mps_ = folders;
+  return {};
+}
+
+Status Stage::need_lithosd(const PolicySetConfig& set) {
+  if (!lithosd_) {
+    how_ = "started";
+    return start_lithosd_with(set);
+  }
+  if (in_force_ == &set) {
+    how_ = "kept";
+    return {};
+  }
+  if (!can_exchange_live(*in_force_, set, options_.config.tenants)) return restart_with(set);
+  DaemonArguments request;
+  request.request = "config.apply";
+  request.set = set.name;
+  const Result<Json> done = ask_lithosd(request);
+  if (!done.ok()) return done.status();
+  in_force_ = &set;
+  how_ = "exchanged live";
+  return {};
+}
+
+Status Stage::start_lithosd_with(const PolicySetConfig& set) {
+  LithosdOptions options{options_.config.file, set.name, options_.device, folder_ + "/run", folder_ + "/state", options_.log, options_.policy_path};
+  Result<ProcessMark> started = start_lithosd(options);
+  if (!started.ok()) return Status(started.status().code(), "lithosd: " + started.status().message());
+  lithosd_ = started.value();
+  in_force_ = &set;
+  UpState up{options_.config.file, set.name, options.state_folder, options_.log, options_.device, *lithosd_, mps_, limits_of(options_.config)};
+  return write_state(options.run_folder, up);
+}
+
+// Quotas are a tenant's for as long as it is attached: lithosd is started anew, and the tenants, which serve on, attach again by themselves.
+Status Stage::restart_with(const PolicySetConfig& set) {
+  const std::vector<std::string> before = attached();
+  end_lithosd_now();
+  if (Status started = start_lithosd_with(set); !started.ok()) return started;
+  how_ = "restarted";
+  const Nanoseconds until = monotonic_now() + kAttachLimit;
+  const auto all_are_back = [&] {
+    const std::vector<std::string> now = attached();
+    return std::all_of(before.begin(), before.end(), [&](const std::string& name) { return std::find(now.begin(), now.end(), name) != now.end(); });
+  };
+  while (!all_are_back()) {
+    if (monotonic_now() > until) return unavailable(fmt::format("{}: not attached again {:.0f} s after lithosd was started anew", fmt::join(before, ", "), to_seconds(kAttachLimit)));
+    std::this_thread::sleep_for(kLookAgain);  // nobody tells who is not attached that somebody else is
+  }
+  return {};
+}
+
+std::vector<std::string> Stage::attached() const {
+  DaemonArguments request;
+  request.request = "tenants";
+  const Result<Json> tenants = ask_lithosd(request);
+  std::vector<std::string> names;
+  if (tenants.ok())
+    for (const Json& one : tenants.value().items_or_none()) names.push_back(one.text_of("name"));
+  return names;
+}
+
+Result<Json> Stage::ask_lithosd(const DaemonArguments& request) const {
+  const Result<Json> arguments = request_arguments(request);
+  if (!arguments.ok()) return arguments.status();
+  Result<AdminClient> admin = AdminClient::connect(folder_ + "/run/admin.sock");
+  return admin.ok() ? admin->ask(request.request, arguments.value()) : Result<Json>(admin.status());
+}
+
+void Stage::end_lithosd_now() {
+  if (lithosd_ && !end_lithosd(*lithosd_, kEndLimit)) end_process(*lithosd_, SIGKILL, kEndLimit);
+  lithosd_.reset();
+  in_force_ = nullptr;
+}
+
+void Stage::give_up() {
+  while (!running_.empty()) end_tenant(running_.begin()->first);
+  end_lithosd_now();
+  if (mps_) (void)quit_mps(*mps_);
+  mps_.reset();
+}
+
+}  // namespace lithos

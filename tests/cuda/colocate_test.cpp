@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// lithos bench colocate with small tenants on the stand-in for the driver, and one for MPS: what it starts, keeps, measures and records.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "cli/colocate/swaps.hpp"
+#include "cli/colocate/ways.hpp"
+#include "cuda/world.hpp"
+#include "daemon/json.hpp"
+#include "test_paths.hpp"
+
+namespace lithos::cuda {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Environment;
+using testing::Outcome;
+using testing::World;
+
+std::string config_text(const std::string& be_command = R"(["{bin}/serving_tenant", "be", "works", "{model}"])") {
+  std::string text = R"(
+kernel_rules = "SOURCE/configs/kernels.toml"
+[[tenant]]
+name = "hp"
+class = "latency_critical"
+quota = 66
+tolerates = "10ms"
+mode = "graph"
+trace = "SOURCE/configs/traces/resnet50_infer_b16.csv"
+arrivals = { kind = "poisson", rate = "200/s" }
+command = ["{bin}/serving_tenant", "hp"]
+[[tenant]]
+name = "be"
+class = "best_effort"
+trace = "SOURCE/configs/traces/dlrm_infer_b2048.csv"
+command = COMMAND
+[[set]]
+name = "static_42_24"
+scheduler = "static_partition"
+quotas = { hp = 42, be = 24 }
+[[set]]
+name = "tpc_borrowing"
+scheduler = "tpc_borrowing"
+[[set]]
+name = "slack"
+scheduler = "slack"
+)";
+  for (const auto& [word, by] : {std::pair<std::string, std::string>{"COMMAND", be_command}, {"SOURCE", LITHOS_SOURCE_DIR}, {"{bin}", LITHOS_BINARY_DIR "/tests/bin"}})
+    for (std::size_t at = 0; (at = text.find(word, at)) != std::string::npos; at += by.size()) text.replace(at, word.size(), by);
+  return text;
+}
+
+class Colocate : public ::testing::Test {
+ protected:
+  Outcome bench(std::vector<std::string> more, const std::string& text = config_text(), const Environment& extra = {}) {
+    std::ofstream(world.folder() + "/config.toml") << text;
+    Environment all{{"LD_LIBRARY_PATH", std::string(LITHOS_BINARY_DIR) + "/tests/cuda/driver"},
+                    {"PATH", std::string(LITHOS_SOURCE_DIR "/tests/cuda/fake_mps:") + std::getenv("PATH")},
+                    {"LITHOS_TENANT", ""},
+                    {"LITHOS_TPC_MAP", ""},
+                    {"LITHOS_MAP_DIR", world.folder() + "/maps"},
+                    {"XDG_RUNTIME_DIR", world.folder()}};
+    for (const auto& [key, value] : extra) all[key] = value;
+    std::vector<std::string> line{"bench", "colocate", "--config", world.folder() + "/config.toml", "--out", out, "--seconds", "0.5"};
+    line.insert(line.end(), more.begin(), more.end());
+    Outcome outcome = world.run("../../bin/lithos", line, all);
+    std::ifstream file(out);
+    const Result<Json> json = Json::parse({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
+    if (json.ok()) result = json.value();
+    return outcome;
+  }
+  std::string log() const {
+    std::ifstream file(out + ".log");
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+  Json row(const std::string& way, double rate = 0) const {
+    for (const Json& one : result["rows"].items_or_none())
+      if (one.text_of("way") == way && (rate == 0 || one.number_of("rate") == rate)) return one;
+    return Json();
+  }
+
+  const World world;
+  const std::string out = world.folder() + "/r.json";
+  Json result;
+};
+
+TEST_F(Colocate, MeasuresEveryWayWithTheSameArrivals) {
+  const Outcome done = bench({"--rates", "100,200", "--ways", "time_slicing,mps,mps_priority,mps_threads_50,static_42_24,tpc_borrowing,slack"});
+  ASSERT_EQ(done.status, 0) << done.err << done.out << log();
+  std::int64_t arrivals[2] = {row("alone", 100)["hp"].integer_of("arrivals"), row("alone", 200)["hp"].integer_of("arrivals")};
+  EXPECT_GT(arrivals[0], 20);
+  EXPECT_GT(arrivals[1], arrivals[0]);
+  for (const char* way : {"alone", "time_slicing", "mps", "mps_priority", "mps_threads_50", "static_42_24", "tpc_borrowing", "slack"})
+    for (const std::size_t which : {0u, 1u}) {
+      const Json one = row(way, which == 0 ? 100 : 200), hp = one["hp"];
+      EXPECT_EQ(hp.integer_of("arrivals"), arrivals[which]) << way << done.err;
+      EXPECT_EQ(hp.integer_of("done"), arrivals[which]) << way;
+      EXPECT_GE(hp["latency_ms"].number_of("p99"), hp["latency_ms"].number_of("p50"));
+      EXPECT_GT(hp.number_of("p99_of_alone"), 0) << way;
+      EXPECT_GT(hp.number_of("slo_ms"), 0) << way;
+      EXPECT_EQ(one["be"].is_object(), std::string(way) != "alone") << way;
+      if (one["be"].is_object()) {
+        EXPECT_GT(one["be"].number_of("of_solo"), 0) << way;
+      }
+    }
+  EXPECT_GT(row("be_alone")["be"].number_of("per_s"), 0);
+  EXPECT_NE(done.out.find("tpc_borrowing"), std::string::npos) << done.out;
+  for (const char* fact : {"command", "date", "gpu", "config", "leader"}) EXPECT_NE(result.text_of(fact), "") << fact;
+  EXPECT_EQ(result["anchor"]["alone"].items_or_none().size(), 2u);
+}
+
+// One pair of tenants serves all sets: their numbers at lithosd go on counting, and policies are exchanged beneath them.
+TEST_F(Colocate, TenantsStayFromSetToSet) {
+  const Outcome done = bench({"--ways", "static_42_24,tpc_borrowing,slack"});
+  ASSERT_EQ(done.status, 0) << done.err << log();
+  EXPECT_EQ(row("static_42_24").text_of("set_was"), "started");
+  EXPECT_EQ(row("tpc_borrowing").text_of("set_was"), "restarted");  // other quotas
+  EXPECT_EQ(row("slack").text_of("set_was"), "exchanged live");
+  const auto own = [&](const char* way, const char* tenant) { return row(way)["lithosd"][tenant].integer_of("own_tpcs"); };
+  EXPECT_EQ(own("static_42_24", "hp"), 42);
+  EXPECT_EQ(own("static_42_24", "be"), 24);
+  EXPECT_EQ(own("tpc_borrowing", "hp"), 66);
+  EXPECT_EQ(own("slack", "hp"), 66);
+  ASSERT_EQ(result["counters"].items_or_none().size(), 2u) << result.dump();
+  for (const Json& one : result["counters"].items_or_none()) {
+    EXPECT_EQ(one["ways"].items_or_none().size(), 3u) << one.dump();
+    EXPECT_GT(one["stats"]["counts"].integer_of("masked"), 0) << one.dump();
+  }
+}
+
+TEST_F(Colocate, AWayThatFailsIsRecordedAndTheOthersGoOn) {
+  const Outcome done = bench({"--ways", "mps,tpc_borrowing"}, config_text(R"(["{bin}/serving_tenant", "be", "dies"])"));
+  EXPECT_EQ(WEXITSTATUS(done.status), 1);
+  for (const char* way : {"be_alone", "mps", "tpc_borrowing"})
+    EXPECT_NE(row(way).text_of("error").find("tenant be did not answer: it ended with 3"), std::string::npos) << result.dump();
+  EXPECT_GT(row("alone")["hp"].integer_of("done"), 0);
+  const Outcome no_mps = bench({"--ways", "mps,time_slicing"}, config_text(), {{"FAKE_MPS", "fails"}});
+  EXPECT_EQ(WEXITSTATUS(no_mps.status), 1);
+  EXPECT_NE(row("mps").text_of("error").find("nvidia-cuda-mps-control -d ended with 1"), std::string::npos) << result.dump();
+  EXPECT_TRUE(row("time_slicing")["be"].is_object());
+}
+
+TEST_F(Colocate, SchedulersAreExchangedWhileServing) {
+  const Outcome done = bench({"--ways", "tpc_borrowing", "--swaps", "7"});
+  ASSERT_EQ(done.status, 0) << done.err << log();
+  const Json& swaps = result["swaps"];
+  EXPECT_EQ(swaps.integer_of("done"), 7) << result.dump();
+  EXPECT_EQ(swaps.integer_of("lost_with"), 0);
+  EXPECT_EQ(swaps.integer_of("lost_without"), 0);
+  EXPECT_TRUE(*swaps["same_processes"].boolean());
+  EXPECT_TRUE(*swaps["checksums_equal"]["hp"].boolean());
+  EXPECT_EQ(swaps["p99_difference_95_ms"].items_or_none().size(), 2u);
+  EXPECT_NE(done.out.find("7 exchanges of tpc_borrowing's scheduler"), std::string::npos) << done.out;
+}
+
+TEST_F(Colocate, MistakesAreFoundBeforeAnythingStarts) {
+  const Outcome no_way = bench({"--ways", "tpc_borowing"});
+  EXPECT_EQ(WEXITSTATUS(no_way.status), 3);
+  EXPECT_NE(no_way.err.find("did you mean \"tpc_borrowing\"?"), std::string::npos) << no_way.err;
+  std::string text = config_text();
+  text.erase(text.find("command = ["), text.find('\n', text.find("command = [")) - text.find("command = ["));
+  const Outcome no_command = bench({}, text);
+  EXPECT_EQ(WEXITSTATUS(no_command.status), 3);
+  EXPECT_NE(no_command.err.find("tenant.hp has no command"), std::string::npos) << no_command.err;
+  EXPECT_FALSE(fs::exists(out));
+}
+
+// ---- parts -------------------------------------------------------------------------------------------------
+
+TEST(Ways, AloneIsAlwaysThereAndFirst) {
+  const ParsedConfig parsed = parse_config_text(config_text(), "x.toml");
+  ASSERT_TRUE(parsed.config) << to_string(parsed.diagnostics.front());
+  const auto names = [&](const std::vector<std::string>& words) {
+    std::vector<std::string> found;
+    const Result<std::vector<Way>> ways = ways_named(words, *parsed.config);
+    if (ways.ok())
+      for (const Way& way : ways.value()) found.push_back(way.name);
+    return found;
+  };
+  EXPECT_EQ(names({"slack", "static", "alone"}), (std::vector<std::string>{"alone", "slack", "static_42_24"}));
+  EXPECT_EQ(names({}), (std::vector<std::string>{"alone", "time_slicing", "mps", "mps_priority", "mps_threads_25", "mps_threads_50", "mps_threads_75",
+                                                 "static_42_24", "tpc_borrowing", "slack"}));
+  EXPECT_FALSE(ways_named({"mps_threads_0"}, *parsed.config).ok());
+}
+
+TEST(Swaps, TheDifferenceOfEqualRunsIsZeroAndOfSlowerOnesIsNot) {
+  std::vector<std::int64_t> a, b;
+  for (std::int64_t i = 0; i < 2000; ++i) {
+    a.push_back(1'000'000 + i % 97 * 1000);
+    b.push_back(a.back() + 500'000);
+  }
+  const Difference none = p99_difference(a, a, 1), slower = p99_difference(a, b, 1);
+  EXPECT_EQ(none.mean, 0);
+  EXPECT_LE(none.low, 0);
+  EXPECT_GE(none.high, 0);
+  EXPECT_NEAR(slower.mean, 0.5, 1e-9);
+  EXPECT_GT(slower.low, 0.4);
+}
+
+}  // namespace
+}  // namespace lithos::cuda
