@@ -163,7 +163,7 @@ TEST_F(Colocate, SchedulersAreExchangedWhileServing) {
   EXPECT_EQ(swaps.integer_of("lost_without"), 0);
   EXPECT_TRUE(*swaps["same_processes"].boolean());
   EXPECT_TRUE(*swaps["checksums_equal"]["hp"].boolean());
-  EXPECT_EQ(swaps["p99_difference_95_ms"].items_or_none().size(), 2u);
+  EXPECT_TRUE(swaps["p99_difference_95_ms"].is_null()) << "some fifty requests are too few";
   EXPECT_NE(done.out.find("7 exchanges of tpc_borrowing's scheduler"), std::string::npos) << done.out;
 }
 
@@ -234,6 +234,7 @@ TEST(Swaps, TheDifferenceOfEqualRunsIsZeroAndOfSlowerOnesIsNot) {
   EXPECT_GE(none.high, 0);
   EXPECT_NEAR(slower.mean, 0.5, 1e-9);
   EXPECT_GT(slower.low, 0.4);
+  EXPECT_FALSE(p99_difference({1, 2, 3}, {1, 2, 3}, 1).has_interval);
 }
 
 }  // namespace
