@@ -16,6 +16,7 @@
 #include "cli/commands.hpp"
 #include "cli/output_file.hpp"
 #include "cli/tpc_map.hpp"
+#include "cli/up/lithosd_process.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/daemon_config.hpp"
 
@@ -26,7 +27,6 @@ namespace fs = std::filesystem;
 
 constexpr Nanoseconds kMapLimit{60'000'000'000}, kFactsLimit{20'000'000'000};
 constexpr Nanoseconds kShortestSolo{3'000'000'000};
-constexpr const char* kVirtual = "virtual";
 
 std::string own_command_line() {
   std::ifstream file("/proc/self/cmdline");
@@ -95,7 +95,7 @@ class Bench {
       if (!map.ok()) return unavailable("map: " + map.status().message() + "; lithos doctor says what is missing");
       device = map.value().path;
     }
-    if (device != kVirtual) device = fs::absolute(device).string();
+    if (device != kVirtualDevice) device = fs::absolute(device).string();
     stage_options_ = {config_, device, fs::absolute(arguments_.tenants_folder).string(), fs::absolute(arguments_.out + ".log").string()};
     for (const std::string& folder : arguments_.policy_path) stage_options_.policy_path.push_back(fs::absolute(folder).string());
     const TenantConfig& leader = *leader_of(config_);
@@ -104,6 +104,7 @@ class Bench {
       if (!arguments_.best_effort.empty() && tenant.tenant_class == TenantClass::best_effort) result_.models[tenant.name] = arguments_.best_effort;
     }
     stage_options_.models = result_.models;
+    stage_options_.no_mps = arguments_.no_mps;
     std::error_code ignored;
     fs::remove(stage_options_.log, ignored);
     result_.command = own_command_line();

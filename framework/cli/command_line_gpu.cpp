@@ -96,6 +96,7 @@ void GpuCommands::add_colocate(CLI::App& bench) {
   app.add_option("--be", colocate_.best_effort, "Model of best-effort tenants: {model} in their command")->type_name("MODEL");
   app.add_option("--tenants", colocate_.tenants_folder, "Where the tenants' commands run (default: here)")->type_name("DIR")->check(CLI::ExistingDirectory);
   app.add_option("--device", colocate_.device, "A TPC map, or \"virtual\" (default: this machine's GPU, calibrated if need be)")->type_name("MAP");
+  app.add_flag("--no-mps", colocate_.no_mps, "Sets under lithosd go without MPS");
   app.add_option("--policy-path", colocate_.policy_path, "Folder to search for policies first (repeatable)")->type_name("DIR")->take_all()->check(CLI::ExistingDirectory);
   app.add_option("--swaps", colocate_.swaps, "Also: so many exchanges of the scheduler while serving, against a run without")->type_name("N")->check(CLI::Range(1, 100'000));
   app.add_option("--swap-set", colocate_.swap_set, "The set whose scheduler is exchanged")->type_name("SET")->capture_default_str();

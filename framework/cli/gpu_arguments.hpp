@@ -54,6 +54,7 @@ struct ColocateArguments {
   std::string tenants_folder = ".";
   std::string device;               // "virtual", or a TPC map; empty: this machine's GPU
   std::vector<std::string> policy_path;
+  bool no_mps = false;              // sets under lithosd go without
   unsigned swaps = 0;
   std::string swap_set = "tpc_borrowing";
   Nanoseconds within{0};            // no way begins later; 0: all do

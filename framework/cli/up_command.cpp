@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kVirtual = "virtual";
 constexpr Nanoseconds kEndLimit{10'000'000'000};
 
 struct Failed {
@@ -69,7 +68,7 @@ class BringUp {
 
   // Before MPS, under which SMs have other numbers.
   std::optional<Failed> map() {
-    if (arguments_.device == kVirtual) {
+    if (arguments_.device == kVirtualDevice) {
       say("map", "none: the virtual GPU");
     } else if (!arguments_.device.empty()) {
       state_.map = fs::absolute(arguments_.device).string();
@@ -107,7 +106,7 @@ class BringUp {
   std::optional<Failed> lithosd() {
     state_.state_folder = arguments_.state_folder.empty() ? run_ + "/state" : fs::absolute(arguments_.state_folder).string();
     state_.log = run_ + "/lithosd.log";
-    LithosdOptions options{state_.config, state_.set, state_.map.empty() ? kVirtual : state_.map, run_, state_.state_folder,
+    LithosdOptions options{state_.config, state_.set, state_.map.empty() ? kVirtualDevice : state_.map, run_, state_.state_folder,
                            state_.log, {}, seconds(arguments_.timeout_s)};
     for (const std::string& folder : arguments_.policy_path) options.policy_path.push_back(fs::absolute(folder).string());
     const Result<ProcessMark> started = start_lithosd(options);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // lithos bench colocate with small tenants on the stand-in for the driver, and one for MPS: what it starts, keeps, measures and records.
 #include <gtest/gtest.h>
+#include <signal.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -55,8 +57,7 @@ scheduler = "slack"
 
 class Colocate : public ::testing::Test {
  protected:
-  Outcome bench(std::vector<std::string> more, const std::string& text = config_text(), const Environment& extra = {}) {
-    std::ofstream(world.folder() + "/config.toml") << text;
+  Environment shell(const Environment& extra = {}) const {
     Environment all{{"LD_LIBRARY_PATH", std::string(LITHOS_BINARY_DIR) + "/tests/cuda/driver"},
                     {"PATH", std::string(LITHOS_SOURCE_DIR "/tests/cuda/fake_mps:") + std::getenv("PATH")},
                     {"LITHOS_TENANT", ""},
@@ -64,13 +65,23 @@ class Colocate : public ::testing::Test {
                     {"LITHOS_MAP_DIR", world.folder() + "/maps"},
                     {"XDG_RUNTIME_DIR", world.folder()}};
     for (const auto& [key, value] : extra) all[key] = value;
-    std::vector<std::string> line{"bench", "colocate", "--config", world.folder() + "/config.toml", "--out", out, "--seconds", "0.5"};
+    return all;
+  }
+  std::vector<std::string> line_of(std::vector<std::string> more, const std::string& text) const {
+    std::ofstream(world.folder() + "/config.toml") << text;
+    std::vector<std::string> line{"bench", "colocate", "--config", world.folder() + "/config.toml", "--out", out, "--seconds", "0.25"};
     line.insert(line.end(), more.begin(), more.end());
-    Outcome outcome = world.run("../../bin/lithos", line, all);
+    return line;
+  }
+  Outcome bench(std::vector<std::string> more, const std::string& text = config_text(), const Environment& extra = {}) {
+    Outcome outcome = world.run("../../bin/lithos", line_of(std::move(more), text), shell(extra));
+    read_result();
+    return outcome;
+  }
+  void read_result() {
     std::ifstream file(out);
     const Result<Json> json = Json::parse({std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
     if (json.ok()) result = json.value();
-    return outcome;
   }
   std::string log() const {
     std::ifstream file(out + ".log");
@@ -91,7 +102,7 @@ TEST_F(Colocate, MeasuresEveryWayWithTheSameArrivals) {
   const Outcome done = bench({"--rates", "100,200", "--ways", "time_slicing,mps,mps_priority,mps_threads_50,static_42_24,tpc_borrowing,slack"});
   ASSERT_EQ(done.status, 0) << done.err << done.out << log();
   std::int64_t arrivals[2] = {row("alone", 100)["hp"].integer_of("arrivals"), row("alone", 200)["hp"].integer_of("arrivals")};
-  EXPECT_GT(arrivals[0], 20);
+  EXPECT_GT(arrivals[0], 10);
   EXPECT_GT(arrivals[1], arrivals[0]);
   for (const char* way : {"alone", "time_slicing", "mps", "mps_priority", "mps_threads_50", "static_42_24", "tpc_borrowing", "slack"})
     for (const std::size_t which : {0u, 1u}) {
@@ -152,7 +163,7 @@ TEST_F(Colocate, SchedulersAreExchangedWhileServing) {
   EXPECT_EQ(swaps.integer_of("lost_without"), 0);
   EXPECT_TRUE(*swaps["same_processes"].boolean());
   EXPECT_TRUE(*swaps["checksums_equal"]["hp"].boolean());
-  EXPECT_EQ(swaps["p99_difference_95_ms"].items_or_none().size(), 2u);
+  EXPECT_TRUE(swaps["p99_difference_95_ms"].is_null()) << "some fifty requests are too few";
   EXPECT_NE(done.out.find("7 exchanges of tpc_borrowing's scheduler"), std::string::npos) << done.out;
 }
 
@@ -166,6 +177,31 @@ TEST_F(Colocate, MistakesAreFoundBeforeAnythingStarts) {
   EXPECT_EQ(WEXITSTATUS(no_command.status), 3);
   EXPECT_NE(no_command.err.find("tenant.hp has no command"), std::string::npos) << no_command.err;
   EXPECT_FALSE(fs::exists(out));
+}
+
+TEST_F(Colocate, InterruptedItEndsWhatItStarted) {
+  std::vector<std::string> line = line_of({"--ways", "tpc_borrowing"}, config_text());
+  *std::find(line.begin(), line.end(), "0.25") = "30";  // seconds: longer than this test has patience
+  line.insert(line.begin(), world.path("../../bin/lithos"));
+  Environment environment = shell({{"TMPDIR", world.folder()}});
+  Result<ChildProcess> started = ChildProcess::start({.command = line, .environment = environment, .log = world.folder() + "/said"});
+  ASSERT_TRUE(started.ok()) << started.status().message();
+  // Its own log appears when the first tenant is started.
+  for (unsigned turn = 0; turn < 3000 && !fs::exists(out + ".log"); ++turn) started->wait(Nanoseconds{5'000'000});
+  started->signal(SIGINT);
+  EXPECT_EQ(started->wait(Nanoseconds{60'000'000'000}), 1) << log();
+  read_result();
+  EXPECT_NE(row("alone").text_of("error").find("interrupted"), std::string::npos) << result.dump();
+  EXPECT_TRUE(row("tpc_borrowing").is_null());
+  for (const auto& entry : fs::directory_iterator(world.folder())) EXPECT_EQ(entry.path().string().find("lithos-bench-"), std::string::npos) << entry.path();
+}
+
+// Machines without MPS, or without a GPU: tenants that are no CUDA programs serve beside the virtual one.
+TEST_F(Colocate, WithoutMpsThereAreTheOtherWays) {
+  const Outcome done = bench({"--no-mps", "--ways", "mps,tpc_borrowing"}, config_text(), {{"FAKE_MPS", "fails"}});
+  EXPECT_EQ(WEXITSTATUS(done.status), 1);
+  EXPECT_EQ(row("mps").text_of("error"), "this way is MPS, and --no-mps was given");
+  EXPECT_TRUE(row("tpc_borrowing")["be"].is_object()) << done.err << log();
 }
 
 // ---- parts -------------------------------------------------------------------------------------------------
@@ -198,6 +234,7 @@ TEST(Swaps, TheDifferenceOfEqualRunsIsZeroAndOfSlowerOnesIsNot) {
   EXPECT_GE(none.high, 0);
   EXPECT_NEAR(slower.mean, 0.5, 1e-9);
   EXPECT_GT(slower.low, 0.4);
+  EXPECT_FALSE(p99_difference({1, 2, 3}, {1, 2, 3}, 1).has_interval);
 }
 
 }  // namespace

@@ -179,6 +179,26 @@ TEST_F(Change, PlanSaysWhatApplyThenDoes) {
   EXPECT_NE(folder.read("state/last-good.toml").find("level = 4"), std::string::npos);
 }
 
+TEST_F(Change, ApplyTakesAnotherSetOfTheSameFile) {
+  options.set = "only";
+  start(config_text() + "[[set]]\nname = \"other\"\nscheduler = \"static_partition\"\nquotas = { a = 20, b = 20 }\n");
+  Json where = Json::object();
+  where.set("set", "other");
+  const Result<Json> planned = admin->ask("config.plan", where);
+  ASSERT_TRUE(planned.ok()) << planned.status().message();
+  EXPECT_NE(planned.value().dump().find("tenant a: quota, tolerance and terms change when it joins anew"), std::string::npos) << planned.value().dump();
+  ASSERT_TRUE(admin->ask("config.apply", where).ok());
+  EXPECT_EQ(in_force("scheduler"), "org.lithos.scheduler.static_partition");
+  const Result<Json> status = admin->ask("status");
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(status.value().text_of("set"), "other");
+  // What a reload, and the next daemon after a crash, go by.
+  EXPECT_TRUE(admin->ask("config.apply").ok());
+  EXPECT_EQ(in_force("scheduler"), "org.lithos.scheduler.static_partition");
+  EXPECT_NE(folder.read("state/in-force.json").find("\"set\":\"other\""), std::string::npos) << folder.read("state/in-force.json");
+  EXPECT_EQ(admin->ask("config.apply", Json::object().set("set", "nobody")).status().code(), StatusCode::invalid_argument);
+}
+
 TEST_F(Change, AWrongConfigurationChangesNothing) {
   start();
   Json where = Json::object();

@@ -105,7 +105,8 @@ Json swaps_json(const ColocateResult& result, const SwapResult& swaps) {
   json.set("pause_us", spread(swaps.pause_us)).set("answered_after_ms", spread(swaps.whole_ms));
   interval.add(rounded(swaps.low_ms));
   interval.add(rounded(swaps.high_ms));
-  json.set("p99_difference_ms", rounded(swaps.p99_difference_ms)).set("p99_difference_95_ms", interval);
+  json.set("p99_difference_ms", rounded(swaps.p99_difference_ms));
+  json.set("p99_difference_95_ms", swaps.has_interval ? interval : Json());
   return json.set("without", row_json(result, swaps.without)).set("with", row_json(result, swaps.with));
 }
 
@@ -136,9 +137,10 @@ std::vector<std::string> closed_loops(const ColocateResult& result) {
 
 std::string swaps_sentence(const ColocateResult& result, const SwapResult& swaps) {
   const TenantRow &with = *swaps.with.of(result.leader), &without = *swaps.without.of(result.leader);
-  return fmt::format("\n{} exchanges of {}'s scheduler while serving: {} failed; requests lost {} (without: {}); p99 {} ms more (95 %: {} … {}).\n", swaps.done, swaps.set,
-                     swaps.failures.size(), with.arrivals - with.done, without.arrivals - without.done, short_number(swaps.p99_difference_ms),
-                     short_number(swaps.low_ms), short_number(swaps.high_ms));
+  const std::string interval = swaps.has_interval ? fmt::format("95 %: {:+.3f} … {:+.3f}", swaps.low_ms, swaps.high_ms) : "too few requests for an interval";
+  return fmt::format("\n{} exchanges of {}'s scheduler while serving: {} failed; requests lost {} (without: {}); p99 {:+.3f} ms ({}).\n",
+                     swaps.done, swaps.set, swaps.failures.size(), with.arrivals - with.done, without.arrivals - without.done,
+                     swaps.p99_difference_ms, interval);
 }
 
 }  // namespace

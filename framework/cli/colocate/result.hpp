@@ -21,7 +21,9 @@ struct SwapResult {
   std::vector<double> pause_us, whole_ms;  // of each: what the next decision waited for; until lithosd had answered
   Row without, with;
   bool same_processes = false;
-  double p99_difference_ms = 0, low_ms = 0, high_ms = 0;  // with − without, and its 95 % interval
+  double p99_difference_ms = 0;                            // with − without
+  bool has_interval = false;                               // false: too few requests for one
+  double low_ms = 0, high_ms = 0;                          // its 95 % interval
 };
 
 struct ColocateResult {

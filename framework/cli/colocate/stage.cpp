@@ -65,7 +65,8 @@ Status Stage::prepare(const Way& way) {
   how_.clear();
   end_tenants_of_others(way);
   if (way.kind != WayKind::lithosd) end_lithosd_now();
-  if (way.kind != WayKind::plain && options_.device != "virtual")
+  if (way.kind == WayKind::mps && options_.no_mps) return unavailable("this way is MPS, and --no-mps was given");
+  if (way.kind != WayKind::plain && !options_.no_mps)
     if (Status status = need_mps(); !status.ok()) return status;
   if (way.kind == WayKind::lithosd)
     if (Status status = need_lithosd(set_named(way.set)); !status.ok()) return status;
@@ -84,8 +85,10 @@ Launch Stage::launch_of(const TenantConfig& tenant, const Way& way) const {
   for (const std::string& word : tenant.command) launch.command.push_back(replaced(word, "{model}", model));
   // An MPS of somebody else must not be found where none is wanted.
   launch.environment["CUDA_MPS_PIPE_DIRECTORY"] = folder_ + "/no-mps";
-  if (way.kind != WayKind::plain && mps_)
+  if (way.kind != WayKind::plain && mps_) {
     for (const auto& [variable, value] : environment_of(*mps_)) launch.environment[variable] = value;
+    launch.environment["CUDA_DEVICE_MAX_CONNECTIONS"] = std::to_string(tenant.connections);  // as lithos run does: the same for all
+  }
   if (tenant.tenant_class == TenantClass::best_effort)
     for (const auto& [variable, value] : way.best_effort) launch.environment[variable] = value;
   return launch;
@@ -173,7 +176,8 @@ Status Stage::start_lithosd_with(const PolicySetConfig& set) {
   if (!started.ok()) return Status(started.status().code(), "lithosd: " + started.status().message());
   lithosd_ = started.value();
   in_force_ = &set;
-  UpState up{options_.config.file, set.name, options.state_folder, options_.log, options_.device, *lithosd_, mps_, limits_of(options_.config)};
+  const std::string map = options_.device == kVirtualDevice ? "" : options_.device;
+  UpState up{options_.config.file, set.name, options.state_folder, options_.log, map, *lithosd_, mps_, limits_of(options_.config)};
   return write_state(options.run_folder, up);
 }
 

@@ -24,6 +24,7 @@ struct StageOptions {
   std::string log;                            // of lithosd and the tenants
   std::map<std::string, std::string> models = {};  // by tenant: what {model} in its command is; else its trace's name
   std::vector<std::string> policy_path = {};
+  bool no_mps = false;                        // sets under lithosd go without
   Nanoseconds start_limit{180'000'000'000};   // of a tenant, until it is ready
 };
 

@@ -13,6 +13,7 @@ namespace lithos {
 namespace {
 
 constexpr std::size_t kBlock = 50;       // requests
+constexpr std::size_t kLeastBlocks = 10;  // for an interval
 constexpr unsigned kResamples = 1000;
 constexpr double kP99 = 0.99;
 
@@ -57,8 +58,9 @@ void swap_again_and_again(const Stage& stage, const DaemonArguments& request, do
 
 Difference p99_difference(const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b, std::uint64_t seed) {
   const std::size_t pairs = std::min(a.size(), b.size()), blocks = pairs / kBlock;
-  Difference difference{percentile_ms(b, kP99) - percentile_ms(a, kP99), 0, 0};
-  if (blocks < 2) return {difference.mean, difference.mean, difference.mean};
+  Difference difference;
+  difference.mean = percentile_ms(b, kP99) - percentile_ms(a, kP99);
+  if (blocks < kLeastBlocks) return difference;
   Random random(seed);
   std::vector<double> seen;
   std::vector<std::int64_t> some_a, some_b;
@@ -75,6 +77,7 @@ Difference p99_difference(const std::vector<std::int64_t>& a, const std::vector<
   std::sort(seen.begin(), seen.end());
   difference.low = seen[kResamples * 25 / 1000];
   difference.high = seen[kResamples * 975 / 1000 - 1];
+  difference.has_interval = true;
   return difference;
 }
 
@@ -98,6 +101,7 @@ Result<SwapResult> measure_swaps(Stage& stage, const Config& config, const Way& 
   if (a == nullptr || b == nullptr) return invalid_argument(fmt::format("set {}: {} takes no part in it", way.set, leader));
   const Difference difference = p99_difference(a->latency_ns, b->latency_ns, config.run.seed);
   result.p99_difference_ms = difference.mean;
+  result.has_interval = difference.has_interval;
   result.low_ms = difference.low;
   result.high_ms = difference.high;
   return result;

@@ -16,6 +16,7 @@ Result<SwapResult> measure_swaps(Stage& stage, const Config& config, const Way& 
 // neighbours, since latencies in a queue depend on each other.
 struct Difference {
   double mean = 0, low = 0, high = 0;
+  bool has_interval = false;  // false: too few requests for one
 };
 Difference p99_difference(const std::vector<std::int64_t>& a_ns, const std::vector<std::int64_t>& b_ns, std::uint64_t seed);
 

@@ -25,7 +25,7 @@ Status TenantProcess::failed(const Status& status, const std::string& doing) {
 }
 
 Status TenantProcess::wait_ready(Nanoseconds at_most) {
-  const Result<std::string> line = process_.hear(at_most);
+  const Result<std::string> line = process_.hear(at_most, true);
   if (!line.ok()) return failed(line.status(), "did not become ready");
   const Result<Json> json = Json::parse(line.value());
   const bool* ready = json.ok() ? json.value()["ready"].boolean() : nullptr;
@@ -38,7 +38,7 @@ Status TenantProcess::ask(const Json& request) {
 }
 
 Result<Json> TenantProcess::answer(Nanoseconds at_most) {
-  const Result<std::string> line = process_.hear(at_most);
+  const Result<std::string> line = process_.hear(at_most, true);
   if (!line.ok()) return failed(line.status(), "did not answer");
   Result<Json> json = Json::parse(line.value());
   return json.ok() ? json : unavailable(fmt::format("tenant {}: not JSON: {}", name_, line.value().substr(0, 200)));

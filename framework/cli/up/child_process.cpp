@@ -6,12 +6,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <atomic>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -27,21 +28,26 @@ namespace {
 
 constexpr std::size_t kLineMax = std::size_t{64} << 20;
 
-std::atomic<bool> interrupt_asked = false;  // lock-free: set in signal handlers
-static_assert(std::atomic<bool>::is_always_lock_free);
+// Readable once somebody has interrupted, also just before a wait begins: a flag alone would be seen too late.
+const int interrupt_event = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 ipc::Fd open_pid(pid_t pid) { return ipc::Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
 
-// True: something is to be read, or the other end has gone.
-bool readable_within(int fd, Nanoseconds at_most) {
+enum class Ready { yes, no, interrupted };
+
+// yes: something is to be read, or the other end has gone.
+Ready wait_for(int fd, Nanoseconds at_most, bool interruptible) {
   const Nanoseconds until = monotonic_now() + at_most;
   for (;;) {
     const Nanoseconds left = std::max(until - monotonic_now(), Nanoseconds{0});
-    pollfd wait{fd, POLLIN, 0};
-    const int ready = ::poll(&wait, 1, static_cast<int>((left.count() + 999'999) / 1'000'000));
-    if (ready >= 0 || errno != EINTR || interrupt_asked.load()) return ready > 0;
+    std::array<pollfd, 2> wait{{{fd, POLLIN, 0}, {interruptible ? interrupt_event : -1, POLLIN, 0}}};
+    const int ready = ::poll(wait.data(), wait.size(), static_cast<int>((left.count() + 999'999) / 1'000'000));
+    if (ready < 0 && errno == EINTR) continue;
+    if (wait[0].revents != 0) return Ready::yes;
+    return ready > 0 ? Ready::interrupted : Ready::no;
   }
 }
+bool readable_within(int fd, Nanoseconds at_most) { return wait_for(fd, at_most, false) == Ready::yes; }
 
 std::vector<std::string> environment_with(const EnvironmentChanges& changes) {
   std::vector<std::string> lines;
@@ -92,8 +98,17 @@ class SpawnPlan {
 
 }  // namespace
 
-void interrupt_wait() { interrupt_asked.store(true); }
-bool was_interrupted() { return interrupt_asked.exchange(false); }
+void interrupt_wait() {
+  const int before = errno;  // of whoever the signal came between
+  const std::uint64_t one = 1;
+  (void)!::write(interrupt_event, &one, sizeof one);
+  errno = before;
+}
+
+bool was_interrupted() {
+  std::uint64_t count = 0;
+  return ::read(interrupt_event, &count, sizeof count) == sizeof count;
+}
 
 std::optional<ProcessMark> mark_of(pid_t pid) {
   std::ifstream file(fmt::format("/proc/{}/stat", pid));
@@ -194,7 +209,7 @@ Status ChildProcess::say(const std::string& line) {
   return {};
 }
 
-Result<std::string> ChildProcess::hear(Nanoseconds at_most) {
+Result<std::string> ChildProcess::hear(Nanoseconds at_most, bool interruptible) {
   const Nanoseconds until = monotonic_now() + at_most;
   for (;;) {
     if (const std::size_t end = heard_.find('\n'); end != std::string::npos) {
@@ -203,8 +218,9 @@ Result<std::string> ChildProcess::hear(Nanoseconds at_most) {
       return line;
     }
     if (heard_.size() > kLineMax) return unavailable("it says a line that does not end");
-    if (!readable_within(output_.get(), until - monotonic_now()))
-      return unavailable(interrupt_asked.load() ? "interrupted" : fmt::format("silent for {:.0f} s", to_seconds(at_most)));
+    const Ready ready = wait_for(output_.get(), until - monotonic_now(), interruptible);
+    if (ready == Ready::interrupted) return unavailable("interrupted");
+    if (ready == Ready::no) return unavailable(fmt::format("silent for {:.0f} s", to_seconds(at_most)));
     char bytes[16 * 1024];
     const ssize_t got = ::read(output_.get(), bytes, sizeof bytes);
     if (got < 0 && errno == EINTR) continue;

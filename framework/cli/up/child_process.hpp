@@ -28,7 +28,7 @@ struct Launch {
   bool own_session = false;          // Ctrl-C at our terminal is not for it; every detached one has its own
 };
 
-// For a signal handler: the wait for a child that goes on now ends as if its time were over, once.
+// For a signal handler: hear(…, interruptible), now or the next time, is answered "interrupted" until was_interrupted() is asked.
 void interrupt_wait();
 // Whether that happened since the last call.
 bool was_interrupted();
@@ -60,7 +60,7 @@ class ChildProcess {
   // `talks` only.
   Status say(const std::string& line);
   void close_input() { input_.reset(); }  // no more lines will come
-  Result<std::string> hear(Nanoseconds at_most);  // a line, without its end
+  Result<std::string> hear(Nanoseconds at_most, bool interruptible = false);  // a line, without its end
 
  private:
   ChildProcess() = default;

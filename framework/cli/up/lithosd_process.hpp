@@ -12,9 +12,11 @@
 
 namespace lithos {
 
+inline constexpr const char* kVirtualDevice = "virtual";
+
 struct LithosdOptions {
   std::string config, set;
-  std::string device;  // a TPC map, or "virtual"
+  std::string device;  // a TPC map, or kVirtualDevice
   std::string run_folder, state_folder, log;
   std::vector<std::string> policy_path = {};
   Nanoseconds ready_within{30'000'000'000};

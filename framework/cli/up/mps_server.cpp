@@ -72,6 +72,7 @@ Status start_mps(const MpsFolders& folders) {
   }
   Launch start = control(folders, {"-d"});
   start.log = folders.log + "/start.log";
+  start.own_session = true;
   Result<ChildProcess> starter = ChildProcess::start(start);
   if (!starter.ok()) return starter.status();
   const std::optional<int> code = starter->wait(kStartLimit);

@@ -53,6 +53,36 @@ TEST(CommandLineParsing, RunKeepsTheProgramsOwnOptions) {
   EXPECT_EQ(std::get<CalibrateArguments>(parse({"calibrate", "--timeout", "5"})).timeout_s, 5u);
 }
 
+TEST(CommandLineParsing, UpAndDown) {
+  const auto up = std::get<UpArguments>(parse({"up", "--config", "x.toml", "--set", "a", "--run-dir", "/r", "--device", "virtual", "--no-mps"}));
+  EXPECT_EQ(up.config, "x.toml");
+  EXPECT_EQ(up.set, "a");
+  EXPECT_EQ(up.run_folder, "/r");
+  EXPECT_EQ(up.device, "virtual");
+  EXPECT_TRUE(up.no_mps);
+  EXPECT_EQ(exit_code_of({"up"}), 2);
+  EXPECT_TRUE(std::get<DownArguments>(parse({"down", "--force"})).force);
+}
+
+TEST(CommandLineParsing, BenchColocateTakesListsWithCommas) {
+  const auto bench = std::get<ColocateArguments>(parse({"bench", "colocate", "--config", "x.toml", "--out", "r.json", "--ways", "mps,slack", "--rates", "300,100.5",
+                                                        "--seconds", "2.5", "--be", "gpt2", "--swaps", "100", "--within", "480"}));
+  EXPECT_EQ(bench.ways, (std::vector<std::string>{"mps", "slack"}));
+  EXPECT_EQ(bench.rates, (std::vector<double>{300, 100.5}));
+  EXPECT_EQ(bench.duration, Nanoseconds{2'500'000'000});
+  EXPECT_EQ(bench.best_effort, "gpt2");
+  EXPECT_EQ(bench.swaps, 100u);
+  EXPECT_EQ(bench.within, Nanoseconds{480'000'000'000});
+  EXPECT_EQ(exit_code_of({"bench", "colocate", "--config", "x.toml"}), 2);
+  EXPECT_EQ(exit_code_of({"bench", "colocate", "--config", "x.toml", "--out", "r.json", "--rates", "-1"}), 2);
+}
+
+TEST(CommandLineParsing, ApplyTakesASet) {
+  const auto apply = std::get<DaemonArguments>(parse({"config", "apply", "x.toml", "--set", "slack"}));
+  EXPECT_EQ(apply.request, "config.apply");
+  EXPECT_EQ(apply.set, "slack");
+}
+
 TEST(CommandLineParsing, ConfigCheckTakesSeveralFiles) {
   const auto check = std::get<ConfigCheckArguments>(parse({"config", "check", "a.toml", "b.toml"}));
   EXPECT_EQ(check.files, (std::vector<std::string>{"a.toml", "b.toml"}));
