@@ -1,6 +1,6 @@
 // Questions 8 and 9, rest: two latency-critical clients of MPS and two service levels.
 //
-// How long does a kernel of one wave (132 blocks of 5 us, one to an SM) wait for SMs beside another client that runs short
+// How long does a kernel of one wave (132 blocks of 5 us, one to an SM; 66 where it has half the chip) wait for SMs beside another client that runs short
 // blocks all the time, when it is above that client (the other below normal MPS priority), beside it (both normal, which is
 // the highest there is), and below it? Each with shared TPCs, with disjoint masks, and with its own 66 TPCs over the other's
 // 33; with the measured stream normal and high, and the neighbour's stream normal and high.
@@ -87,16 +87,16 @@ int neighbour() {
 }
 
 // First block, last block and end of one-wave kernels, from just before the launch, in microseconds.
-Row measured(Shared* shared, BlockMark* marks, cudaStream_t stream, std::int64_t gpu_minus_host) {
+Row measured(Shared* shared, BlockMark* marks, int blocks, cudaStream_t stream, std::int64_t gpu_minus_host) {
   std::vector<double> begin, last, end;
   const auto kernels = shared->kernels.load();
   const auto from = now_ns();
   while (static_cast<int>(begin.size()) < kMeasures && now_ns() - from < kRowNs) {
     const auto launched = now_ns() + gpu_minus_host;
-    marked_spin_kernel<<<kBlocks, 256, kOwnShared, stream>>>(marks, kOwnSpin);
+    marked_spin_kernel<<<blocks, 256, kOwnShared, stream>>>(marks, kOwnSpin);
     PROBE_CUDA(cudaStreamSynchronize(stream));
     std::int64_t first = INT64_MAX, latest = 0, ended = 0;
-    for (int b = 0; b < kBlocks; ++b) {
+    for (int b = 0; b < blocks; ++b) {
       first = std::min<std::int64_t>(first, marks[b].begin_ns), latest = std::max<std::int64_t>(latest, marks[b].begin_ns);
       ended = std::max<std::int64_t>(ended, marks[b].end_ns);
     }
@@ -141,7 +141,7 @@ int measure() {
           if (!set_neighbour(shared, 0, place, other)) return 4;
           const auto clock = measure_clock_offset(300);  // while the neighbour is idle, and again for each row: it drifts
           if (!set_neighbour(shared, kind, place, other)) return 4;
-          Row r = measured(shared, marks, streams[own], clock.gpu_minus_host_ns);
+          Row r = measured(shared, marks, place == kDisjoint ? kBlocks / 2 : kBlocks, streams[own], clock.gpu_minus_host_ns);
           r.kind = kind, r.place = place, r.own_stream_high = own, r.neighbour_stream_high = other;
           const int at = shared->rows;
           if (at < kRowsMax) shared->row[at] = r, shared->rows = at + 1;
