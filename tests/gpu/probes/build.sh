@@ -24,7 +24,7 @@ for source in "$here"/*.cu; do
   name=$(basename "$source" .cu)
   newer "$out/$name" "$source" "${hook[@]}" || continue
   echo "building $name"
-  extra=(); grep -q cudaGraphInstantiateFlagDeviceLaunch "$source" && extra=(-rdc=true -lcudadevrt)
+  extra=(); grep -qE "cudaGraphInstantiateFlagDeviceLaunch|cudaGraphKernelNodeSetGridDim" "$source" && extra=(-rdc=true -lcudadevrt)
   "$nvcc" -o "$out/$name" "$source" "$here/common/descriptor_hook.cpp" "${flags[@]}" "${extra[@]}"
 done
 "$nvcc" -std=c++20 -arch=sm_90 -cubin -o "$out/prelude.cubin" "$here/prelude_code.cubin.cu"

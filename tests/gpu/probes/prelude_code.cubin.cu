@@ -28,6 +28,15 @@ extern "C" __global__ void prelude_constant() {
   if (blockIdx.x < static_cast<std::uint32_t>(g_slot[0])) return;
   go_on(g_slot[1]);
 }
+// The same along the other axes, for grids that are cut there (split_gemms.cu).
+extern "C" __global__ void prelude_constant_y() {
+  if (blockIdx.y < static_cast<std::uint32_t>(g_slot[0])) return;
+  go_on(g_slot[1]);
+}
+extern "C" __global__ void prelude_constant_z() {
+  if (blockIdx.z < static_cast<std::uint32_t>(g_slot[0])) return;
+  go_on(g_slot[1]);
+}
 extern "C" __global__ void prelude_immediate() {
   if (blockIdx.x < 0x5eed1234u) return;
   go_on(kSlotMark);

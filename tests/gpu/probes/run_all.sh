@@ -37,7 +37,14 @@ with_mps() {
   folder=$(mktemp -d)
   export CUDA_MPS_PIPE_DIRECTORY=$folder/pipe CUDA_MPS_LOG_DIRECTORY=$folder/log
   mkdir -p "$CUDA_MPS_PIPE_DIRECTORY" "$CUDA_MPS_LOG_DIRECTORY"
-  nvidia-cuda-mps-control -d && sleep 1
+  # Without a daemon the probes would run without MPS and their findings would say that they had it.
+  if ! nvidia-cuda-mps-control -d; then
+    echo "[$((SECONDS - started)) s] $*: no MPS daemon, rc 77"
+    unset CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY
+    rm -rf "$folder"
+    return
+  fi
+  sleep 1
   "$@"
   echo quit | timeout 20 nvidia-cuda-mps-control >/dev/null 2>&1 || echo "MPS did not quit"
   unset CUDA_MPS_PIPE_DIRECTORY CUDA_MPS_LOG_DIRECTORY
@@ -114,6 +121,32 @@ suite_impossible() {
   run mask_cluster 12 "$here/mask_launches" cluster
   run cooperative_whole_chip 12 "$here/launch_attributes" whole_chip
   run tpc_map_after 60 "$here/tpc_map"
+}
+# What hardware.md called not known; about two minutes. Each can be run alone: suite_rest_NAME.
+rest="jump_constant module_in_callback prelude_dependent device_updatable split_gemms short_cuts service_levels"
+suite_rest() {
+  local part
+  for part in $rest; do "suite_rest_$part"; done
+}
+suite_rest_jump_constant() { run jump_constant 60 "$here/jump_constant"; }
+suite_rest_module_in_callback() { run module_in_callback 20 "$here/module_in_callback"; }
+suite_rest_prelude_dependent() { run prelude_dependent 20 "$here/prelude_dependent"; }
+suite_rest_device_updatable() { run device_updatable 20 "$here/device_updatable"; }
+suite_rest_split_gemms() { LITHOS_CUBLASLT=$(torch_cublaslt) run split_gemms 75 "$here/split_gemms"; }
+suite_rest_short_cuts() {
+  run short_cuts.log 65 "$python" "$here/persistent_kernels.py" "$out/short_cuts.json" --short-cuts
+}
+suite_rest_service_levels() { with_mps run service_levels 60 "$here/service_levels"; }
+# The cuBLASLt that PyTorch would load, empty where there is none: then the loader's.
+torch_cublaslt() {
+  "$python" - <<'PYTHON' 2>/dev/null
+import glob, importlib.util
+spec = importlib.util.find_spec("nvidia")
+for folder in spec.submodule_search_locations if spec else []:
+    for path in sorted(glob.glob(folder + "/*/lib/libcublasLt.so.1[0-9]")):
+        print(path)
+        raise SystemExit
+PYTHON
 }
 suite_persistent() { run persistent.log 240 "$python" "$here/persistent_kernels.py" "$out/persistent.json"; }
 

@@ -161,6 +161,9 @@ def need_torch_gpu():
     if not torch.cuda.is_available():
         print(json.dumps({"skipped": "no CUDA device"}))
         sys.exit(EXIT_SKIPPED)
+    if torch.cuda.get_device_capability(0)[0] != 9:
+        print(json.dumps({"skipped": "not a Hopper GPU"}))
+        sys.exit(EXIT_SKIPPED)
     torch.cuda.init()
     torch.zeros(1, device="cuda")
     return torch

@@ -1,11 +1,13 @@
 """Question 1: which library kernels take tiles dynamically, which statically, which wait for peers; their tails.
 
-usage: persistent_kernels.py OUT.json
+usage: persistent_kernels.py OUT.json [--short-cuts]
 For each operation: capture it in a graph; find its longest kernel by completion times; run it once with that kernel's
 grid cut (half, then one cluster) in its descriptor, over an output poisoned with NaN, and see what is missing; run it
 whole again, to see whether the cut left state behind. Then, confined to 8, 16, 32 and 66 TPCs, put marker blocks behind
 the kernel: they begin when an SM becomes free, so first to last begin is the kernel's tail.
 Each operation runs in a worker process with a watchdog: one that hangs is killed, recorded, and the next one starts.
+--short-cuts: only the cuts (three times each, no tails), and only of kernels under 0.1 ms, in at most SHORT_BUDGET_S: their
+fractions of 2026-11-22 were lower bounds, because the poison could land before the last blocks had written.
 """
 import ctypes
 import json
@@ -18,6 +20,9 @@ import gpu_probe
 
 PATIENCE_S = 12
 MARKER_PATIENCE_NS = 30_000_000
+SHORT_US = 100
+LONGER = ("gemm_16384", "gemm_2048", "gemm_4096_fp16", "attention", "batch_norm")  # not even tried by --short-cuts
+SHORT_BUDGET_S = 50
 
 
 def operations(torch):
@@ -209,7 +214,25 @@ class Subject:
                 "first_free_sm_to_kernel_end_us": round(gpu_probe.quantile(partial, .5), 2)}
 
 
-def worker(names, queue):
+def long_cuts(s, grid, axis):
+    """Tails on fewer and fewer TPCs, then the cuts, as (key, value)."""
+    for n in (66, 32, 16, 8):
+        yield f"tail_{n}", s.tail(n)
+    for key, to in [("cut_half", (grid[axis] + 1) // 2), ("cut_one", 1)]:
+        if to < grid[axis]:
+            yield key, s.cut(axis, to)
+
+
+def short_cuts(s, grid, axis):
+    if s.full_us >= SHORT_US:
+        yield "left_out", f"{SHORT_US} us or more"
+        return
+    for key, to in [("cut_half", (grid[axis] + 1) // 2), ("cut_one", 1)]:
+        if to < grid[axis]:
+            yield key, [s.cut(axis, to) for _ in range(3)]
+
+
+def worker(names, queue, cuts):
     """Runs the named operations in turn; every step goes to the queue as (name, key, value)."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     torch = gpu_probe.need_torch_gpu()
@@ -225,11 +248,8 @@ def worker(names, queue):
                                         "block": list(s.record.block), "registers": s.record.registers,
                                         "shared_bytes": s.record.shared_bytes, "type": s.record.type,
                                         "gpu_cluster": list(s.record.gpu_cluster), "us": round(s.full_us, 2)}))
-            for n in (66, 32, 16, 8):
-                queue.put((name, f"tail_{n}", s.tail(n)))
-            for key, to in [("cut_half", (grid[axis] + 1) // 2), ("cut_one", 1)]:
-                if to < grid[axis]:
-                    queue.put((name, key, s.cut(axis, to)))
+            for key, value in cuts(s, grid, axis):
+                queue.put((name, key, value))
         except Exception as error:
             queue.put((name, "error", repr(error)[:300]))
             if "CUDA" in repr(error):
@@ -238,20 +258,23 @@ def worker(names, queue):
     queue.put((None, "end", None))
 
 
-def main(out):
+def main(out, short=False):
+    began = time.monotonic()
     try:
         import torch
-        everything = list(operations(torch))
+        everything = [n for n in operations(torch) if not (short and n.startswith(LONGER))]
     except ImportError:
         print(json.dumps({"skipped": "no PyTorch"}))
         sys.exit(gpu_probe.EXIT_SKIPPED)
     context = multiprocessing.get_context("fork")
     results, head, left = {n: {} for n in everything}, {}, list(everything)
-    while left:
+    while left and not (short and time.monotonic() - began > SHORT_BUDGET_S):
         queue = context.Queue()
-        process = context.Process(target=worker, args=(left, queue))
+        process = context.Process(target=worker, args=(left, queue, short_cuts if short else long_cuts))
         process.start()
         while True:
+            if short and time.monotonic() - began > SHORT_BUDGET_S:
+                break
             try:
                 name, key, value = queue.get(timeout=PATIENCE_S)
             except Exception:
@@ -270,10 +293,10 @@ def main(out):
                 left.pop(0)
         process.kill()
         process.join()
-    head.update(results=results, command="persistent_kernels.py")
+    head.update(results=results, not_reached=left, command="persistent_kernels.py" + (" --short-cuts" if short else ""))
     with open(out, "w") as f:
         json.dump(head, f, indent=1)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], short="--short-cuts" in sys.argv[2:])
