@@ -24,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "lithos-";
 constexpr std::string_view kPattern = "XXXXXX";  // of mkdtemp(3)
-constexpr int kRemovedAtOnce = 16;               // whoever makes a folder must not wait for thousands to go
 
 // The loader cannot map code from a file system mounted noexec.
 bool allows_execution(const std::string& folder) {
@@ -50,18 +49,18 @@ pid_t owner_named(std::string_view name) {
 // Whether this user's process of that number is no more, as far as this namespace of processes shows.
 bool has_gone(pid_t pid) { return ::kill(pid, 0) != 0 && errno == ESRCH; }
 
-// Folders of processes that were killed: nobody is there by that number, and nobody holds the lock (processes of other namespaces
-// have numbers that say nothing here).
-void remove_left_behind(const std::string& parent) {
+// A folder of a process that was killed: nobody is there by its number, and nobody holds its lock (processes of other namespaces
+// have numbers that say nothing here). One for each that is made, so that they do not grow in number: thousands at once would be
+// seconds of somebody's start.
+void remove_one_left_behind(const std::string& parent) {
   std::error_code error;
-  int removed = 0;
-  for (fs::directory_iterator at(parent, error), end; !error && at != end && removed < kRemovedAtOnce; at.increment(error)) {
+  for (fs::directory_iterator at(parent, error), end; !error && at != end; at.increment(error)) {
     const pid_t owner = owner_named(at->path().filename().string());
     struct stat info {};
     if (owner <= 0 || !has_gone(owner) || ::lstat(at->path().c_str(), &info) != 0 || info.st_uid != ::geteuid()) continue;
     const Descriptor lock = lock_folder(at->path().string(), LOCK_EX);
     std::error_code ignored;
-    if (lock.get() >= 0 && fs::remove_all(at->path(), ignored) > 0) ++removed;
+    if (lock.get() >= 0 && fs::remove_all(at->path(), ignored) > 0) return;
   }
 }
 
@@ -102,7 +101,7 @@ std::shared_ptr<PrivateFolder> PrivateFolder::make_in(const std::string& parent)
     ::rmdir(name.c_str());
     return nullptr;
   }
-  remove_left_behind(parent);
+  remove_one_left_behind(parent);
   return std::shared_ptr<PrivateFolder>(new PrivateFolder(name, std::move(lock)));
 }
 
