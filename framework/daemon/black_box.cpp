@@ -52,6 +52,8 @@ LastEnd read_last_end(const BlackBoxContent& box) {
   if (!last.crashed) return last;
   last.signal = static_cast<int>(box.signal.load());
   last.hung = box.hung.load() != 0;
+  if (box.hung.load() == kHungStart)
+    last.start_step.assign(box.start_step, ::strnlen(box.start_step, sizeof box.start_step));
   if (last.signal != 0 || last.hung) {  // killed from outside: nobody is to blame
     const bool on_engine =
         last.hung ? box.hung.load() == kHungEngine : box.signal_thread.load() == box.engine_thread.load();
@@ -103,6 +105,11 @@ void BlackBox::add_decision(const BlackBoxDecision& decision) {
   const std::uint64_t count = box.decisions.load(std::memory_order_relaxed);
   box.decision[count % BlackBoxContent::kDecisions] = decision;
   box.decisions.store(count + 1, std::memory_order_release);
+}
+
+void BlackBox::start_hung(const char* step) {
+  copy_text(content().start_step, step);
+  content().hung.store(kHungStart);
 }
 
 void BlackBox::orderly_end() { content().running.store(0); }

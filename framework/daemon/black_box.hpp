@@ -33,7 +33,7 @@ struct BlackBoxDecision {
   std::uint64_t lease_generation;
 };
 
-inline constexpr std::uint64_t kHungEngine = 1, kHungControl = 2;
+inline constexpr std::uint64_t kHungEngine = 1, kHungControl = 2, kHungStart = 3;
 
 // As it lies in the file.
 struct BlackBoxContent {
@@ -52,12 +52,14 @@ struct BlackBoxContent {
   BlackBoxPolicy candidate;                           // behind `control`
   std::atomic<std::uint64_t> decisions;               // counts up; the newest is at (decisions - 1) % kDecisions
   std::array<BlackBoxDecision, kDecisions> decision;
+  char start_step[48];  // kHungStart: where it stood still. Last, so that daemons before this read the same file
 };
 
 // How the last daemon ended.
 struct LastEnd {
   bool crashed = false;  // not in an orderly way
   bool hung = false;
+  std::string start_step;  // not empty: it had not come up yet, and stood still there
   int signal = 0;
   std::uint64_t blamed_kind = 0;  // PolicyKind of the policy that ran when it happened; 0: no policy
   BlackBoxPolicy blamed{};
@@ -78,6 +80,7 @@ class BlackBox {
   void set_candidate(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash);
   void clear_candidate() { content().control.kind.store(0, std::memory_order_relaxed); }
   void add_decision(const BlackBoxDecision& decision);
+  void start_hung(const char* step);
   void orderly_end();
 
   void this_is_the_engine_thread();  // also gives it a stack for signals, so that a stack overflow leaves a trace

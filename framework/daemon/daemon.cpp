@@ -3,6 +3,7 @@
 #include "daemon/daemon.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +28,13 @@ Status make_folder(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
   return error ? unavailable(path + ": " + error.message()) : Status{};
+}
+
+// On standard error past the log, whose thread would not come to it any more. Not if it had to wait: the end comes first.
+void say_at_once(const std::string& line) {
+  pollfd out{STDERR_FILENO, POLLOUT, 0};
+  if (::poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0)
+    (void)::write(STDERR_FILENO, line.data(), line.size());
 }
 
 Status wrong(const std::vector<Diagnostic>& diagnostics) { return invalid_argument(join_lines(diagnostics)); }
@@ -56,6 +64,7 @@ void Daemon::blame(const LastEnd& last) {
   const std::string what = last.hung ? "hang" : last.signal != 0 ? "crash" : "killed";
   ExitRecord record{what, "", last.blamed.id, last.blamed.path, last.blamed.hash, "", last.signal, last.decisions};
   if (last.signal != 0) record.message = fmt::format("signal {} ({})", last.signal, ::strsignal(last.signal));
+  else if (!last.start_step.empty()) record.message = fmt::format("its start did not get beyond \"{}\" in time", last.start_step);
   else record.message = last.hung ? "the watchdog ended the daemon" : "ended from outside, no policy is to blame";
   if (last.blamed_kind != 0) {
     record.kind = name_of(static_cast<PolicyKind>(last.blamed_kind));
@@ -110,15 +119,46 @@ Status Daemon::load() {
 }
 
 Status Daemon::start() {
+  StartWatch watch(options_.start_limit, [process_wide = options_.process_wide](const char* step) {
+    if (!process_wide) return;
+    say_at_once(fmt::format("lithosd: the start did not get beyond \"{}\" in time\n", step));
+    ::_exit(kExitHung);
+  });
+  return start_watched(watch);
+}
+
+Status Daemon::start_watched(StartWatch& watch) {
+  watch.enter("state folder");
+  if (Status status = open_black_box(); !status.ok()) return status;
+  watch.keep_in(*black_box_);
+  watch.enter("last end");
+  blame(black_box_->last_end());
+  watch.enter("configuration");
+  if (Status status = load(); !status.ok()) return status;
+  make_policies(watch);
+  watch.enter("plugins");
+  if (Status status = load_plugins(); !status.ok()) return status;
+  if (Status status = start_engine(watch); !status.ok()) return status;
+
+  watch.enter("administrators");
+  server_ = std::make_unique<AdminServer>([this](const AdminRequest& request) { return handle(request); },
+                                          [this] { tick(); });
+  if (Status status = server_->listen(admin_socket()); !status.ok()) return status;
+  started_ = monotonic_now();
+  return {};
+}
+
+Status Daemon::open_black_box() {
   for (const std::string& folder : {options_.run_folder, options_.state_folder})
     if (Status status = make_folder(folder); !status.ok()) return status;
   Result<BlackBox> box = BlackBox::open(options_.state_folder + "/black-box");
   if (!box.ok()) return box.status();
   black_box_ = std::make_unique<BlackBox>(std::move(box).value());
   if (options_.process_wide) black_box_->catch_fatal_signals();
-  blame(black_box_->last_end());
-  if (Status status = load(); !status.ok()) return status;
+  return {};
+}
 
+void Daemon::make_policies(StartWatch& watch) {
   PolicyManagerOptions policies = options_.policies;
   policies.folders = options_.policy_path;
   for (const std::string& folder : config_->config.policy_path) policies.folders.push_back(folder);
@@ -127,14 +167,7 @@ Status Daemon::start() {
   policies.black_box = black_box_.get();
   policies.log = options_.log;
   policies_ = std::make_unique<PolicyManager>(policies, *config_);
-  if (Status status = load_plugins(); !status.ok()) return status;
-  if (Status status = start_engine(); !status.ok()) return status;
-
-  server_ = std::make_unique<AdminServer>([this](const AdminRequest& request) { return handle(request); },
-                                          [this] { tick(); });
-  if (Status status = server_->listen(admin_socket()); !status.ok()) return status;
-  started_ = monotonic_now();
-  return {};
+  policies_->listen([&watch](ChangeStep step) { watch.enter(name_of(step)); });
 }
 
 // A mistake in the configuration is an error; after a crash, daemon and tenants matter more than a plugin.
@@ -163,9 +196,12 @@ Status Daemon::load_plugins() {
   return {};
 }
 
-Status Daemon::start_engine() {
+Status Daemon::start_engine(StartWatch& watch) {
+  watch.enter("policies");
   Result<std::shared_ptr<PolicySet>> first = policies_->start();
+  policies_->listen({});
   if (!first.ok()) return first.status();
+  watch.enter("engine");
   EngineRoomConfig room = engine_room_config(policies_->config());
   room.on_lease = [box = black_box_.get()](TenantId tenant, const Lease& lease) {
     const TpcSet borrowed = lease.borrowed[0] | lease.borrowed[1] | lease.borrowed[2];

@@ -14,6 +14,7 @@
 #include "daemon/plugins.hpp"
 #include "daemon/policy_manager.hpp"
 #include "daemon/sampler.hpp"
+#include "daemon/start_watch.hpp"
 #include "daemon/watchdog.hpp"
 
 namespace lithos {
@@ -28,6 +29,7 @@ struct DaemonOptions {
   std::vector<std::string> plugin_path;  // likewise
   PolicyManagerOptions policies;         // probation, strikes, limits; the rest is filled in
   Nanoseconds hang_limit{1'000'000'000};
+  Nanoseconds start_limit{10'000'000'000};  // a start that has not come up by then ends the process
   Nanoseconds keep_learned{0};  // so often what is known of operators goes into the state folder, and at the end; 0: never, nor is it read
   bool process_wide = false;  // this is lithosd itself: catch fatal signals, end the process on a hang
   Log log;
@@ -55,8 +57,11 @@ class Daemon {
   Json read_in_force() const;
   void restore_in_force(const Json& in_force, DaemonConfig& config) const;
   void blame(const LastEnd& last);
+  Status start_watched(StartWatch& watch);
+  Status open_black_box();
+  void make_policies(StartWatch& watch);
   Status load_plugins();
-  Status start_engine();
+  Status start_engine(StartWatch& watch);
   void recall_learned();
   void keep_learned();
   void tick();

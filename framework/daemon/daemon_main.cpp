@@ -35,6 +35,7 @@ constexpr const char* kUsage =
     "  --quality-worse TIMES the built-in predictor's error: more is a bad verdict (default 1.5)\n"
     "  --quality-windows N   bad verdicts in a row that end a predictor; 0: never (default 3)\n"
     "  --hang-limit TIME     a policy that takes longer ends the daemon (default 1s)\n"
+    "  --start-limit TIME    a start that takes longer ends the daemon, which says at what (default 10s)\n"
     "  --plugin-path DIR     search here for plugins first (repeatable)\n"
     "  --log-format FORMAT   text, json or journal (default: journal under systemd, else text)\n"
     "  --supervise           restart at once after a crash (machines without systemd)\n"
@@ -92,6 +93,7 @@ bool parse(int argc, char** argv, Arguments& arguments) {
                           {"quality-worse", required_argument, nullptr, 'w'},
                           {"quality-windows", required_argument, nullptr, 'n'},
                           {"hang-limit", required_argument, nullptr, 'h'},
+                          {"start-limit", required_argument, nullptr, 'B'},
                           {"plugin-path", required_argument, nullptr, 'P'},
                           {"log-format", required_argument, nullptr, 'L'},
                           {"supervise", no_argument, nullptr, 'S'},
@@ -132,6 +134,9 @@ bool parse(int argc, char** argv, Arguments& arguments) {
         break;
       case 'h':
         if (!parse_time(optarg, options.hang_limit)) return false;
+        break;
+      case 'B':
+        if (!parse_time(optarg, options.start_limit)) return false;
         break;
       case 'P': options.plugin_path.emplace_back(optarg); break;
       case 'L':

@@ -32,17 +32,23 @@ EngineRoom::EngineRoom(const EngineRoomConfig& config, std::shared_ptr<PolicySet
       wake_event_(wake_event),
       engine_(config_.gpu, config_.engine, *policies_, port_),
       device_(config_.gpu, config_.sharing,
-              [this](const Record& orphan) {
-                Record record = orphan;
-                record.sequence = ++last_sequence_[value_of(record.tenant)];
-                engine_.on_record(record, record.at);
-              }),
+              [this](const Record& orphan, std::uint32_t incarnation) { on_orphan(orphan, incarnation); }),
       registry_(config_.gpu, config_.rules,
                 [this](const KernelInfo& kernel, TimeCurve curve) { device_.add_kernel(kernel, std::move(curve)); }) {
   port_.on_lease = config_.on_lease;
 }
 
 EngineRoom::~EngineRoom() = default;
+
+// What a tenant left running. Of a piece whose tenant died between giving it to the device and saying so the engine knows nothing:
+// it may have given the slot away by now, to somebody whom this end does not concern.
+void EngineRoom::on_orphan(const Record& orphan, std::uint32_t incarnation) {
+  const std::uint32_t slot = value_of(orphan.tenant);
+  if (incarnation != tenancy_[slot] || !engine_.knows(orphan.tenant)) return;
+  Record record = orphan;
+  record.sequence = ++last_sequence_[slot];
+  engine_.on_record(record, record.at);
+}
 
 // True: there may be more.
 bool EngineRoom::drain(Session& session, Nanoseconds now) {

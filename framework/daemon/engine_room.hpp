@@ -126,6 +126,7 @@ class EngineRoom {
   void send_page(Session& to, const Session& of);
   void part(Session& session, Nanoseconds now);
   bool drain(Session& session, Nanoseconds now);
+  void on_orphan(const Record& orphan, std::uint32_t incarnation);
   bool watch_pressure(Nanoseconds now);
   bool is_quiet(Nanoseconds now) const;
   void sample_clock(Nanoseconds now);
@@ -141,6 +142,7 @@ class EngineRoom {
   KernelRegistry registry_;
   std::vector<std::unique_ptr<Session>> sessions_;  // visitors and tenants
   std::array<std::uint64_t, ipc::kTenantsMax> last_sequence_{};
+  std::array<std::uint32_t, ipc::kTenantsMax> tenancy_{};  // the slot's newest incarnation
   std::uint64_t next_key_ = 1;
   std::uint32_t next_incarnation_ = 1;
   std::uint64_t generation_ = 1;

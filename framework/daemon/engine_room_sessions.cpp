@@ -165,6 +165,7 @@ Status EngineRoom::admit(Session& session, const std::string& name, Nanoseconds 
   ++next_incarnation_;
   session.peer = std::make_unique<ipc::TenantPeer>(std::move(memory).value(), slot.value(), incarnation);
   last_sequence_[value_of(slot.value())] = 0;
+  tenancy_[value_of(slot.value())] = incarnation;
   port_.add(*session.peer);
   return ipc::send_welcome(session.channel, session.peer->memory(), slot.value(), incarnation, config_.gpu,
                            terms_of(name));

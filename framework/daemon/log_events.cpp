@@ -18,7 +18,7 @@ constexpr std::array<LogEventEntry, kLogEvents> kTable{{
     {LogEvent::start_failed, "L103", "start_failed", kError, "It cannot start; the line says why.",
      "Put the configuration, the socket or the folder right."},
     {LogEvent::last_daemon_crashed, "L104", "last_daemon_crashed", kError,
-     "The daemon before this one crashed, hung or was killed. A policy that is to blame is quarantined.",
+     "The daemon before this one crashed, hung (the line says where, if it was in its start) or was killed. A policy that is to blame is quarantined.",
      "`lithos policy exits` has the story; mend the policy, then `lithos policy release`."},
     {LogEvent::reload_failed, "L105", "reload_failed", kError,
      "SIGHUP: the configuration cannot be applied; nothing has changed.", "`lithos config plan` says what is wrong."},

@@ -31,14 +31,20 @@ std::vector<fs::path> exit_files(const std::string& state_folder) {
   return files;
 }
 
-}  // namespace
-
-Status write_file_atomically(const std::string& path, const std::string& text) {
+// `outlives_power`: not before it is on the disk, which may take as long as others have things to write.
+Status replace_file(const std::string& path, const std::string& text, bool outlives_power) {
   const std::string beside = path + ".new";
   const ipc::Fd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   const bool written = file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                       ::fsync(file.get()) == 0 && ::rename(beside.c_str(), path.c_str()) == 0;
+                       (!outlives_power || ::fsync(file.get()) == 0) && ::rename(beside.c_str(), path.c_str()) == 0;
   return written ? Status{} : unavailable(path + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+Status write_file_atomically(const std::string& path, const std::string& text) {
+  if (const Result<std::string> there = read_text_file(path, text.size()); there.ok() && there.value() == text) return {};
+  return replace_file(path, text, true);
 }
 
 Quarantine::Quarantine(std::string state_folder) : folder_(std::move(state_folder)) {
@@ -100,7 +106,8 @@ std::string write_exit_record(const std::string& state_folder, const ExitRecord&
   json.set("last_decisions", decisions);
   for (std::size_t i = 0; i + kExitRecordsMax <= files.size(); ++i) fs::remove(files[i], error);
   const std::string path = (fs::path(state_folder) / "exits" / fmt::format("{:06}.json", number)).string();
-  return write_file_atomically(path, json.dump() + "\n").ok() ? path : "";
+  // It tells of a process's end, which it outlives without the disk: the start that writes it must not wait for that.
+  return replace_file(path, json.dump() + "\n", false).ok() ? path : "";
 }
 
 std::vector<std::string> read_exit_records(const std::string& state_folder, std::size_t most) {

@@ -46,7 +46,8 @@ std::string write_exit_record(const std::string& state_folder, const ExitRecord&
 // The newest ones as JSON texts, newest last.
 std::vector<std::string> read_exit_records(const std::string& state_folder, std::size_t most);
 
-// Replaces a file as a whole: written beside it, then renamed.
+// Replaces a file as a whole: written beside it, then renamed when it is on the disk. One that says just that already is left as it is:
+// most starts change nothing, and the disk may be slow.
 Status write_file_atomically(const std::string& path, const std::string& text);
 
 }  // namespace lithos

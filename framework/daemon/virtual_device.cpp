@@ -44,6 +44,7 @@ void VirtualDevice::submit(ipc::TenantPeer& peer, const TenantOperators& operato
   Piece& piece = queue.emplace_back();
   piece.queue = QueueId{wire.queue};
   piece.peer = &peer;
+  piece.incarnation = peer.incarnation();
   piece.op = wire.op;
   piece.generation = wire.generation;
   piece.first_slot = wire.first_slot;
@@ -91,7 +92,7 @@ void VirtualDevice::report_orphan(const Piece& piece, const Completion& completi
                                                                                  : piece.tpcs;
   record.last = piece.blocks == 0 ? completion.node == piece.slots
                                   : completion.first_block + completion.block_count == piece.blocks;
-  orphaned_(record);
+  orphaned_(record, piece.incarnation);
 }
 
 void VirtualDevice::on_device_completion(const Completion& completion) {

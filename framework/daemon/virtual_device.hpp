@@ -23,8 +23,8 @@ namespace lithos {
 
 class VirtualDevice final : private CompletionSink {
  public:
-  // `orphaned(record)`: a completion of a tenant that has died, as the record that its executor would have made.
-  using Orphaned = std::function<void(const Record&)>;
+  // `orphaned(record, incarnation)`: a completion of a tenancy that has ended, as the record that its executor would have made.
+  using Orphaned = std::function<void(const Record&, std::uint32_t)>;
   VirtualDevice(const GpuShape& gpu, Sharing sharing, Orphaned orphaned);
 
   void add_kernel(const KernelInfo& kernel, TimeCurve curve) { gpu_.add_kernel(kernel, std::move(curve)); }
@@ -60,6 +60,7 @@ class VirtualDevice final : private CompletionSink {
  private:
   struct Piece {
     ipc::TenantPeer* peer = nullptr;  // nullptr: its tenant has died
+    std::uint32_t incarnation = 0;    // of that tenant
     std::uint64_t op = 0, generation = 0;
     QueueId queue{};  // as the tenant calls it
     std::uint32_t first_slot = 0, slots = 1;

@@ -302,6 +302,8 @@ void Engine::learned_part(std::size_t part, std::vector<lithos_observation>& out
 
 bool Engine::has_stale_operators() const { return impl_->stale_tenant < impl_->tenants.size(); }
 
+bool Engine::knows(TenantId id) const { return impl_->find(id) != nullptr; }
+
 TpcSet Engine::own_tpcs(TenantId id) const {
   const Tenant* tenant = impl_->find(id);
   return tenant == nullptr ? TpcSet{} : tenant->own;

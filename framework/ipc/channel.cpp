@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 
 #include <cerrno>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr int kBacklog = 64;
 constexpr unsigned kFdsMax = 8;
+constexpr timeval kConnectLimit{2, 0};  // while the listener's queue is full
 
 Status address_of(const std::string& path, sockaddr_un& address) {
   address = {};
@@ -28,6 +30,13 @@ Status address_of(const std::string& path, sockaddr_un& address) {
 
 Status failed(const std::string& what) { return unavailable(what + ": " + std::strerror(errno)); }
 
+// Never waits: somebody who listens and does not come to his visitors has a full queue, and is there all the same.
+bool somebody_listens(const sockaddr_un& address, int type) {
+  const Fd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  return socket && (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+                    errno == EAGAIN);
+}
+
 }  // namespace
 
 Result<Fd> connect_to(const std::string& path, int type) {
@@ -35,6 +44,7 @@ Result<Fd> connect_to(const std::string& path, int type) {
   if (Status status = address_of(path, address); !status.ok()) return status;
   Fd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC, 0));
   if (!socket) return failed("cannot make a socket");
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kConnectLimit, sizeof kConnectLimit);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return failed("nobody answers at " + path);
   return socket;
@@ -43,7 +53,7 @@ Result<Fd> connect_to(const std::string& path, int type) {
 Result<Fd> listen_at(const std::string& path, unsigned mode, int type) {
   sockaddr_un address;
   if (Status status = address_of(path, address); !status.ok()) return status;
-  if (connect_to(path, type).ok()) return unavailable(path + ": somebody listens there already");
+  if (somebody_listens(address, type)) return unavailable(path + ": somebody listens there already");
   Fd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) return failed("cannot make a socket");
   struct stat info {};

@@ -19,6 +19,7 @@ namespace lithos::ipc {
 
 // Listens at a path, which is taken over if nobody listens there any more. Mode of the socket file: `mode`.
 Result<Fd> listen_at(const std::string& path, unsigned mode, int type);
+// Waits two seconds at most for somebody who listens and whose queue is full. So long a send on this socket may wait, too.
 Result<Fd> connect_to(const std::string& path, int type);
 
 struct Received {

@@ -5,16 +5,14 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <vector>
+
+#include "policy_host/private_folder.hpp"
 
 namespace lithos {
 namespace {
@@ -28,20 +26,6 @@ constexpr unsigned kMachine = EM_AARCH64;
 #else
 #error "add this machine's ELF number"
 #endif
-
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::string fnv1a(const std::vector<char>& bytes) {
   std::uint64_t hash = 0xcbf29ce484222325u;
@@ -122,54 +106,9 @@ Status write_file(const std::string& path, const std::vector<char>& bytes) {
   return {};
 }
 
-// The loader cannot map code from a file system mounted noexec.
-bool allows_execution(const std::string& folder) {
-  struct statvfs info {};
-  return ::statvfs(folder.c_str(), &info) == 0 && (info.f_flag & ST_NOEXEC) == 0;
-}
-
 }  // namespace
 
-// The process's private folder. Made by the first copy, removed with the last.
-class PrivateCopy::Folder {
- public:
-  static Result<std::shared_ptr<Folder>> shared() {
-    static std::mutex mutex;
-    static std::weak_ptr<Folder> current;
-    const std::lock_guard lock(mutex);
-    if (std::shared_ptr<Folder> folder = current.lock()) return folder;
-    Result<std::shared_ptr<Folder>> made = make();
-    if (made.ok()) current = made.value();
-    return made;
-  }
-  ~Folder() { ::rmdir(path_.c_str()); }
-
-  const std::string& path() const { return path_; }
-  unsigned next_number() { return ++files_; }
-
- private:
-  explicit Folder(std::string path) : path_(std::move(path)) {}
-
-  static Result<std::shared_ptr<Folder>> make() {
-    std::vector<std::string> parents{"/tmp", "/var/tmp"};
-    if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime != nullptr && *runtime == '/')
-      parents.insert(parents.begin(), runtime);
-    std::string tried;
-    for (const std::string& parent : parents) {
-      std::string name = fmt::format("{}/lithos-{}-XXXXXX", parent, ::getpid());
-      if (allows_execution(parent) && ::mkdtemp(name.data()) != nullptr)  // mkdtemp makes it 0700
-        return std::shared_ptr<Folder>(new Folder(name));
-      tried += (tried.empty() ? "" : ", ") + parent;
-    }
-    return unavailable("no folder for private copies of libraries: none of " + tried +
-                       " can be written to and executed from");
-  }
-
-  std::string path_;
-  std::atomic<unsigned> files_ = 0;
-};
-
-PrivateCopy::PrivateCopy(std::shared_ptr<Folder> folder, std::string path, std::string hash)
+PrivateCopy::PrivateCopy(std::shared_ptr<PrivateFolder> folder, std::string path, std::string hash)
     : folder_(std::move(folder)), path_(std::move(path)), hash_(std::move(hash)) {}
 
 PrivateCopy::~PrivateCopy() {
@@ -189,7 +128,7 @@ Result<LibraryFile> read_library_file(const std::string& path) {
 Result<PrivateCopy> PrivateCopy::of(const std::string& path) {
   Result<LibraryFile> file = read_library_file(path);
   if (!file.ok()) return file.status();
-  Result<std::shared_ptr<Folder>> folder = Folder::shared();
+  Result<std::shared_ptr<PrivateFolder>> folder = PrivateFolder::shared();
   if (!folder.ok()) return folder.status();
 
   std::string stem = path.substr(path.rfind('/') + 1);

@@ -11,6 +11,8 @@
 
 namespace lithos {
 
+class PrivateFolder;
+
 // A shared object's bytes, after the same checks as for a copy.
 struct LibraryFile {
   std::vector<char> bytes;
@@ -30,10 +32,9 @@ class PrivateCopy {
   const std::string& hash() const { return hash_; }
 
  private:
-  class Folder;
-  PrivateCopy(std::shared_ptr<Folder> folder, std::string path, std::string hash);
+  PrivateCopy(std::shared_ptr<PrivateFolder> folder, std::string path, std::string hash);
 
-  std::shared_ptr<Folder> folder_;  // empty once moved from
+  std::shared_ptr<PrivateFolder> folder_;  // empty once moved from
   std::string path_, hash_;
 };
 

@@ -5,7 +5,9 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,6 +76,31 @@ TEST(ModuleTest, LoadsFromAPrivateCopyThatNobodyElseCanRead) {
   struct stat info {};
   ASSERT_EQ(::stat(fs::path(copy).parent_path().c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
+}
+
+// A daemon that is killed a thousand times must not fill the disk.
+TEST(ModuleTest, WhatAKilledProcessLeftIsRemovedByTheNext) {
+  const ScratchFolder runtime;  // where nobody else's are
+  ::setenv("XDG_RUNTIME_DIR", fs::path(runtime.file("x")).parent_path().c_str(), 1);
+  int copied[2];
+  ASSERT_EQ(::pipe(copied), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto library = PolicyLibrary::load(module_path("abi_several"));
+    const std::string path = library.ok() ? library.value()->module().copy_path() : "";
+    (void)!::write(copied[1], path.data(), path.size());
+    ::kill(::getpid(), SIGKILL);
+  }
+  ::close(copied[1]);
+  char text[256] = {};
+  ASSERT_GT(::read(copied[0], text, sizeof text - 1), 0);
+  ::close(copied[0]);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  const fs::path folder = fs::path(text).parent_path();
+  EXPECT_TRUE(fs::exists(folder)) << "a killed process cannot clean up";
+  { ASSERT_TRUE(PolicyLibrary::load(module_path("abi_plain_c")).ok()); }
+  EXPECT_FALSE(fs::exists(folder));
+  ::unsetenv("XDG_RUNTIME_DIR");
 }
 
 TEST(ModuleTest, UnloadingReallyUnloadsAndLeavesNoFile) {

@@ -49,6 +49,7 @@ class Kill : public LithosdTest {
     ::kill(victim, SIGKILL);
     ASSERT_TRUE(eventually([&] { return is_back(victim); })) << lithosd.output();
     back_ms.push_back(to_us(monotonic_now() - began) / 1000);
+    EXPECT_EQ(ask("status").value().text_of("last_daemon"), "was killed") << "not by its own watchdogs: " << ask("policy.exits").value().dump();
     expect_consistent();
   }
   void kill_tenant() {

@@ -15,8 +15,13 @@ inline int number_wanted(const char* name, int otherwise) {
 
 class LithosdTest : public ::testing::Test {
  protected:
-  void start(std::vector<std::string> more = {}, const std::string& text = config_text()) {
+  void start(const std::vector<std::string>& more = {}, const std::string& text = config_text()) {
     config = folder.write("daemon.toml", text);
+    launch(more);
+    ASSERT_TRUE(answers()) << lithosd.output();
+  }
+  // … without waiting for it.
+  void launch(const std::vector<std::string>& more) {
     std::vector<std::string> line{LITHOS_BINARY_DIR "/bin/lithosd",
                                   "--config",
                                   config,
@@ -29,7 +34,6 @@ class LithosdTest : public ::testing::Test {
                                   LITHOS_BINARY_DIR "/lib/lithos/policies"};
     line.insert(line.end(), more.begin(), more.end());
     lithosd = Process(line, folder.at("lithosd.log"));
-    ASSERT_TRUE(answers()) << lithosd.output();
   }
   ~LithosdTest() override {
     if (!lithosd.started()) return;

@@ -151,6 +151,39 @@ TEST_F(EngineThreadTest, AKernelThatLiesAboutItsIdIsRefused) {
   EXPECT_NE(told.message().find("its id is not"), std::string::npos) << told.message();
 }
 
+// It dies between giving work to the device and saying so: when that ends, nobody has said anything wrong, neither it nor who has its
+// slot by then.
+TEST_F(EngineThreadTest, WhatADeadTenantHadNotMentionedIsNobodysBadRecord) {
+  KernelShape shape;
+  shape.name = "long";
+  shape.grid = {100, 1, 1};
+  shape.block = {128, 1, 1};
+  const KernelInfo kernel = make_kernel_info(shape, config->gpu, config->gpu.tpcs, config->rules);
+  const ipc::CurvePoint curve[] = {{1, 50e6}, {static_cast<double>(config->gpu.tpcs), 50e6}};
+  for (const bool somebody_follows : {false, true}) {
+    Result<std::unique_ptr<ipc::TenantLink>> link = ipc::TenantLink::connect({.socket = socket, .name = "stranger"});
+    ASSERT_TRUE(link.ok()) << link.status().message();
+    ASSERT_TRUE(link.value()->add_queue(QueueId{1}).ok() && link.value()->add_kernel(kernel, curve).ok() && link.value()->checkpoint().ok());
+    AtomSubmission atom;
+    atom.queue = QueueId{1};
+    atom.launch = LaunchId{1};
+    atom.kernel = &kernel;
+    atom.block_count = kernel.blocks;
+    atom.tpcs = config->gpu.all();
+    ASSERT_TRUE(link.value()->submit(atom).ok());
+    link.value().reset();
+    while (sessions() != 0) std::this_thread::yield();
+    if (somebody_follows) link = ipc::TenantLink::connect({.socket = socket, .name = "another"});
+    const std::uint64_t wanted = somebody_follows ? 2 : 1;
+    const auto look = [room = &thread->room()] { return std::pair(room->device_completions(), room->engine_counters().bad_records); };
+    std::pair<std::uint64_t, std::uint64_t> seen;
+    while (seen.first < wanted) {
+      ASSERT_TRUE((thread->mailbox().ask<std::pair<std::uint64_t, std::uint64_t>>(look, seen, std::chrono::seconds(10))));
+    }
+    EXPECT_EQ(seen.second, 0u);
+  }
+}
+
 // Nothing to do: no step, no wake, no CPU.
 TEST_F(EngineThreadTest, AnIdleDaemonStandsStill) {
   expect_exact(run("b", 1));

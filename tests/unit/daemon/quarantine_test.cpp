@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
+#include "config/read_file.hpp"
 #include "daemon/json.hpp"
 #include "daemon/policy_resolver.hpp"
 #include "test_paths.hpp"
@@ -26,6 +29,24 @@ TEST(Quarantine, WhatIsCompiledInIsNeverPutThere) {
   Quarantine quarantine(folder.path());
   quarantine.add({"", "builtin.scheduler", "", "crash"});
   EXPECT_TRUE(quarantine.all().empty());
+}
+
+// A start after a crash finds everything as it was: it must not wait for the disk to be told so again.
+TEST(AtomicFiles, OneThatSaysSoAlreadyIsLeftAsItIs) {
+  const testing::StateFolder folder;
+  const std::string path = folder.at("file");
+  const auto inode = [&] {
+    struct stat info {};
+    return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+  };
+  ASSERT_TRUE(write_file_atomically(path, "one\n").ok());
+  const std::filesystem::file_time_type written = std::filesystem::last_write_time(path);
+  const ino_t first = inode();
+  ASSERT_TRUE(write_file_atomically(path, "one\n").ok());
+  EXPECT_EQ(inode(), first);
+  EXPECT_EQ(std::filesystem::last_write_time(path), written);
+  ASSERT_TRUE(write_file_atomically(path, "two\n").ok());
+  EXPECT_EQ(read_text_file(path).value(), "two\n");
 }
 
 TEST(ExitRecords, AreNumberedAndKept) {

@@ -209,6 +209,25 @@ TEST_F(LinkTest, NoDaemonIsSaid) {
   EXPECT_EQ(made.status().code(), StatusCode::unavailable);
 }
 
+// A daemon that is stopped, or busy for long: visitors beyond its queue must not wait for ever, nor a second daemon that asks
+// whether the place is taken.
+TEST_F(LinkTest, AListenerWhoseQueueIsFullMakesNobodyWaitForEver) {
+  std::vector<Fd> queue;
+  for (;;) {
+    Result<Fd> visitor = connect_to(daemon->path, SOCK_SEQPACKET | SOCK_NONBLOCK);
+    if (!visitor.ok()) break;
+    queue.push_back(std::move(visitor).value());
+  }
+  ASSERT_FALSE(queue.empty());
+  const Result<Fd> second = listen_at(daemon->path, 0600, SOCK_SEQPACKET);
+  ASSERT_FALSE(second.ok());
+  EXPECT_NE(second.status().message().find("somebody listens there already"), std::string::npos) << second.status().message();
+  options.socket = daemon->path;
+  const Result<std::unique_ptr<TenantLink>> late = TenantLink::connect(options);
+  ASSERT_FALSE(late.ok());
+  EXPECT_EQ(late.status().code(), StatusCode::unavailable);
+}
+
 TEST_F(LinkTest, TheLastLeaseOutlivesTheDaemonWithoutWhatWasBorrowed) {
   attach();
   daemon->publish(testing::lease_number(5, 2));

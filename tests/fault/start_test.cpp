@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// A start that stands still: it is ended, an exit record says where, and the next one is tried.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "daemon/quarantine.hpp"
+#include "fault/support.hpp"
+#include "ipc/fd.hpp"
+
+namespace lithos::testing {
+namespace {
+
+class Start : public LithosdTest {
+ protected:
+  // A start of its own takes some 20 ms, on a busy machine ten times that.
+  const std::vector<std::string> kLimit{"--start-limit", "2s"};
+
+  // The first record of a start that was ended at this step; null: there is none.
+  Json ended_at(const std::string& step) {
+    for (const std::string& text : read_exit_records(folder.at("state"), 100)) {
+      const Result<Json> record = Json::parse(text);
+      if (record.ok() && record.value().text_of("message").find('"' + step + '"') != std::string::npos)
+        return record.value();
+    }
+    return {};
+  }
+  // Gives the configuration to whoever has the pipe open for reading. False: nobody.
+  bool feed(const std::string& text) {
+    const ipc::Fd pipe(::open(config.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    return pipe && ::write(pipe.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  }
+};
+
+TEST_F(Start, ThatWaitsForItsConfigurationForEverIsEndedAndTriedAgain) {
+  config = folder.at("daemon.toml");
+  ASSERT_EQ(::mkfifo(config.c_str(), 0600), 0);  // nobody writes into it
+  launch(kLimit);
+  ASSERT_TRUE(eventually([&] { return ended_at("configuration").is_object(); })) << lithosd.output();
+  const Json record = ended_at("configuration");
+  EXPECT_EQ(record.text_of("what"), "hang");
+  EXPECT_EQ(record.text_of("policy"), "") << "nobody is to blame";
+  EXPECT_TRUE(eventually([&] { return ask("ping").ok() || (feed(config_text()), false); })) << lithosd.output();
+  EXPECT_EQ(ask("status").value().text_of("last_daemon"), "hung");
+}
+
+TEST_F(Start, InAPolicyThatNeverEndsItsCreationGoesOnWithoutThatPolicy) {
+  start(kLimit, config_text("scheduler = { policy = \"org.test.hangs_in_create\", path = \"" + fixture("hangs_in_create") + "\" }"));
+  const Json record = ended_at("create");
+  EXPECT_EQ(record.text_of("what"), "hang");
+  EXPECT_EQ(record.text_of("policy"), "org.test.hangs_in_create") << lithosd.output();
+  EXPECT_EQ(in_force("scheduler"), "builtin.scheduler");
+}
+
+}  // namespace
+}  // namespace lithos::testing
