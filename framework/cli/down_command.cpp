@@ -17,7 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Nanoseconds kEndLimit{10'000'000'000};
 constexpr Nanoseconds kAnswerLimit{5'000'000'000};
 
 struct Attached {
@@ -64,7 +63,7 @@ std::string names_of(const std::vector<Attached>& all) {
 Status end_clients(const std::vector<Attached>& all) {
   for (const Attached& one : all) {
     const std::optional<ProcessMark> mark = one.on_mps ? mark_of(one.pid) : std::nullopt;
-    if (mark && !end_process(*mark, SIGTERM, kEndLimit))
+    if (mark && !end_process(*mark, SIGTERM, kLithosdEndLimit))
       return unavailable(one.name + " does not end on SIGTERM; end it, then lithos down again");
   }
   return {};
@@ -72,7 +71,7 @@ Status end_clients(const std::vector<Attached>& all) {
 
 Status end_all(const std::string& run, const UpState& state, Console& console) {
   if (is_running(state.lithosd)) {
-    if (!end_lithosd(state.lithosd, kEndLimit))
+    if (!end_lithosd(state.lithosd, kLithosdEndLimit))
       return unavailable(fmt::format("lithosd (process {}) does not end; see {}", state.lithosd.pid, state.log));
     console.out << fmt::format("lithosd   process {} ended\n", state.lithosd.pid);
   }

@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Nanoseconds kEndLimit{10'000'000'000};
 
 struct Failed {
   std::string step, advice;
@@ -122,7 +121,7 @@ class BringUp {
   }
 
   void take_back() {
-    if (state_.lithosd.pid > 0) end_lithosd(state_.lithosd, kEndLimit);
+    if (state_.lithosd.pid > 0) end_lithosd(state_.lithosd, kLithosdEndLimit);
     if (state_.mps)
       if (Status ended = quit_mps(*state_.mps); !ended.ok()) console_.err << "lithos up: " << ended.message() << "\n";
   }

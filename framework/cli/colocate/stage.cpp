@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
-#include <thread>
 
 #include "cli/daemon_request.hpp"
 #include "cli/installation.hpp"
@@ -24,7 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr Nanoseconds kEndLimit{10'000'000'000}, kAttachLimit{15'000'000'000}, kLookAgain{5'000'000};
 
 // What tenants of one environment share: they can serve each other's ways.
 std::string environment_key(const Way& way, const TenantConfig& tenant) {
@@ -159,7 +157,13 @@ Status Stage::need_lithosd(const PolicySetConfig& set) {
     how_ = "kept";
     return {};
   }
-  if (!can_exchange_live(*in_force_, set, options_.config.tenants)) return restart_with(set);
+  if (!can_exchange_live(*in_force_, set, options_.config.tenants)) {
+    // Other quotas: a CUDA graph keeps the masks of its first launch, so tenants that stayed would go on as before.
+    while (!running_.empty()) end_tenant(running_.begin()->first);
+    end_lithosd_now();
+    how_ = "started";
+    return start_lithosd_with(set);
+  }
   DaemonArguments request;
   request.request = "config.apply";
   request.set = set.name;
@@ -181,34 +185,6 @@ Status Stage::start_lithosd_with(const PolicySetConfig& set) {
   return write_state(options.run_folder, up);
 }
 
-// Quotas are a tenant's for as long as it is attached: lithosd is started anew, and the tenants, which serve on, attach again by themselves.
-Status Stage::restart_with(const PolicySetConfig& set) {
-  const std::vector<std::string> before = attached();
-  end_lithosd_now();
-  if (Status started = start_lithosd_with(set); !started.ok()) return started;
-  how_ = "restarted";
-  const Nanoseconds until = monotonic_now() + kAttachLimit;
-  const auto all_are_back = [&] {
-    const std::vector<std::string> now = attached();
-    return std::all_of(before.begin(), before.end(), [&](const std::string& name) { return std::find(now.begin(), now.end(), name) != now.end(); });
-  };
-  while (!all_are_back()) {
-    if (monotonic_now() > until) return unavailable(fmt::format("{}: not attached again {:.0f} s after lithosd was started anew", fmt::join(before, ", "), to_seconds(kAttachLimit)));
-    std::this_thread::sleep_for(kLookAgain);  // nobody tells who is not attached that somebody else is
-  }
-  return {};
-}
-
-std::vector<std::string> Stage::attached() const {
-  DaemonArguments request;
-  request.request = "tenants";
-  const Result<Json> tenants = ask_lithosd(request);
-  std::vector<std::string> names;
-  if (tenants.ok())
-    for (const Json& one : tenants.value().items_or_none()) names.push_back(one.text_of("name"));
-  return names;
-}
-
 Result<Json> Stage::ask_lithosd(const DaemonArguments& request) const {
   const Result<Json> arguments = request_arguments(request);
   if (!arguments.ok()) return arguments.status();
@@ -217,7 +193,7 @@ Result<Json> Stage::ask_lithosd(const DaemonArguments& request) const {
 }
 
 void Stage::end_lithosd_now() {
-  if (lithosd_ && !end_lithosd(*lithosd_, kEndLimit)) end_process(*lithosd_, SIGKILL, kEndLimit);
+  if (lithosd_ && !end_lithosd(*lithosd_, kLithosdEndLimit)) end_process(*lithosd_, SIGKILL, kLithosdEndLimit);
   lithosd_.reset();
   in_force_ = nullptr;
 }

@@ -36,7 +36,7 @@ class Stage {
   Stage& operator=(const Stage&) = delete;
 
   Status prepare(const Way& way);
-  // How prepare() came to lithosd's set: "started", "restarted", "exchanged live", "kept"; empty: no lithosd.
+  // How prepare() came to lithosd's set: "started" (with fresh tenants), "exchanged live", "kept"; empty: no lithosd.
   const std::string& how() const { return how_; }
   TenantProcess& tenant(const std::string& name);
   Status bring(const std::string& name, const Way& way);  // one more tenant, beside those of prepare()
@@ -62,8 +62,6 @@ class Stage {
   Status need_mps();
   Status need_lithosd(const PolicySetConfig& set);
   Status start_lithosd_with(const PolicySetConfig& set);
-  Status restart_with(const PolicySetConfig& set);
-  std::vector<std::string> attached() const;
   void end_lithosd_now();
   const PolicySetConfig& set_named(const std::string& name) const;
 

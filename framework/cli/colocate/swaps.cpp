@@ -37,8 +37,8 @@ std::vector<pid_t> processes_of(Stage& stage, const Way& way) {
 }
 
 void swap_again_and_again(const Stage& stage, const DaemonArguments& request, double start_at, Nanoseconds duration, unsigned swaps, SwapResult& result) {
-  using Clock = std::chrono::system_clock;
-  const Clock::time_point start{std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(start_at))};
+  using WallClock = std::chrono::system_clock;
+  const WallClock::time_point start{std::chrono::duration_cast<WallClock::duration>(std::chrono::duration<double>(start_at))};
   for (unsigned i = 0; i < swaps; ++i) {
     // Evenly over the run: this is the experiment's timetable, nobody is waited for.
     std::this_thread::sleep_until(start + duration * (2 * i + 1) / (2 * swaps));

@@ -24,6 +24,7 @@ struct LithosdOptions {
 
 // With its supervisor, whose mark is returned. Ready means: it said so (sd_notify) and its admin socket answers.
 Result<ProcessMark> start_lithosd(const LithosdOptions& options);
+inline constexpr Nanoseconds kLithosdEndLimit{10'000'000'000};
 // SIGTERM to the supervisor, which passes it on. False: it runs still.
 bool end_lithosd(const ProcessMark& supervisor, Nanoseconds at_most);
 

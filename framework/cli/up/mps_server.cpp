@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kControl = "nvidia-cuda-mps-control";
 constexpr const char* kDefaultPipes = "/tmp/nvidia-mps";
-constexpr Nanoseconds kAnswerLimit{10'000'000'000};
+constexpr Nanoseconds kMpsAnswerLimit{10'000'000'000};
 constexpr Nanoseconds kStartLimit{20'000'000'000};
 constexpr Nanoseconds kQuitLimit{30'000'000'000};
 constexpr Nanoseconds kFirstLook{2'000'000}, kLongestPause{100'000'000};
@@ -29,7 +29,7 @@ Launch control(const MpsFolders& folders, std::vector<std::string> arguments = {
   return {.command = std::move(arguments), .environment = environment_of(folders)};
 }
 
-Result<std::string> ask(const MpsFolders& folders, const std::string& command, Nanoseconds at_most = kAnswerLimit) {
+Result<std::string> ask(const MpsFolders& folders, const std::string& command, Nanoseconds at_most = kMpsAnswerLimit) {
   return output_of(control(folders), command, at_most);
 }
 
@@ -103,7 +103,7 @@ Status quit_mps(const MpsFolders& folders) {
   const std::optional<ProcessMark> daemon = control_daemon_of(folders.pipe);
   const Result<std::string> told = ask(folders, "quit", kQuitLimit);
   // It may end before it has answered: what counts is whether it still runs.
-  if (daemon && is_running(*daemon) && !end_process(*daemon, 0, kAnswerLimit))
+  if (daemon && is_running(*daemon) && !end_process(*daemon, 0, kMpsAnswerLimit))
     return unavailable(fmt::format("{} (process {}) does not end{}", kControl, daemon->pid,
                                    told.ok() ? "" : ": " + told.status().message()));
   if (!daemon && answers(folders)) return told.ok() ? unavailable(std::string(kControl) + " answers still") : told.status();
