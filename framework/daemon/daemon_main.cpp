@@ -152,6 +152,7 @@ bool parse(int argc, char** argv, Arguments& arguments) {
 }
 
 int run(DaemonOptions options, lithos::LogFormat log_format) {
+  ::signal(SIGHUP, SIG_IGN);  // until there is something to reload: the start reads the file anyway, and the default is to die
   options.process_wide = true;
   lithos::EventLog log({log_format, LITHOS_LOG_INFO, {}, {}});
   options.log = log.function();

@@ -24,6 +24,11 @@ class Start : public LithosdTest {
     }
     return {};
   }
+  static bool has_ended(pid_t process, int code) {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(process), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == process &&
+           info.si_code == CLD_EXITED && info.si_status == code;
+  }
   // Gives the configuration to whoever has the pipe open for reading. False: nobody.
   bool feed(const std::string& text) {
     const ipc::Fd pipe(::open(config.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
@@ -49,6 +54,19 @@ TEST_F(Start, InAPolicyThatNeverEndsItsCreationGoesOnWithoutThatPolicy) {
   EXPECT_EQ(record.text_of("what"), "hang");
   EXPECT_EQ(record.text_of("policy"), "org.test.hangs_in_create") << lithosd.output();
   EXPECT_EQ(in_force("scheduler"), "builtin.scheduler");
+}
+
+// At any moment of the death of one daemon and the birth of the next.
+TEST_F(Start, AgainAndARequestToStopAtTheSameTimeEndInAStop) {
+  for (int round = 0; round < 40; ++round) {
+    start();
+    ::kill(daemon_pid(), SIGKILL);
+    const Nanoseconds until = monotonic_now() + Nanoseconds{round * 25'000};
+    while (monotonic_now() < until) {}
+    lithosd.signal(SIGTERM);
+    ASSERT_TRUE(eventually([&] { return has_ended(lithosd.pid(), 0); })) << lithosd.output();
+    lithosd = Process();
+  }
 }
 
 }  // namespace
