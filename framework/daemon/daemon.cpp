@@ -33,8 +33,8 @@ Status make_folder(const std::string& path) {
 // On standard error past the log, whose thread would not come to it any more. Not if it had to wait: the end comes first.
 void say_at_once(const std::string& line) {
   pollfd out{STDERR_FILENO, POLLOUT, 0};
-  if (::poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0)
-    (void)::write(STDERR_FILENO, line.data(), line.size());
+  if (::poll(&out, 1, 0) != 1 || (out.revents & POLLOUT) == 0) return;
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
 Status wrong(const std::vector<Diagnostic>& diagnostics) { return invalid_argument(join_lines(diagnostics)); }
