@@ -2,7 +2,7 @@
 // What exporting costs: per launch in the engine, and of a whole simulation. Each simulation benchmark runs with and
 // without in turns and tells the ratio of processor time, so that what else the machine does cancels.
 //
-//   build/release/tests/bin/export_bench --benchmark_min_time=2 --benchmark_out=export.json
+//   build/release/tests/bin/export_bench --benchmark_min_time=10 --benchmark_out=export.json
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -222,10 +222,10 @@ void Simulation_Events(benchmark::State& state) { with_and_without(state, {expor
 void Simulation_JsonLines(benchmark::State& state) {
   with_and_without(state, {exporter("jsonl", {{"path", {std::string("/dev/null"), {}}}})});
 }
-BENCHMARK(Simulation_Nothing)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(9);
-BENCHMARK(Simulation_Samples)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(9);
-BENCHMARK(Simulation_Events)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(9);
-BENCHMARK(Simulation_JsonLines)->UseManualTime()->Unit(benchmark::kMillisecond)->Iterations(9);
+BENCHMARK(Simulation_Nothing)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Simulation_Samples)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Simulation_Events)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Simulation_JsonLines)->UseManualTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace lithos::test
