@@ -96,8 +96,7 @@ Finding look_at_map(const std::string& uuid) {
 Finding look_at_mps(const std::string& daemon_folder) {
   if (const Result<UpState> up = read_state(daemon_folder); up.ok() && up.value().mps && answers(*up.value().mps))
     return works("mps", up.value().mps->pipe + " (lithos up)");
-  const char* pipes = std::getenv("CUDA_MPS_PIPE_DIRECTORY");
-  const std::string folder = pipes != nullptr ? pipes : "/tmp/nvidia-mps";
+  const std::string folder = ambient_pipe_folder();
   std::error_code error;
   return fs::exists(folder + "/control", error)
              ? works("mps", folder)

@@ -3,12 +3,12 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 
 #include "cli/gpu_setup.hpp"
 #include "cli/policy_check/isolated.hpp"
 #include "cuda/calibrate.hpp"
+#include "daemon/quarantine.hpp"
 
 namespace lithos {
 namespace {
@@ -30,19 +30,6 @@ Result<std::string> outside_mps(const std::function<std::string()>& work, Nanose
   return done.text.substr(1);
 }
 
-Status write_whole(const fs::path& path, const std::string& text) {
-  std::error_code error;
-  if (path.has_parent_path()) fs::create_directories(path.parent_path(), error);
-  const fs::path beside = path.string() + ".new";
-  {
-    std::ofstream file(beside);
-    file << text;
-    if (!file.flush()) return unavailable("cannot write " + beside.string());
-  }
-  fs::rename(beside, path, error);
-  return error ? unavailable("cannot write " + path.string() + ": " + error.message()) : Status{};
-}
-
 }  // namespace
 
 Result<TpcMapFile> measure_map(int device, const std::string& output, Nanoseconds at_most) {
@@ -60,7 +47,9 @@ Result<TpcMapFile> measure_map(int device, const std::string& output, Nanosecond
   const std::size_t line = text.value().find('\n');
   map.uuid = text.value().substr(0, line);
   map.path = output.empty() ? map_folder() + map.uuid + ".txt" : output;
-  if (const Status written = write_whole(map.path, text.value().substr(line + 1)); !written.ok()) return written;
+  std::error_code ignored;  // what is wrong with the folder shows when the file is written
+  if (const fs::path folder = fs::path(map.path).parent_path(); !folder.empty()) fs::create_directories(folder, ignored);
+  if (const Status written = write_file_atomically(map.path, text.value().substr(line + 1)); !written.ok()) return written;
   return map;
 }
 

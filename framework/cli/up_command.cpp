@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // lithos up: TPC map, MPS and lithosd, one after the other; all of them or none.
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <filesystem>
 #include <optional>
@@ -19,7 +18,6 @@ namespace lithos {
 namespace {
 
 namespace fs = std::filesystem;
-
 
 struct Failed {
   std::string step, advice;

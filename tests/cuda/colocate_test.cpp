@@ -58,12 +58,7 @@ scheduler = "slack"
 class Colocate : public ::testing::Test {
  protected:
   Environment shell(const Environment& extra = {}) const {
-    Environment all{{"LD_LIBRARY_PATH", std::string(LITHOS_BINARY_DIR) + "/tests/cuda/driver"},
-                    {"PATH", std::string(LITHOS_SOURCE_DIR "/tests/cuda/fake_mps:") + std::getenv("PATH")},
-                    {"LITHOS_TENANT", ""},
-                    {"LITHOS_TPC_MAP", ""},
-                    {"LITHOS_MAP_DIR", world.folder() + "/maps"},
-                    {"XDG_RUNTIME_DIR", world.folder()}};
+    Environment all = world.shell({{"PATH", std::string(LITHOS_SOURCE_DIR "/tests/cuda/fake_mps:") + std::getenv("PATH")}});
     for (const auto& [key, value] : extra) all[key] = value;
     return all;
   }

@@ -18,14 +18,8 @@ using testing::Environment;
 using testing::Outcome;
 using testing::World;
 
-// As a person's shell: the driver is where the loader finds it, and nothing of LithOS is in the environment.
 Environment shell(const World& world, const Environment& extra = {}) {
-  Environment all{{"LD_LIBRARY_PATH", std::string(LITHOS_BINARY_DIR) + "/tests/cuda/driver"},
-                  {"LITHOS_TENANT", ""},
-                  {"LITHOS_TPC_MAP", ""},
-                  {"LITHOS_MAP_DIR", world.folder() + "/maps"},
-                  {"LITHOS_RUN_DIR", world.folder()},
-                  {"XDG_RUNTIME_DIR", world.folder()}};
+  Environment all = world.shell({{"LITHOS_RUN_DIR", world.folder()}});
   for (const auto& [key, value] : extra) all[key] = value;
   return all;
 }

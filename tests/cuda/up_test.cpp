@@ -32,14 +32,9 @@ class Up : public ::testing::Test {
   ~Up() override { lithos({"down", "--force"}); }
 
   Environment shell(const Environment& extra = {}) const {
-    Environment all{{"LD_LIBRARY_PATH", std::string(LITHOS_BINARY_DIR) + "/tests/cuda/driver"},
-                    {"PATH", std::string(LITHOS_SOURCE_DIR "/tests/cuda/fake_mps:") + std::getenv("PATH")},
-                    {"LITHOS_TENANT", ""},
-                    {"LITHOS_TPC_MAP", ""},
-                    {"LITHOS_MAP_DIR", world.folder() + "/maps"},
-                    {"LITHOS_RUN_DIR", run},
-                    {"XDG_RUNTIME_DIR", world.folder()},
-                    {"CUDA_MPS_PIPE_DIRECTORY", world.folder() + "/nobody"}};
+    Environment all = world.shell({{"PATH", std::string(LITHOS_SOURCE_DIR "/tests/cuda/fake_mps:") + std::getenv("PATH")},
+                                   {"LITHOS_RUN_DIR", run},
+                                   {"CUDA_MPS_PIPE_DIRECTORY", world.folder() + "/nobody"}});
     for (const auto& [key, value] : extra) all[key] = value;
     return all;
   }

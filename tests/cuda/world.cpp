@@ -129,6 +129,15 @@ std::string World::path(const std::string& program) const {
   return std::string(LITHOS_BINARY_DIR) + "/tests/bin/" + program;
 }
 
+Environment World::shell(const Environment& extra) const {
+  Environment all{{"LD_LIBRARY_PATH", std::string(LITHOS_BINARY_DIR) + "/tests/cuda/driver"},
+                  {"LITHOS_TENANT", ""},
+                  {"LITHOS_TPC_MAP", ""},
+                  {"LITHOS_MAP_DIR", folder_ + "/maps"},
+                  {"XDG_RUNTIME_DIR", folder_}};
+  for (const auto& [key, value] : extra) all[key] = value;
+  return all;
+}
 Environment World::tenant(const Environment& extra) const {
   Environment all{{"LD_LIBRARY_PATH", folder_}, {"LITHOS_TENANT", "test"}, {"LITHOS_TPC_MAP", folder_ + "/map.txt"}};
   for (const auto& [key, value] : extra) all[key] = value;

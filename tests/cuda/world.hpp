@@ -51,6 +51,8 @@ class World {
   Outcome run(const std::string& program, const std::vector<std::string>& arguments,
               const Environment& extra = {}) const;
   Environment tenant(const Environment& extra = {}) const;
+  // A person's shell instead: the driver is where the loader finds it, and nothing of LithOS is in the environment.
+  Environment shell(const Environment& extra = {}) const;
   std::string path(const std::string& program) const;
 
  private:

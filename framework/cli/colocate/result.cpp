@@ -26,9 +26,13 @@ Json quantiles(const std::vector<std::int64_t>& values) {
   return json;
 }
 
-std::uint64_t within(const TenantRow& tenant, double slo) {
-  return static_cast<std::uint64_t>(std::count_if(tenant.latency_ns.begin(), tenant.latency_ns.end(),
-                                                  [&](std::int64_t ns) { return static_cast<double>(ns) * 1e-6 <= slo; }));
+struct SloMet {
+  double share = 0, goodput_per_s = 0;
+};
+SloMet met(const TenantRow& tenant, double slo) {
+  const auto n = static_cast<double>(std::count_if(tenant.latency_ns.begin(), tenant.latency_ns.end(),
+                                                   [&](std::int64_t ns) { return static_cast<double>(ns) * 1e-6 <= slo; }));
+  return {n / static_cast<double>(std::max<std::uint64_t>(tenant.arrivals, 1)), n / tenant.seconds};
 }
 
 Json open_loop_json(const ColocateResult& result, const Row& row, const TenantRow& tenant) {
@@ -38,9 +42,8 @@ Json open_loop_json(const ColocateResult& result, const Row& row, const TenantRo
   json.set("latency_ms", quantiles(tenant.latency_ns)).set("service_ms", quantiles(tenant.service_ns));
   const double slo = tenant.name == result.leader ? slo_ms(result, row.rate) : 0;
   if (slo > 0) {
-    const auto met = static_cast<double>(within(tenant, slo));
-    json.set("slo_ms", rounded(slo)).set("slo_met", rounded(met / static_cast<double>(std::max<std::uint64_t>(tenant.arrivals, 1))));
-    json.set("goodput_per_s", rounded(met / tenant.seconds));
+    const SloMet good = met(tenant, slo);
+    json.set("slo_ms", rounded(slo)).set("slo_met", rounded(good.share)).set("goodput_per_s", rounded(good.goodput_per_s));
   }
   const TenantRow* alone = tenant.name == result.leader ? leader_alone(result, row.rate) : nullptr;
   if (alone != nullptr && !tenant.latency_ns.empty())
@@ -103,10 +106,10 @@ Json swaps_json(const ColocateResult& result, const SwapResult& swaps) {
     return one.set("p50", rounded(sorted[sorted.size() / 2])).set("max", rounded(sorted.back()));
   };
   json.set("pause_us", spread(swaps.pause_us)).set("answered_after_ms", spread(swaps.whole_ms));
-  interval.add(rounded(swaps.low_ms));
-  interval.add(rounded(swaps.high_ms));
-  json.set("p99_difference_ms", rounded(swaps.p99_difference_ms));
-  json.set("p99_difference_95_ms", swaps.has_interval ? interval : Json());
+  interval.add(rounded(swaps.p99.low));
+  interval.add(rounded(swaps.p99.high));
+  json.set("p99_difference_ms", rounded(swaps.p99.mean));
+  json.set("p99_difference_95_ms", swaps.p99.has_interval ? interval : Json());
   return json.set("without", row_json(result, swaps.without)).set("with", row_json(result, swaps.with));
 }
 
@@ -121,9 +124,9 @@ std::vector<Cell> leader_cells(const ColocateResult& result, const Row& row) {
                           {alone != nullptr ? fmt::format("{:.2f}×", p99 / percentile_ms(alone->latency_ns, 0.99)) : ""},
                           {short_number(percentile_ms(tenant->latency_ns, 1))}, {short_number(percentile_ms(tenant->service_ns, 0.5))}};
   if (slo <= 0) return cells;
-  const double met = static_cast<double>(within(*tenant, slo)), share = met / static_cast<double>(std::max<std::uint64_t>(tenant->arrivals, 1));
-  cells.push_back({short_percent(share), share >= kMetGood ? Tone::good : share >= kMetFair ? Tone::fair : Tone::bad});
-  cells.push_back({short_number(met / tenant->seconds)});
+  const SloMet good = met(*tenant, slo);
+  cells.push_back({short_percent(good.share), good.share >= kMetGood ? Tone::good : good.share >= kMetFair ? Tone::fair : Tone::bad});
+  cells.push_back({short_number(good.goodput_per_s)});
   return cells;
 }
 
@@ -137,10 +140,10 @@ std::vector<std::string> closed_loops(const ColocateResult& result) {
 
 std::string swaps_sentence(const ColocateResult& result, const SwapResult& swaps) {
   const TenantRow &with = *swaps.with.of(result.leader), &without = *swaps.without.of(result.leader);
-  const std::string interval = swaps.has_interval ? fmt::format("95 %: {:+.3f} … {:+.3f}", swaps.low_ms, swaps.high_ms) : "too few requests for an interval";
+  const std::string interval = swaps.p99.has_interval ? fmt::format("95 %: {:+.3f} … {:+.3f}", swaps.p99.low, swaps.p99.high) : "too few requests for an interval";
   return fmt::format("\n{} exchanges of {}'s scheduler while serving: {} failed; requests lost {} (without: {}); p99 {:+.3f} ms ({}).\n",
                      swaps.done, swaps.set, swaps.failures.size(), with.arrivals - with.done, without.arrivals - without.done,
-                     swaps.p99_difference_ms, interval);
+                     swaps.p99.mean, interval);
 }
 
 }  // namespace

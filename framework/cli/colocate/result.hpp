@@ -12,6 +12,12 @@
 
 namespace lithos {
 
+// Of two figures of the same requests, b − a in milliseconds, and its 95 % interval.
+struct Difference {
+  double mean = 0, low = 0, high = 0;
+  bool has_interval = false;  // false: too few requests for one
+};
+
 // With and without exchanges of the scheduler while the tenants served, the same arrivals.
 struct SwapResult {
   std::string set;
@@ -21,9 +27,7 @@ struct SwapResult {
   std::vector<double> pause_us, whole_ms;  // of each: what the next decision waited for; until lithosd had answered
   Row without, with;
   bool same_processes = false;
-  double p99_difference_ms = 0;                            // with − without
-  bool has_interval = false;                               // false: too few requests for one
-  double low_ms = 0, high_ms = 0;                          // its 95 % interval
+  Difference p99;                          // with − without
 };
 
 struct ColocateResult {

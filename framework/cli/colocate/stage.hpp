@@ -40,6 +40,7 @@ class Stage {
   const std::string& how() const { return how_; }
   TenantProcess& tenant(const std::string& name);
   Status bring(const std::string& name, const Way& way);  // one more tenant, beside those of prepare()
+  const PolicySetConfig& set_named(const std::string& name) const;
   const std::string& folder() const { return folder_; }   // for files that are gone with the stage
   // The same request as the commands of the program make.
   Result<Json> ask_lithosd(const DaemonArguments& request) const;
@@ -63,7 +64,6 @@ class Stage {
   Status need_lithosd(const PolicySetConfig& set);
   Status start_lithosd_with(const PolicySetConfig& set);
   void end_lithosd_now();
-  const PolicySetConfig& set_named(const std::string& name) const;
 
   const StageOptions options_;
   std::string folder_;

@@ -84,7 +84,7 @@ Difference p99_difference(const std::vector<std::int64_t>& a, const std::vector<
 Result<SwapResult> measure_swaps(Stage& stage, const Config& config, const Way& way, const Demand& demand, unsigned swaps) {
   SwapResult result;
   result.set = way.set;
-  const PolicySetConfig& set = *std::find_if(config.sets.begin(), config.sets.end(), [&](const PolicySetConfig& one) { return one.name == way.set; });
+  const PolicySetConfig& set = stage.set_named(way.set);
   const std::vector<pid_t> before = processes_of(stage, way);
   Result<Row> without = measure(stage, config, way, way.tenants, demand);
   if (!without.ok()) return without.status();
@@ -99,11 +99,7 @@ Result<SwapResult> measure_swaps(Stage& stage, const Config& config, const Way& 
   const std::string leader = leader_of(config)->name;
   const TenantRow *a = result.without.of(leader), *b = result.with.of(leader);
   if (a == nullptr || b == nullptr) return invalid_argument(fmt::format("set {}: {} takes no part in it", way.set, leader));
-  const Difference difference = p99_difference(a->latency_ns, b->latency_ns, config.run.seed);
-  result.p99_difference_ms = difference.mean;
-  result.has_interval = difference.has_interval;
-  result.low_ms = difference.low;
-  result.high_ms = difference.high;
+  result.p99 = p99_difference(a->latency_ns, b->latency_ns, config.run.seed);
   return result;
 }
 

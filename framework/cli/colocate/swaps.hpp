@@ -12,12 +12,7 @@ namespace lithos {
 // created, committed and probed as any other.
 Result<SwapResult> measure_swaps(Stage& stage, const Config& config, const Way& way, const Demand& demand, unsigned swaps);
 
-// The difference of two 99th percentiles (b − a, milliseconds) of the same requests, and its 95 % interval: bootstrap over blocks of
-// neighbours, since latencies in a queue depend on each other.
-struct Difference {
-  double mean = 0, low = 0, high = 0;
-  bool has_interval = false;  // false: too few requests for one
-};
+// Of the 99th percentiles. Bootstrap over blocks of neighbours, since latencies in a queue depend on each other.
 Difference p99_difference(const std::vector<std::int64_t>& a_ns, const std::vector<std::int64_t>& b_ns, std::uint64_t seed);
 
 }  // namespace lithos

@@ -110,9 +110,13 @@ Status quit_mps(const MpsFolders& folders) {
   return {};
 }
 
-std::string mps_of_others() {
+std::string ambient_pipe_folder() {
   const char* given = std::getenv("CUDA_MPS_PIPE_DIRECTORY");
-  const std::string folder = given != nullptr && *given != '\0' ? given : kDefaultPipes;
+  return given != nullptr && *given != '\0' ? given : kDefaultPipes;
+}
+
+std::string mps_of_others() {
+  const std::string folder = ambient_pipe_folder();
   return control_daemon_of(folder) ? folder : "";
 }
 

@@ -29,7 +29,9 @@ Result<std::vector<pid_t>> mps_clients(const MpsFolders& folders);
 // Ends it; its clients should have ended before. Fine if it does not run.
 Status quit_mps(const MpsFolders& folders);
 
-// The pipe folder of a control daemon that programs find without us (CUDA_MPS_PIPE_DIRECTORY, else the default place); empty: none.
+// Where programs look for MPS without us: CUDA_MPS_PIPE_DIRECTORY, else the default place.
+std::string ambient_pipe_folder();
+// That folder if a control daemon runs there; empty: none.
 std::string mps_of_others();
 
 }  // namespace lithos

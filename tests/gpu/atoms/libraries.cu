@@ -7,6 +7,7 @@
 #include <cub/cub.cuh>
 #include <functional>
 
+#include "common/captured_steps.hpp"
 #include "common/report.hpp"
 #include "cut_launcher.hpp"
 
@@ -16,80 +17,6 @@ namespace gpu = lithos::gpu;  // not all of lithos: its namespace cuda would sta
 namespace {
 
 constexpr int kSide = 2048, kCount = 1 << 24;
-
-// A kernel node, or a graph of one other node (copies, memsets).
-struct Step {
-  CUfunction function = nullptr;
-  CUlaunchConfig config{};
-  std::vector<CUlaunchAttribute> attributes;
-  void** parameters = nullptr;
-  CUgraphExec other = nullptr;
-};
-
-void read_kernel(CUgraphNode node, Step& step) {
-  CUDA_KERNEL_NODE_PARAMS p{};
-  PROBE_CUDA(cuGraphKernelNodeGetParams(node, &p));
-  step.function = p.func;
-  if (step.function == nullptr) PROBE_CUDA(cuKernelGetFunction(&step.function, p.kern));
-  step.parameters = p.kernelParams;
-  step.config.gridDimX = p.gridDimX, step.config.gridDimY = p.gridDimY, step.config.gridDimZ = p.gridDimZ;
-  step.config.blockDimX = p.blockDimX, step.config.blockDimY = p.blockDimY, step.config.blockDimZ = p.blockDimZ;
-  step.config.sharedMemBytes = p.sharedMemBytes;
-  for (const auto id : {CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION, CU_LAUNCH_ATTRIBUTE_COOPERATIVE}) {
-    CUlaunchAttribute attribute{};
-    attribute.id = id;
-    if (cuGraphKernelNodeGetAttribute(node, id, &attribute.value) != CUDA_SUCCESS) continue;
-    const bool set =
-        id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE ? attribute.value.cooperative != 0 : attribute.value.clusterDim.x > 0;
-    if (set) step.attributes.push_back(attribute);
-  }
-}
-
-CUgraphExec graph_of_one(CUgraphNode node, CUgraphNodeType type) {
-  CUgraph graph;
-  CUgraphNode copy;
-  CUcontext context;
-  CUgraphExec exec;
-  PROBE_CUDA(cuCtxGetCurrent(&context));
-  PROBE_CUDA(cuGraphCreate(&graph, 0));
-  if (type == CU_GRAPH_NODE_TYPE_MEMCPY) {
-    CUDA_MEMCPY3D p;
-    PROBE_CUDA(cuGraphMemcpyNodeGetParams(node, &p));
-    PROBE_CUDA(cuGraphAddMemcpyNode(&copy, graph, nullptr, 0, &p, context));
-  } else if (type == CU_GRAPH_NODE_TYPE_MEMSET) {
-    CUDA_MEMSET_NODE_PARAMS p;
-    PROBE_CUDA(cuGraphMemsetNodeGetParams(node, &p));
-    PROBE_CUDA(cuGraphAddMemsetNode(&copy, graph, nullptr, 0, &p, context));
-  } else {
-    return nullptr;
-  }
-  PROBE_CUDA(cuGraphInstantiate(&exec, graph, 0));
-  return exec;
-}
-
-// The work as steps, in the order of the capture (one stream: a chain).
-std::vector<Step> captured(cudaStream_t stream, const std::function<void()>& work) {
-  cudaGraph_t graph;
-  PROBE_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
-  work();
-  PROBE_CUDA(cudaStreamEndCapture(stream, &graph));
-  std::size_t count = 0;
-  PROBE_CUDA(cuGraphGetNodes(graph, nullptr, &count));
-  std::vector<CUgraphNode> nodes(count);
-  PROBE_CUDA(cuGraphGetNodes(graph, nodes.data(), &count));
-  std::vector<Step> steps;
-  for (const CUgraphNode node : nodes) {
-    CUgraphNodeType type;
-    PROBE_CUDA(cuGraphNodeGetType(node, &type));
-    Step step;
-    if (type == CU_GRAPH_NODE_TYPE_KERNEL) read_kernel(node, step);
-    else step.other = graph_of_one(node, type);
-    steps.push_back(std::move(step));
-  }
-  for (Step& step : steps)
-    step.config.attrs = step.attributes.data(), step.config.numAttrs = static_cast<unsigned>(step.attributes.size());
-  return steps;
-}
 
 struct Work {
   const char* name;
@@ -128,7 +55,8 @@ void play(gpu::CutLauncher& launcher, std::vector<Step>& steps, std::uint32_t at
 Json compare(gpu::CutLauncher& launcher, cudaStream_t stream, const Work& work) {
   work.prepare();
   work.run();  // loads what is loaded lazily
-  std::vector<Step> steps = captured(stream, work.run);
+  std::vector<Step> steps = captured_steps(stream, [&] { return work.run(), 0; });
+  if (steps.empty()) PROBE_CUDA(CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);  // nothing to compare is no agreement
   int kernels_cut = 0;
   for (int sighting = 0; sighting < 2; ++sighting) {
     work.prepare();

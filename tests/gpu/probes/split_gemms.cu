@@ -15,7 +15,7 @@
 #include <map>
 #include <set>
 
-#include "common/captured_steps.hpp"
+#include "common/step_launch.hpp"
 #include "common/child.hpp"
 #include "common/cublaslt.hpp"
 

@@ -1,11 +1,18 @@
-// Library work as a list of steps: captured once, then launched kernel by kernel, whole or in two parts.
-//
-// Purpose: a library's call can only be cut where each kernel is a launch of its own. Kernels keep cluster and cooperative
-// attributes and lose programmatic ordering, which only makes the order stricter.
+// Library work as a list of steps, captured once, to be launched kernel by kernel: a library's call can only be cut where each
+// kernel is a launch of its own. Kernels keep cluster and cooperative attributes and lose programmatic ordering, which only
+// makes the order stricter. For the probes and for tests/gpu/atoms.
 // Lifetime: arguments live in the captured graph, which is never destroyed.
 #pragma once
 
-#include "prelude_atoms.hpp"
+#include <cuda.h>
+#include <cuda_runtime.h>
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "report.hpp"
 
 namespace lithos::probe {
 
@@ -16,7 +23,7 @@ struct Step {
   CUlaunchConfig config{};
   std::vector<CUlaunchAttribute> attributes;
   void** parameters = nullptr;
-  // From its descriptor, at the first whole launch:
+  // From its descriptor, at the first whole launch (step_launch.hpp):
   std::uint64_t entry = 0;
   std::array<std::uint32_t, 3> grid{}, cluster{1, 1, 1}, gpu_cluster{1, 1, 1};
   int type = 0;
@@ -30,7 +37,7 @@ inline void read_kernel_node(CUgraphNode node, Step& step) {
   else if (p.func) cuFuncGetName(&name, p.func);
   step.name = name ? name : "";
   step.function = p.func;
-  if (step.function == nullptr) cuKernelGetFunction(&step.function, p.kern);
+  if (step.function == nullptr) PROBE_CUDA(cuKernelGetFunction(&step.function, p.kern));
   step.parameters = p.kernelParams;
   step.config.gridDimX = p.gridDimX, step.config.gridDimY = p.gridDimY, step.config.gridDimZ = p.gridDimZ;
   step.config.blockDimX = p.blockDimX, step.config.blockDimY = p.blockDimY, step.config.blockDimZ = p.blockDimZ;
@@ -92,45 +99,6 @@ std::vector<Step> captured_steps(cudaStream_t stream, F&& work, bool names_only 
   for (Step& step : steps) step.config.attrs = step.attributes.data(), step.config.numAttrs = static_cast<unsigned>(step.attributes.size());
   if (names_only) PROBE_CUDA(cudaGraphDestroy(graph));
   return steps;
-}
-
-// False when the stream is not idle within `patience_ns`, or has failed: nothing after it can be trusted.
-inline bool idle_within(cudaStream_t stream, std::int64_t patience_ns) {
-  const auto limit = now_ns() + patience_ns;
-  while (now_ns() < limit) {
-    const auto rc = cudaStreamQuery(stream);
-    if (rc != cudaErrorNotReady) return rc == cudaSuccess;
-  }
-  return false;
-}
-
-// What the next descriptor of the launch in progress gets.
-struct StepPatch {
-  Step* learn = nullptr;
-  const TpcSet* confine_to = nullptr;
-  AtomPatch atom;
-  int unconfined = 0, bank_taken = 0, applied = 0;
-};
-inline void visit_step(Descriptor& d, void* user) {
-  auto& p = *static_cast<StepPatch*>(user);
-  if (d.grid()[0] == 0) return;
-  if (p.learn) p.learn->entry = d.program(), p.learn->grid = d.grid(), p.learn->cluster = d.cluster(), p.learn->gpu_cluster = d.gpu_cluster(), p.learn->type = d.type();
-  if (p.confine_to && !confine(d, *p.confine_to)) ++p.unconfined;
-  if (p.atom.end) apply_atom(d, p.atom, p.bank_taken), ++p.applied;
-}
-
-// Launches one step under `patch` and waits for it.
-inline bool launch_step(const Step& step, StepPatch& patch, cudaStream_t stream, std::int64_t patience_ns) {
-  if (step.function == nullptr) {
-    if (step.other) PROBE_CUDA(cuGraphLaunch(step.other, stream));
-    return idle_within(stream, patience_ns);
-  }
-  CUlaunchConfig config = step.config;
-  config.hStream = stream;
-  set_visitor(&visit_step, &patch);
-  const int rc = cuLaunchKernelEx(&config, step.function, step.parameters, nullptr);
-  set_visitor(nullptr, nullptr);
-  return rc == 0 && idle_within(stream, patience_ns);
 }
 
 }  // namespace lithos::probe
