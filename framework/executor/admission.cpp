@@ -155,19 +155,27 @@ void Admission::weigh(const Question& q, Verdict& verdict, Nanoseconds whole) co
 }
 
 // False: `verdict` says what to wait for.
-bool Admission::borrowing_fits(const Question& q, Verdict& verdict) const {
-  if (verdict.uncuttable) {
-    if (verdict.predicted > tolerated_on(q, verdict.tpcs)) { verdict = Verdict::lease_short(); return false; }
+bool Admission::borrowing_fits(const Question& q, Verdict& verdict) {
+  if (verdict.uncuttable && verdict.predicted > tolerated_on(q, verdict.tpcs)) {
+    verdict = Verdict::lease_short();
+    return false;
   }
-  const Outstanding& out = q.outstanding;
-  if (out.pieces == 0 || (within_outstanding_limit(q, verdict) && !(verdict.long_whole && out.long_wholes > 0))) return true;
-  verdict = Verdict::later(kNever);
-  return false;
+  if (verdict.long_whole && q.outstanding.long_wholes > 0) {
+    verdict = Verdict::later(kNever);
+    return false;
+  }
+  return within_outstanding_limit(q, verdict);
 }
 
-bool Admission::within_outstanding_limit(const Question& q, const Verdict& verdict) {
+// A lender that comes back waits for the limit and one piece, no longer. That piece is the running one while what has not begun is
+// within the limit; or the new one, once what is left before it is: then it may be longer than the limit, and the TPCs do not stand idle
+// from one long piece's end until the next has found its way to them. False: `verdict` says when to ask again.
+bool Admission::within_outstanding_limit(const Question& q, Verdict& verdict) {
   const Outstanding& out = q.outstanding;
-  return out.pieces == 0 || out.predicted - out.running + verdict.predicted <= q.lease.outstanding_limit;
+  const Nanoseconds limit = q.lease.outstanding_limit;
+  if (out.pieces == 0 || out.behind() + verdict.predicted <= limit || out.left(q.now) <= limit) return true;
+  verdict = Verdict::later(out.behind() <= limit && out.running_until != kNever ? out.running_until - (limit - out.behind()) : kNever);
+  return false;
 }
 
 // At its minimum, wherever the lease might let it at some time; if that is not enough, wherever the device has room. A launch that may
@@ -221,8 +229,8 @@ Verdict Admission::unmasked(const Question& q) {
   if (q.head.next_block > 0) verdict.coverage = Coverage::cut;  // the lease changed in the middle
   if (!q.lease.low_priority || kernel->nature == KernelNature::never_touch) return verdict;
   verdict.low_priority = verdict.on_borrowed = true;
-  if (q.starving || q.head.urgent || within_outstanding_limit(q, verdict)) return verdict;
-  return Verdict::later(kNever);
+  if (!q.starving && !q.head.urgent) (void)within_outstanding_limit(q, verdict);
+  return verdict;
 }
 
 Verdict Admission::ask_graph(const Question& q) {

@@ -3,6 +3,7 @@
 // Decides only; executor.cpp carries out and does the bookkeeping. Not for more than one thread.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -19,10 +20,14 @@ namespace lithos {
 
 // The tenant's work on other owners' TPCs that has not completed.
 struct Outstanding {
-  Nanoseconds predicted{0};       // of all of it
-  Nanoseconds running{0};         // of the oldest piece, which is taken to be running
+  Nanoseconds predicted{0};            // of all of it
+  Nanoseconds running{0};              // of the oldest piece, which is taken to be running
+  Nanoseconds running_until = kNever;  // when that one should be over, should it take as long as predicted
   std::uint32_t pieces = 0;
-  std::uint32_t long_wholes = 0;  // uncuttable ones among them
+  std::uint32_t long_wholes = 0;       // uncuttable ones among them
+
+  Nanoseconds behind() const { return predicted - running; }  // has not begun
+  Nanoseconds left(Nanoseconds now) const { return behind() + std::clamp(running_until - now, Nanoseconds{0}, running); }
 };
 
 struct Verdict {
@@ -82,8 +87,8 @@ class Admission {
   Verdict on_lease(const Question& q, bool borrow);
   static Nanoseconds tolerated_on(const Question& q, const TpcSet& tpcs);
   void weigh(const Question& q, Verdict& verdict, Nanoseconds whole) const;
-  bool borrowing_fits(const Question& q, Verdict& verdict) const;
-  static bool within_outstanding_limit(const Question& q, const Verdict& verdict);
+  static bool borrowing_fits(const Question& q, Verdict& verdict);
+  static bool within_outstanding_limit(const Question& q, Verdict& verdict);
   bool held_back(const Question& q, Verdict& verdict) const;
 
   // The last mask chosen for a kernel under the same lease, pressures and wish: programs repeat themselves.

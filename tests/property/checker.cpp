@@ -136,7 +136,7 @@ void Checker::check_place(const Record& record, const Visible& visible, Nanoseco
   if (!allowed.contains(last_.tpcs)) fail("runs on TPCs that the lease and the owners' pressure do not allow");
 }
 
-void Checker::check_borrowing(const Record& record, const Visible& visible) {
+void Checker::check_borrowing(const Record& record, const Visible& visible, Nanoseconds now) {
   const Lease& lease = visible.lease;
   const TpcSet foreign = last_.tpcs - lease.own - lease.unowned;
   if (last_.graph || foreign.empty() || !last_.masked || last_.urgent || last_.collective) return;
@@ -148,7 +148,7 @@ void Checker::check_borrowing(const Record& record, const Visible& visible) {
       if (lease.lender[i].owned.overlaps(foreign) && record.predicted > lease.lender[i].tolerates)
         fail("an uncuttable launch longer than its lender tolerates");
   }
-  Nanoseconds sum{0}, oldest{0};
+  Nanoseconds sum{0}, oldest{0}, oldest_since{0};
   std::uint64_t first = ~std::uint64_t{0};
   bool any = false, long_whole = false;
   for (const auto& [id, queue] : tenants_[value_of(record.tenant)].queues) {
@@ -157,10 +157,16 @@ void Checker::check_borrowing(const Record& record, const Visible& visible) {
       any = true;
       long_whole |= atom.long_whole;
       sum += atom.predicted;
-      if (&atom == &queue.flying.front() && atom.order < first) { first = atom.order; oldest = atom.predicted; }
+      if (&atom != &queue.flying.front() || atom.order >= first) continue;
+      first = atom.order;
+      oldest = atom.predicted;
+      oldest_since = std::max(atom.submitted_at, queue.last_seen);
     }
   }
-  if (any && sum - oldest + record.predicted > lease.outstanding_limit) fail("more outstanding on borrowed TPCs than the lease allows");
+  // The lender waits for the limit and one piece at most: the one that runs, or this one.
+  const Nanoseconds before_this = sum - std::clamp(now - oldest_since, Nanoseconds{0}, oldest);
+  if (any && std::min(sum - oldest + record.predicted, before_this) > lease.outstanding_limit)
+    fail("more outstanding on borrowed TPCs than the lease allows");
   const bool is_long = whole && !last_.kernel->cuttable && 2 * record.predicted > 3 * std::max(lease.atom_length, Nanoseconds{20'000});
   if (any && long_whole && is_long) fail("two long uncuttable launches outstanding on borrowed TPCs");
 }
@@ -171,7 +177,7 @@ void Checker::recorded(const Record& record, const Visible& visible, Nanoseconds
   if (record.tpcs != last_.tpcs) fail("the record names other TPCs than the submission");
   if (record.first_block != last_.first_block || record.block_count != last_.blocks) fail("the record names other blocks");
   check_place(record, visible, starvation_limit, now);
-  check_borrowing(record, visible);
+  check_borrowing(record, visible, now);
   Flying atom;
   atom.id = record.launch;
   atom.first_block = last_.first_block;
@@ -180,6 +186,7 @@ void Checker::recorded(const Record& record, const Visible& visible, Nanoseconds
   atom.spinning = last_.spinning;
   if (last_.masked) atom.foreign = last_.tpcs - visible.lease.own - visible.lease.unowned;
   atom.predicted = record.predicted;
+  atom.submitted_at = now;
   atom.long_whole = !last_.graph && last_.blocks == last_.kernel->blocks && !last_.kernel->cuttable &&
                     2 * record.predicted > 3 * std::max(visible.lease.atom_length, Nanoseconds{20'000});
   if (last_.collective) atom.foreign = {};
@@ -198,6 +205,7 @@ void Checker::completion_seen(const Completion& completion, Nanoseconds now) {
   if (queue.flying.empty() || queue.flying.front().id != completion.launch) return;
   if (queue.flying.front().graph != nullptr && completion.node < queue.flying.front().graph->nodes.size()) return;
   queue.flying.pop_front();
+  queue.last_seen = now;
   if (queue.flying.empty()) queue.idle_since = now;
 }
 

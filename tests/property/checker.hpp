@@ -41,7 +41,7 @@ class Checker {
     std::uint32_t first_block = 0, blocks = 0;
     const GraphInfo* graph = nullptr;
     TpcSet spinning, foreign;
-    Nanoseconds predicted{0};
+    Nanoseconds predicted{0}, submitted_at{0};
     bool long_whole = false;
     bool done_on_device = false;
     std::uint64_t order = 0;
@@ -51,6 +51,7 @@ class Checker {
     std::deque<Launched> pending;  // not fully submitted
     std::deque<Flying> flying;     // not seen as completed by the executor
     Nanoseconds idle_since{0};     // nothing in flight and a head that waits, since
+    Nanoseconds last_seen{0};      // completion
   };
   struct Tenant {
     bool present = false;
@@ -86,7 +87,7 @@ class Checker {
   void check_mask(const KernelInfo& kernel, const TpcSet& tpcs);
   void check_spinning(std::uint32_t slot, const TpcSet& spinning);
   void check_place(const Record& record, const Visible& visible, Nanoseconds starvation_limit, Nanoseconds now);
-  void check_borrowing(const Record& record, const Visible& visible);
+  void check_borrowing(const Record& record, const Visible& visible, Nanoseconds now);
   void check_owner_served(const Queue& queue, const Tenant& tenant, const Visible& visible);
 
   const GpuShape& gpu_;

@@ -22,18 +22,17 @@ class BorrowedWork {
     return verdict.long_whole ? kBorrowed | kLongWhole : kBorrowed;
   }
 
-  void add(std::uint8_t bits, Nanoseconds predicted) {
+  void add(std::uint8_t bits, Nanoseconds predicted, Nanoseconds now) {
     if (bits == 0) return;
     predicted_ns_.fetch_add(predicted.count(), std::memory_order_relaxed);
     if ((bits & kLongWhole) != 0) long_.fetch_add(1, std::memory_order_relaxed);
-    if (pieces_.fetch_add(1, std::memory_order_relaxed) == 0)
-      running_ns_.store(predicted.count(), std::memory_order_relaxed);
+    if (pieces_.fetch_add(1, std::memory_order_relaxed) == 0) runs(predicted, now);
   }
-  // `running`: predicted time of the oldest piece that is left. Beside a launch that comes just now it may be taken for
-  // nothing until the next one ends: less is submitted ahead then, never more.
-  void remove(std::uint8_t bits, Nanoseconds predicted, Nanoseconds running) {
+  // `running`: predicted time of the oldest piece that is left, which began when this one ended. Beside a launch that comes
+  // just now it may be taken for nothing until the next one ends: less is submitted ahead then, never more.
+  void remove(std::uint8_t bits, Nanoseconds predicted, Nanoseconds running, Nanoseconds ended) {
     if (bits == 0) return;
-    running_ns_.store(running.count(), std::memory_order_relaxed);
+    runs(running, ended);
     if ((bits & kLongWhole) != 0) long_.fetch_sub(1, std::memory_order_relaxed);
     predicted_ns_.fetch_sub(predicted.count(), std::memory_order_relaxed);
     pieces_.fetch_sub(1, std::memory_order_relaxed);
@@ -41,14 +40,20 @@ class BorrowedWork {
   Outstanding outstanding() const {
     Outstanding now;
     now.predicted = Nanoseconds{predicted_ns_.load(std::memory_order_relaxed)};
-    now.running = std::min(Nanoseconds{running_ns_.load(std::memory_order_relaxed)}, now.predicted);
+    now.running = std::min(Nanoseconds{running_ns_.load(std::memory_order_acquire)}, now.predicted);
+    now.running_until = Nanoseconds{until_ns_.load(std::memory_order_relaxed)};
     now.pieces = pieces_.load(std::memory_order_relaxed);
     now.long_wholes = long_.load(std::memory_order_relaxed);
     return now;
   }
 
  private:
-  std::atomic<std::int64_t> predicted_ns_{0}, running_ns_{0};
+  void runs(Nanoseconds predicted, Nanoseconds from) {
+    until_ns_.store((from + predicted).count(), std::memory_order_relaxed);
+    running_ns_.store(predicted.count(), std::memory_order_release);
+  }
+
+  std::atomic<std::int64_t> predicted_ns_{0}, running_ns_{0}, until_ns_{0};
   std::atomic<std::uint32_t> pieces_{0}, long_{0};
 };
 

@@ -257,7 +257,7 @@ void Service::finish(Queue& queue, QueueId id, Nanoseconds completed, Nanosecond
       for (const Flying& still : other.flying)
         if (still.atom.may_spin) reporter_.spinning() |= still.atom.tpcs;
   }
-  if (flying.borrowed != 0) tenancy_.borrowed().remove(flying.borrowed, flying.atom.predicted, running_borrowed());
+  if (flying.borrowed != 0) tenancy_.borrowed().remove(flying.borrowed, flying.atom.predicted, running_borrowed(), completed);
   tenancy_.finished_.fetch_add(1, std::memory_order_release);
   tenancy_.last_finished_ns_.store(now.count(), std::memory_order_relaxed);
   reporter_.completion_seen(now);

@@ -114,10 +114,10 @@ void Tenancy::never_flew() {
 }
 
 void Tenancy::report(ThreadState& thread, const LaunchReport& report) {
-  borrowed_.add(report.borrowed, from_u64(report.predicted_ns));
+  borrowed_.add(report.borrowed, from_u64(report.predicted_ns), from_u64(report.submitted_ns));
   if (!thread.reports.push(report)) {
     thread.counters.add(Count::reports_dropped);
-    borrowed_.remove(report.borrowed, from_u64(report.predicted_ns), Nanoseconds{0});
+    borrowed_.remove(report.borrowed, from_u64(report.predicted_ns), Nanoseconds{0}, from_u64(report.submitted_ns));
     never_flew();  // nobody will see it finish
     return;
   }
@@ -215,7 +215,8 @@ bool InlineDecider::wait_for_lease(Nanoseconds now, Decision& decision) {
   queue_.stuck_since = since;
   bool found = false;
   while (!found && now - since <= 2 * admission_.starvation_limit()) {
-    nap(now - since, kNapMost);
+    const Nanoseconds most = decision.verdict.retry_at == kNever ? kNapMost : decision.verdict.retry_at - now;
+    nap(now - since, std::clamp(most, kNapLeast, kNapMost));
     now = host_now();
     found = try_once(now, decision);
   }

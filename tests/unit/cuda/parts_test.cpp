@@ -98,17 +98,21 @@ TEST(BorrowedWork, WhatRunsIsNotAhead) {
   BorrowedWork work;
   const auto ahead = [&] { return work.outstanding().predicted - work.outstanding().running; };
   EXPECT_EQ(work.outstanding().pieces, 0u);
-  work.add(0, 9ms);  // on its own TPCs
+  work.add(0, 9ms, 1s);  // on its own TPCs
   EXPECT_EQ(ahead(), 0ns);
-  work.add(BorrowedWork::kBorrowed, 400us);
+  work.add(BorrowedWork::kBorrowed, 400us, 1s);
   EXPECT_EQ(ahead(), 0us);
-  work.add(BorrowedWork::kBorrowed | BorrowedWork::kLongWhole, 60us);
+  EXPECT_EQ(work.outstanding().left(1s + 100us), 300us);
+  work.add(BorrowedWork::kBorrowed | BorrowedWork::kLongWhole, 60us, 1s + 10us);
   EXPECT_EQ(ahead(), 60us);
+  EXPECT_EQ(work.outstanding().left(1s + 300us), 160us);
+  EXPECT_EQ(work.outstanding().left(1s + 500us), 60us) << "over its time: what it still takes nobody knows";
   EXPECT_EQ(work.outstanding().long_wholes, 1u);
-  work.remove(BorrowedWork::kBorrowed, 400us, 60us);
+  work.remove(BorrowedWork::kBorrowed, 400us, 60us, 1s + 420us);
   EXPECT_EQ(ahead(), 0us);
+  EXPECT_EQ(work.outstanding().left(1s + 450us), 30us);
   EXPECT_EQ(work.outstanding().pieces, 1u);
-  work.remove(BorrowedWork::kBorrowed | BorrowedWork::kLongWhole, 60us, 0us);
+  work.remove(BorrowedWork::kBorrowed | BorrowedWork::kLongWhole, 60us, 0us, 1s + 480us);
   EXPECT_EQ(work.outstanding().pieces + work.outstanding().long_wholes, 0u);
   EXPECT_EQ(work.outstanding().predicted, 0us);
 }

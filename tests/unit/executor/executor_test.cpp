@@ -152,6 +152,29 @@ TEST(Borrowing, OutstandingWorkIsBounded) {
   EXPECT_EQ(t.device.atoms.size(), 2u);  // one runs, ten microseconds behind it
 }
 
+// A piece longer than the limit follows the one before it without a gap, and not sooner than the limit before that one's end.
+TEST(Borrowing, ALongPieceGoesOnceWhatIsBeforeItIsWithinTheLimit) {
+  ExecutorUnderTest t;
+  t.borrow(kLent);
+  t.executor->add_queue(QueueId{1}, LaunchPath::inline_path);
+  t.port.current.outstanding_limit = 15 * kUs;
+  t.port.current.atom_length = 500 * kUs;
+  const KernelInfo k = t.kernel("free", 1000);
+  t.predict(k, 200 * kUs);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(t.executor->launch(QueueId{1}, k, t.now).ok());
+  EXPECT_EQ(t.device.atoms.size(), 1u);
+  EXPECT_EQ(t.executor->next_poke(), t.now + 185 * kUs);
+  t.now += 184 * kUs;
+  t.executor->poke(t.now);
+  EXPECT_EQ(t.device.atoms.size(), 1u);
+  t.now += kUs;
+  t.executor->poke(t.now);
+  EXPECT_EQ(t.device.atoms.size(), 2u);
+  t.now += 100 * kUs;  // the first takes longer than predicted: what it still takes nobody knows, but one piece waits behind it already
+  t.executor->poke(t.now);
+  EXPECT_EQ(t.device.atoms.size(), 2u);
+}
+
 TEST(Borrowing, LendersTolerateOnlySoMuch) {
   ExecutorUnderTest t;
   t.port.current.unowned = TpcSet::of(60);
