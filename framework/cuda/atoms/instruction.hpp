@@ -36,6 +36,7 @@ inline constexpr unsigned kZeroRegister = 255;
 namespace opcode {
 inline constexpr unsigned kCallRegister = 0x344;  // CALL.REL.NOINC Rn
 inline constexpr unsigned kJumpRegister = 0x94c;  // JMX Rn: absolute
+inline constexpr unsigned kJumpConstant = 0xb4a;  // JMP c[bank][offset]: absolute
 inline constexpr unsigned kExit = 0x94d;
 inline constexpr unsigned kBranch = 0x947;
 inline constexpr unsigned kNop = 0x918;
@@ -63,6 +64,7 @@ constexpr std::optional<OpcodeForm> form_of(unsigned code) {
       // opcode                    writes uniform reads_a reads_c b
       {opcode::kCallRegister,      false, false, true,  false, OperandB::none},
       {opcode::kJumpRegister,      false, false, true,  false, OperandB::none},
+      {opcode::kJumpConstant,      false, false, false, false, OperandB::load_constant},
       {opcode::kExit,              false, false, false, false, OperandB::none},
       {opcode::kBranch,            false, false, false, false, OperandB::none},
       {opcode::kNop,               false, false, false, false, OperandB::none},

@@ -19,6 +19,12 @@ constexpr unsigned kStackPointer = 1;  // ptxas loads R1 first; dead weight that
 constexpr unsigned kReturnLow = 20, kReturnHigh = 21;  // where a call leaves its return address
 constexpr Instruction kNopAlways{0x7918, 0};
 constexpr std::array<unsigned, 11> kKnown{75, 80, 86, 88, 89, 90, 100, 103, 110, 120, 121};
+constexpr unsigned kConstantJumpRanOn = 90;
+// As it ran (docs/design/hardware.md §2): always, c[kPreludeBank][offset of the entry], waiting for nothing.
+constexpr Instruction kJumpToEntry{std::uint64_t{kPreludeBank} << 54 | std::uint64_t{offsetof(AtomSlot, entry)} << 38 | 0x7000 | opcode::kJumpConstant,
+                                   0x000fea0003800000};
+constexpr Instruction kLeave{0x794d, 0x000fea0003800000};
+constexpr Instruction kFill{0x7918, 0x000fc00000000000};
 
 struct ConstantAccess {
   unsigned bank = 0, offset_bytes = 0, bytes = 0;
@@ -48,6 +54,9 @@ class Patcher {
   Patcher(std::string_view kernel, std::vector<Instruction> code) : kernel_(kernel), code_(std::move(code)) {}
 
   Status run();
+  // After run(): jumps through the constant bank itself, without registers, and loads no stack pointer. As it was where the code is
+  // arranged in another way.
+  void shorten();
   const std::vector<Instruction>& code() const { return code_; }
   PatchedPrelude result() const;
 
@@ -76,6 +85,7 @@ class Patcher {
   unsigned entry_words_ = 0;   // bit 0: low half loaded, bit 1: high half
   unsigned return_words_ = 0;  // likewise of the return address
   unsigned exits_ = 0;
+  std::size_t last_exit_ = 0;  // before the call
 };
 
 Status Patcher::find_call() {
@@ -157,6 +167,7 @@ Status Patcher::patch_one(std::size_t at) {
     return refuse(at, "a branch before the call");
   if (i.opcode() == opcode::kExit) {
     ++exits_;
+    last_exit_ = at;
     return {};
   }
   if (i.predicate() != kAlways) return refuse(at, "an instruction that depends on a predicate");
@@ -184,6 +195,26 @@ Status Patcher::run() {
   if (return_words_ != 3) return refuse(call_, "the return address is not loaded where it was");
   if (exits_ == 0) return refuse(call_, "no block can leave");
   return {};
+}
+
+// Between the last exit and the call there is nothing but what the call needs, and a compiler that loads the stack pointer does so first.
+// What waits for a result, or distances itself from it, stands before that exit and keeps its place.
+void Patcher::shorten() {
+  const auto serves_the_call = [&](const Instruction& i) {
+    return i.opcode() == opcode::kNop || (i.opcode() == opcode::kLoadConstant && i.destination() == target_);
+  };
+  const auto after_exit = code_.begin() + static_cast<std::ptrdiff_t>(last_exit_) + 1;
+  if (!std::all_of(after_exit, code_.begin() + static_cast<std::ptrdiff_t>(call_), serves_the_call)) return;
+  const bool stack = code_[0].opcode() == opcode::kLoadConstant && code_[0].destination() == kStackPointer;
+  std::vector<Instruction> kept(code_.begin() + (stack ? 1 : 0), after_exit);
+  const std::size_t jump = kept.size();
+  kept.insert(kept.end(), {kJumpToEntry, kLeave});  // the second is never reached
+  if (kept.size() > code_.size()) return;
+  kept.resize(code_.size(), kFill);
+  call_ = jump;
+  code_ = std::move(kept);
+  registers_ = 0;
+  for (std::size_t at = 0; at < call_; ++at) note_registers(code_[at], *form_of(code_[at].opcode()));
 }
 
 PatchedPrelude Patcher::result() const {
@@ -224,6 +255,7 @@ Result<PatchedPrelude> patch_prelude(std::span<std::byte> file, std::string_view
   std::memcpy(code.data(), file.data() + text->offset, text->size);
   Patcher patcher(kernel, std::move(code));
   if (Status status = patcher.run(); !status.ok()) return status;
+  if (sm == kConstantJumpRanOn) patcher.shorten();
   std::memcpy(file.data() + text->offset, patcher.code().data(), text->size);
   PatchedPrelude result = patcher.result();
   result.code_offset = text->offset;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns a compiled prelude (prelude.cu) into code that can stand before any kernel: the call becomes an absolute jump, the return
-// address is not loaded, and the slot is read from constant bank 6, which the launch descriptor names (docs/design/hardware.md §2).
+// address is not loaded, and the slot is read from constant bank 6, which the launch descriptor names (docs/design/hardware.md §2). On
+// sm_90 the jump reads the entry from that bank itself, which loads less and needs no registers; elsewhere that has not run.
 //
 // Runs at build time on ptxas' output. It believes nothing about it: each instruction must be one of a short list (instruction.hpp), the
 // slot must be read where the source says, and the entry must be what is jumped to. Otherwise the patch is refused with the kernel, the

@@ -21,8 +21,8 @@ std::vector<Instruction> code_in(const Bytes& file, const std::string& kernel) {
 }
 
 // What hardware.md §2 ran on six H200s, word for word.
-TEST(Patch, MakesTheCodeThatRanOnHopper) {
-  Bytes file = make_cubin("k", hopper_prelude());
+TEST(Patch, JumpsThroughRegistersWhereNothingElseRan) {
+  Bytes file = make_cubin("k", hopper_prelude(), 89);
   const Result<PatchedPrelude> prelude = patch_prelude(file, "k");
   ASSERT_TRUE(prelude.ok()) << prelude.status().message();
   EXPECT_EQ(prelude.value().registers, 8u);
@@ -35,6 +35,35 @@ TEST(Patch, MakesTheCodeThatRanOnHopper) {
   expected[7] = {0x7918, 0x000fce0000000000};
   expected[8] = {0x000000000200794c, 0x001fea0003800000};  // JMX R2
   EXPECT_EQ(code_in(file, "k"), expected);
+}
+
+TEST(Patch, JumpsThroughTheConstantBankOnHopper) {
+  Bytes file = make_cubin("k", hopper_prelude());
+  const Result<PatchedPrelude> prelude = patch_prelude(file, "k");
+  ASSERT_TRUE(prelude.ok()) << prelude.status().message();
+  EXPECT_EQ(prelude.value().registers, 8u);
+  EXPECT_EQ(prelude.value().bank_bytes, 16u);
+  EXPECT_EQ(prelude.value().instructions, 5u);
+  std::vector<Instruction> expected = hopper_prelude();
+  expected.erase(expected.begin());  // the stack pointer
+  expected[1] = {0x01800000ff007b82, 0x000e240000000800};  // c[6][0]
+  expected[4] = {0x0180020000007b4a, 0x000fea0003800000};  // JMP c[6][8]
+  expected[5] = {0x794d, 0x000fea0003800000};              // EXIT
+  expected.resize(6);
+  expected.resize(hopper_prelude().size(), {0x7918, 0x000fc00000000000});
+  EXPECT_EQ(code_in(file, "k"), expected);
+}
+
+// Something stands between the last exit and the call: it stays, and so does the jump through registers.
+TEST(Patch, KeepsWhatItCannotShorten) {
+  std::vector<Instruction> code = hopper_prelude();
+  code.insert(code.begin() + 5, {0x0000000400007c0c, 0x001fda000bf03070});
+  code[7].low += std::uint64_t{0x10} << 32;  // the return address is one instruction further
+  Bytes file = make_cubin("k", code);
+  const Result<PatchedPrelude> prelude = patch_prelude(file, "k");
+  ASSERT_TRUE(prelude.ok()) << prelude.status().message();
+  EXPECT_EQ(prelude.value().instructions, 10u);
+  EXPECT_EQ(code_in(file, "k")[9].opcode(), opcode::kJumpRegister);
 }
 
 TEST(Patch, IsRefusedTwice) {
@@ -104,7 +133,7 @@ TEST(Patch, NeverPatchesHalf) {
     }
     std::size_t jumps = 0;
     for (const Instruction& now : code_in(file, "k")) {
-      jumps += now.opcode() == opcode::kJumpRegister;
+      jumps += now.opcode() == opcode::kJumpRegister || now.opcode() == opcode::kJumpConstant;
       ASSERT_NE(now.opcode(), opcode::kCallRegister);
       const auto form = form_of(now.opcode());
       ASSERT_TRUE(form);
@@ -127,6 +156,7 @@ TEST(Built, EveryArchitectureOfTheToolkitHasItsPreludes) {
       EXPECT_EQ(static_cast<std::size_t>(prelude.test), kind);
       EXPECT_EQ(prelude.registers, 8u);
       EXPECT_EQ(prelude.constant_bank, kPreludeBank);
+      if (image.sm == 90) { EXPECT_EQ(prelude.instructions, prelude.test == BlockTest::any ? 15u : 5u); }
       EXPECT_EQ(prelude.bank_bytes, prelude.test == BlockTest::any ? 24u : 16u);
       const CubinSection* text = nullptr;
       const Result<Cubin> cubin = Cubin::read(image.image);
