@@ -29,7 +29,7 @@ void GpuCommands::add_run(CLI::App& program) {
   app.add_option("--run-dir", run_.run_folder, "Where lithosd's sockets are")->type_name("DIR");
   app.add_flag("--no-daemon", run_.no_daemon, "Without lithosd: count and time, confine only to --tpcs");
   app.add_option("--tpcs", run_.tpcs, "Without lithosd: confine to these TPCs, for example 0-15,40");
-  app.add_option("--unmanaged", run_.unmanaged, "Where LithOS has to stand aside: run, limit or refuse")
+  app.add_option("--unmanaged", run_.unmanaged, "Where LithOS has to stand aside: run, limit (run if MPS limits its SMs) or refuse")
       ->check(CLI::IsMember({"run", "limit", "refuse"}));
   app.add_option("--advertised-tpcs", run_.advertised_tpcs, "Tell the program that the GPU has so many TPCs");
   app.add_option("--memory-limit", run_.memory_limit, "For example 8GiB (default: the configuration's)");

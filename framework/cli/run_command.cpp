@@ -101,7 +101,7 @@ int run_program(const RunArguments& arguments, Console& console) {
   }
   if (!ready.ok()) {
     console.err << fmt::format("lithos: tenant {}: {}; ", arguments.tenant, ready.message());
-    if (arguments.unmanaged == "refuse") {
+    if (arguments.unmanaged != "run") {  // nor can anybody tell whether MPS limits it
       console.err << "it may not run unmanaged\n";
       return static_cast<int>(ExitCode::failed);
     }

@@ -257,6 +257,26 @@ TEST(Shim, ATenantThatMayNotRunUnmanagedDoesNot) {
   EXPECT_NE(outcome.err.find("may not run unmanaged"), std::string::npos) << outcome.err;
 }
 
+TEST(Shim, ATenantThatMustBeLimitedRunsUnmanagedOnlyWhereMpsLimitsIt) {
+  const World world;
+  const std::map<std::string, std::string> limited{
+      {"LITHOS_SOCKET", "/nowhere"}, {"LITHOS_UNMANAGED", "limit"}, {"STAND_IN_MPS", "1"}, {"CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", "25"}};
+  const auto with = [&](const char* variable, const char* value) {
+    auto changed = limited;
+    changed[variable] = value;
+    return world.run("client", {"launch", "5"}, changed);
+  };
+  const Outcome ran = world.run("client", {"launch", "5"}, limited);
+  EXPECT_EQ(ran.value("init"), 0);
+  EXPECT_NE(ran.err.find("25 % of the SMs"), std::string::npos) << ran.err;
+  for (const auto& [outcome, why] : {std::pair{with("STAND_IN_MPS", ""), "there is no MPS"},
+                                     {with("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", ""), "is not set below 100"},
+                                     {with("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", "100"), "is not set below 100"}}) {
+    EXPECT_NE(outcome.value("init"), 0);
+    EXPECT_NE(outcome.err.find(why), std::string::npos) << outcome.err;
+  }
+}
+
 TEST(Shim, AProgramWithoutADeviceSeesTheDriversError) {
   const World world;
   EXPECT_EQ(world.run("client", {"launch", "5"}, {{"STAND_IN_NO_DEVICE", "1"}}).value("init"), 100);

@@ -331,6 +331,7 @@ CUresult cuDeviceGetAttribute(int* value, CUdevice_attribute attribute, CUdevice
     case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = kSms; break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = version / 10; break;
     case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR: *value = version % 10; break;
+    case CU_DEVICE_ATTRIBUTE_MPS_ENABLED: *value = flag("STAND_IN_MPS") ? 1 : 0; break;
     default: *value = 0;
   }
   return CUDA_SUCCESS;

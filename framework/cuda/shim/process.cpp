@@ -163,9 +163,28 @@ CUresult Process::start() {
     return CUDA_SUCCESS;
   }
   stand_aside(reason);
-  if (settings_.unmanaged != Unmanaged::refuse) return CUDA_SUCCESS;
-  say("tenant %s may not run unmanaged (LITHOS_UNMANAGED=refuse)", settings_.tenant.c_str());
-  return CUDA_ERROR_NOT_PERMITTED;
+  return may_run_unmanaged() ? CUDA_SUCCESS : CUDA_ERROR_NOT_PERMITTED;
+}
+
+// A limit that holds without us is MPS's, and the client has it from its start.
+bool Process::may_run_unmanaged() {
+  const char* const tenant = settings_.tenant.c_str();
+  switch (settings_.unmanaged) {
+    case Unmanaged::run: return true;
+    case Unmanaged::refuse: say("tenant %s may not run unmanaged (LITHOS_UNMANAGED=refuse)", tenant); return false;
+    case Unmanaged::limit: break;
+  }
+  int mps = 0;
+  const DriverTable& calls = driver();
+  const char* const text = std::getenv("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE");
+  const double percent = text == nullptr ? 0 : std::atof(text);
+  const bool limited = percent > 0 && percent < 100 && calls.cuDeviceGetAttribute != nullptr &&
+                       calls.cuDeviceGetAttribute(&mps, CU_DEVICE_ATTRIBUTE_MPS_ENABLED, 0) == CUDA_SUCCESS && mps != 0;
+  if (limited) say("tenant %s: MPS keeps it to %g %% of the SMs", tenant, percent);
+  else
+    say("tenant %s may run unmanaged only where MPS limits it (LITHOS_UNMANAGED=limit), and %s", tenant,
+        percent > 0 && percent < 100 ? "there is no MPS" : "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE is not set below 100");
+  return limited;
 }
 
 void Process::on_fork() { instance().after_fork_in_child(); }

@@ -76,6 +76,7 @@ class Process {
   const char* prepare();  // nullptr, or why not
   const char* find_gpu();
   const char* install_hook();
+  bool may_run_unmanaged();
   void after_fork_in_child();
   static void on_fork();
 
