@@ -21,7 +21,7 @@ cp "$root"/configs/traces/*.csv "$out/configs/traces/"
 cp "$here"/tenant.py "$here/../probes/py/workloads.py" "$out/"
 # Every library but those of the C library and the loader. The programs look in $ORIGIN/../lib and nothing of it is in the environment:
 # PyTorch must get its own.
-for file in "$out"/bin/* "$out"/lib/lithos/p*/*.so; do ldd "$file"; done | awk '$3 ~ /^\// && $1 !~ /^(libc|libm|libdl|libpthread|librt|libresolv)\.so/ {print $3}' | sort -u |
+for file in "$out"/bin/* "$out"/lib/lithos/p*/*.so; do ldd "$file"; done | awk -v out="$out/" '$3 ~ /^\// && index($3, out) != 1 && $1 !~ /^(libc|libm|libdl|libpthread|librt|libresolv)\.so/ {print $3}' | sort -u |
   xargs -I{} cp -L {} "$out/lib/"
 # A script and not a link: links do not survive every copy.
 printf '#!/bin/sh\nexec "$(dirname "$0")/bin/lithos" "$@"\n' >"$out/lithos"
