@@ -60,7 +60,7 @@ LastEnd read_last_end(const BlackBoxContent& box) {
     const std::uint64_t kind = on_engine ? box.engine.kind.load() : box.control.kind.load();
     if (kind >= 1 && kind <= kPolicyKinds) {
       last.blamed_kind = kind;
-      last.blamed = on_engine ? box.active[kind - 1] : box.candidate;
+      last.blamed = on_engine ? box.policies[box.active.load() % 2][kind - 1] : box.candidate;
     }
   }
   const std::uint64_t count = box.decisions.load();
@@ -90,9 +90,12 @@ Result<BlackBox> BlackBox::open(const std::string& path) {
   return box;
 }
 
-void BlackBox::set_active(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash) {
-  content().previous[index_of(kind)] = content().active[index_of(kind)];
-  content().active[index_of(kind)] = describe(id, path, hash);
+void BlackBox::set_next(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash) {
+  content().policies[1 - content().active.load(std::memory_order_relaxed)][index_of(kind)] = describe(id, path, hash);
+}
+
+void BlackBox::next_is_active() {
+  content().active.store(1 - content().active.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
 void BlackBox::set_candidate(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash) {

@@ -37,7 +37,7 @@ inline constexpr std::uint64_t kHungEngine = 1, kHungControl = 2, kHungStart = 3
 
 // As it lies in the file.
 struct BlackBoxContent {
-  static constexpr std::uint64_t kMagic = 0x31'30'58'4f'42'4b'4c'42u;  // "BLKBOX01"
+  static constexpr std::uint64_t kMagic = 0x32'30'58'4f'42'4b'4c'42u;  // "BLKBOX02"
   static constexpr std::size_t kDecisions = 256;
   std::uint64_t magic;
   std::atomic<std::uint64_t> running;        // 1 from start to an orderly end
@@ -47,12 +47,12 @@ struct BlackBoxContent {
   std::atomic<std::uint64_t> hung;                    // the watchdog ended it: kHung*
   PolicyCallMark engine;                              // asked by the engine thread
   PolicyCallMark control;                             // being created or destroyed by the control thread
-  std::array<BlackBoxPolicy, kPolicyKinds> active;    // behind `engine`
-  std::array<BlackBoxPolicy, kPolicyKinds> previous;  // … until a moment ago: it may still be destroyed, or come back
+  std::array<std::array<BlackBoxPolicy, kPolicyKinds>, 2> policies;  // two sets
+  std::atomic<std::uint64_t> active;                                 // … of which this one is behind `engine`
   BlackBoxPolicy candidate;                           // behind `control`
   std::atomic<std::uint64_t> decisions;               // counts up; the newest is at (decisions - 1) % kDecisions
   std::array<BlackBoxDecision, kDecisions> decision;
-  char start_step[48];  // kHungStart: where it stood still. Last, so that daemons before this read the same file
+  char start_step[48];  // kHungStart: where it stood still
 };
 
 // How the last daemon ended.
@@ -76,7 +76,9 @@ class BlackBox {
   const LastEnd& last_end() const { return last_; }
   BlackBoxContent& content() { return *static_cast<BlackBoxContent*>(map_.get()); }
 
-  void set_active(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash);
+  // The set that comes next, then that it is in force: one store on the engine's thread, between two decisions.
+  void set_next(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash);
+  void next_is_active();
   void set_candidate(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash);
   void clear_candidate() { content().control.kind.store(0, std::memory_order_relaxed); }
   void add_decision(const BlackBoxDecision& decision);

@@ -56,7 +56,7 @@ void preset_lease(const lithos_sched_view& view, std::uint32_t index, lithos_lea
 // Judges how long a call took. False: too late, the answer must not be used.
 [[gnu::noinline]] bool judge_time(PolicySetState& state, PolicyKind kind, Nanoseconds started) {
   const Nanoseconds took = state.guard.clock() - started;
-  state.role(kind).took.add(took);
+  state.role(kind).took->add(took);
   state.role(kind).last_took = took;
   if (took > state.guard.hard_limit) {
     count_fault(state, kind, FaultReason::too_late, "answered after the hard time limit");

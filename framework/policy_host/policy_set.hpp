@@ -159,10 +159,10 @@ class PolicySet {
   const PolicyFaults& faults() const;
   std::uint64_t calls(PolicyKind kind) const;      // questions asked
   std::uint64_t fallbacks(PolicyKind kind) const;  // … of which the fallback answered, though a policy was configured
-  // How long calls took, and the last one; empty and 0 without a guard clock.
+  // How long calls took, also those of the sets that this one was made from, and the last one; empty and 0 without a guard clock.
   const LogHistogram& call_times(PolicyKind kind) const;
   Nanoseconds last_call(PolicyKind kind) const;
-  PolicyDescription description(PolicyKind kind) const;
+  const PolicyDescription& description(PolicyKind kind) const;
   std::vector<MetricReading> metrics() const;
   // How the configured predictor has done beside the built-in one since it came into force, also under earlier sets that
   // this one was made from. All zero: nothing is configured, or nobody judges.

@@ -16,7 +16,8 @@ class BlackBoxTest : public ::testing::Test {
   void life(const std::function<void(BlackBox&)>& write) {
     Result<BlackBox> box = BlackBox::open(folder.at("box"));
     ASSERT_TRUE(box.ok()) << box.status().message();
-    box->set_active(PolicyKind::scheduler, "org.test.active", "/active.so", "aa");
+    box->set_next(PolicyKind::scheduler, "org.test.active", "/active.so", "aa");
+    box->next_is_active();
     box->content().engine_thread.store(7);
     write(box.value());
   }
