@@ -202,16 +202,18 @@ void Engine::Impl::age(Nanoseconds now) {
 // A new predictor or right-sizer learns what the old one had time to learn, a little between two decisions. Who was asked about an
 // operator before it knew is asked again. Not at the exchange: hundreds of observations would be a pause for every decision.
 void Engine::Impl::replay_some() {
-  replaying = observed.replay(replay_place, kReplayedPerTimer, [&](const lithos_observation& seen) {
-    policies->observe(seen);
+  const bool more = observed.replay(replay_place, kReplayedPerTimer, [&](const lithos_observation& seen) {
+    policies->recall(seen, newcomers);
     replayed_any = true;
   });
-  if (!replaying && replayed_any) ++asking_epoch;
+  if (more) return;
+  newcomers = 0;
+  if (replayed_any) ++asking_epoch;
 }
 
 void Engine::Impl::decide_some_stale() {
-  if (replaying) replay_some();
-  if (replaying) return;
+  if (newcomers != 0) replay_some();
+  if (newcomers != 0) return;
   unsigned asked = 0;
   for (; stale_tenant < tenants.size(); ++stale_tenant, stale_operator = 0) {
     Tenant& tenant = tenants[stale_tenant];
@@ -262,6 +264,7 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   for (const PolicyKind kind : kAllPolicyKinds) fresh[index_of(kind)] = !policies.shares(kind, *e.policies);
   const bool same_operators =
       policies.shares(PolicyKind::predictor, *e.policies) && policies.shares(PolicyKind::right_sizer, *e.policies);
+  e.newcomers |= policies.newcomers(*e.policies);  // those of an exchange just before may not know everything yet
   e.past += totals_of(*e.policies) - e.totals_at_start;
   e.totals_at_start = totals_of(policies);
   e.policies = &policies;
@@ -274,7 +277,6 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
     e.stale_tenant = 0;
     e.stale_operator = 0;
     e.replay_place = 0;
-    e.replaying = true;
     e.replayed_any = false;
   }
   e.decide(LITHOS_WHY_POLICY, now);

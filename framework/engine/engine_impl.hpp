@@ -119,8 +119,10 @@ struct Engine::Impl {
   // Everything before this has been asked in this epoch; past the last tenant: nothing is stale.
   std::size_t stale_tenant = std::numeric_limits<std::size_t>::max();
   std::uint32_t stale_operator = 0;
-  // What was observed before is being told to new policies: how far that has got, and whether there was anything.
-  bool replaying = false, replayed_any = false;
+  // What was observed before is being told to new policies: to whom (PolicySet::newcomers(); 0: nobody), how far that has got, and whether
+  // there was anything.
+  std::uint32_t newcomers = 0;
+  bool replayed_any = false;
   std::size_t replay_place = 0;
 
   std::uint32_t pending_why = 0;

@@ -139,6 +139,10 @@ class PolicySet {
   // A completed launch or atom: to the predictor and the right-sizer, and to the built-in predictor, which must know
   // what to say when it is needed.
   void observe(const lithos_observation& seen);
+  // Which of this set's policies have not been told what those of `before` were, a bit each; 0: nobody learns from observations.
+  std::uint32_t newcomers(const PolicySet& before) const;
+  // What was observed before this set came into force, to them alone: the others would count it twice, and nobody is judged by it.
+  void recall(const lithos_observation& seen, std::uint32_t newcomers);
   void tenant_left(std::uint64_t tenant_id);
 
   // Changes a LIVE parameter at a decision boundary. The message names what was wrong; nothing has changed then.
@@ -170,6 +174,7 @@ class PolicySet {
 
  private:
   void judge(const lithos_observation& seen);
+  void inform(const lithos_observation& seen, std::uint32_t who);
   explicit PolicySet(std::unique_ptr<PolicySetState> state);
   std::unique_ptr<PolicySetState> state_;
 };
