@@ -58,7 +58,7 @@ LastEnd read_last_end(const BlackBoxContent& box) {
     const bool on_engine =
         last.hung ? box.hung.load() == kHungEngine : box.signal_thread.load() == box.engine_thread.load();
     const std::uint64_t kind = on_engine ? box.engine.kind.load() : box.control.kind.load();
-    if (kind >= 1 && kind <= kPolicyKinds) {
+    if (kind >= 1 && kind <= (on_engine ? kPolicyKinds : kPluginKind)) {
       last.blamed_kind = kind;
       last.blamed = on_engine ? box.policies[box.active.load() % 2][kind - 1] : box.candidate;
     }
@@ -99,8 +99,16 @@ void BlackBox::next_is_active() {
 }
 
 void BlackBox::set_candidate(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash) {
-  content().candidate = describe(id, path, hash);
-  content().control.kind.store(static_cast<std::uint64_t>(kind), std::memory_order_relaxed);
+  set_candidate(static_cast<std::uint64_t>(kind), describe(id, path, hash));
+}
+
+void BlackBox::set_candidate_plugin(const std::string& id, const std::string& path, const std::string& hash) {
+  set_candidate(kPluginKind, describe(id, path, hash));
+}
+
+void BlackBox::set_candidate(std::uint64_t kind, const BlackBoxPolicy& candidate) {
+  content().candidate = candidate;
+  content().control.kind.store(kind, std::memory_order_relaxed);
 }
 
 void BlackBox::add_decision(const BlackBoxDecision& decision) {

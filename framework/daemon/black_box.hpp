@@ -33,6 +33,7 @@ struct BlackBoxDecision {
   std::uint64_t lease_generation;
 };
 
+inline constexpr std::uint64_t kPluginKind = kPolicyKinds + 1;  // beside the kinds of policies: a plugin being created
 inline constexpr std::uint64_t kHungEngine = 1, kHungControl = 2, kHungStart = 3;
 
 // As it lies in the file.
@@ -46,7 +47,7 @@ struct BlackBoxContent {
   std::atomic<std::uint64_t> engine_thread;
   std::atomic<std::uint64_t> hung;                    // the watchdog ended it: kHung*
   PolicyCallMark engine;                              // asked by the engine thread
-  PolicyCallMark control;                             // being created or destroyed by the control thread
+  PolicyCallMark control;                             // being created or destroyed by the control thread; also kPluginKind
   std::array<std::array<BlackBoxPolicy, kPolicyKinds>, 2> policies;  // two sets
   std::atomic<std::uint64_t> active;                                 // … of which this one is behind `engine`
   BlackBoxPolicy candidate;                           // behind `control`
@@ -61,7 +62,7 @@ struct LastEnd {
   bool hung = false;
   std::string start_step;  // not empty: it had not come up yet, and stood still there
   int signal = 0;
-  std::uint64_t blamed_kind = 0;  // PolicyKind of the policy that ran when it happened; 0: no policy
+  std::uint64_t blamed_kind = 0;  // PolicyKind of the policy that ran when it happened, or kPluginKind; 0: nobody
   BlackBoxPolicy blamed{};
   std::vector<BlackBoxDecision> decisions;  // oldest first
 };
@@ -80,6 +81,7 @@ class BlackBox {
   void set_next(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash);
   void next_is_active();
   void set_candidate(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash);
+  void set_candidate_plugin(const std::string& id, const std::string& path, const std::string& hash);
   void clear_candidate() { content().control.kind.store(0, std::memory_order_relaxed); }
   void add_decision(const BlackBoxDecision& decision);
   void start_hung(const char* step);
@@ -92,6 +94,7 @@ class BlackBox {
 
  private:
   BlackBox() = default;
+  void set_candidate(std::uint64_t kind, const BlackBoxPolicy& candidate);
   ipc::Fd file_;
   ipc::Mapping map_;
   LastEnd last_;
