@@ -136,9 +136,9 @@ Asker Engine::Impl::asker(const Tenant& tenant) const {
           dvfs.clock_mhz(), config.slip};
 }
 
-void Engine::Impl::decide_operator(Tenant& tenant, OperatorEntry& entry) {
+void Engine::Impl::decide_operator(Tenant& tenant, OperatorEntry& entry, const Asked& asked) {
   entry.asked_in = asking_epoch;
-  if (!OperatorTable::refresh(entry, asker(tenant), *policies)) return;
+  if (!OperatorTable::refresh(entry, asker(tenant), asked, *policies)) return;
   const OperatorId op{entry.op.op_id};
   out.publish_operator(TenantId{slot_of(tenant)}, op, entry.decision);
 }
@@ -222,7 +222,7 @@ void Engine::Impl::decide_some_stale() {
       OperatorEntry& entry = tenant.operators[stale_operator];
       if (entry.asked_in == asking_epoch) continue;
       if (asked == kAskedPerTimer) return;
-      decide_operator(tenant, entry);
+      decide_operator(tenant, entry, stale_asked);
       ++asked;
     }
   }
@@ -262,8 +262,8 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   // What was decided about operators holds as long as the policies that decided it are the same.
   std::array<bool, kPolicyKinds> fresh{};
   for (const PolicyKind kind : kAllPolicyKinds) fresh[index_of(kind)] = !policies.shares(kind, *e.policies);
-  const bool same_operators =
-      policies.shares(PolicyKind::predictor, *e.policies) && policies.shares(PolicyKind::right_sizer, *e.policies);
+  const Asked asked{fresh[index_of(PolicyKind::predictor)], fresh[index_of(PolicyKind::right_sizer)]};
+  const bool same_operators = !asked.predictor && !asked.right_sizer;
   e.newcomers |= policies.newcomers(*e.policies);  // those of an exchange just before may not know everything yet
   e.past += totals_of(*e.policies) - e.totals_at_start;
   e.totals_at_start = totals_of(policies);
@@ -273,6 +273,10 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   for (const PolicyKind kind : kAllPolicyKinds)
     if (fresh[index_of(kind)] && e.tap.wants(LITHOS_EVENT_POLICY)) e.tell_policy(kind, now);
   if (!same_operators) {
+    // Those of an exchange just before may not have been asked about every operator yet.
+    const bool before = has_stale_operators();
+    e.stale_asked = {asked.predictor || (before && e.stale_asked.predictor),
+                     asked.right_sizer || (before && e.stale_asked.right_sizer)};
     ++e.asking_epoch;
     e.stale_tenant = 0;
     e.stale_operator = 0;
