@@ -5,6 +5,8 @@
 #include <benchmark/benchmark.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -83,6 +85,34 @@ void BM_DaemonTakesARecord(benchmark::State& state) {
 }
 BENCHMARK(BM_DaemonTakesARecord);
 
+// Keeps a thread on the n-th processor it may use, so that waker and sleeper have one each in every run. Where there is only one nothing happens.
+void stay_on(pthread_t thread, int n) {
+  cpu_set_t allowed, one;
+  CPU_ZERO(&one);
+  if (::sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || n-- > 0) continue;
+    CPU_SET(cpu, &one);
+    (void)::pthread_setaffinity_np(thread, sizeof one, &one);
+    return;
+  }
+}
+
+// This thread on the first, for as long as it measures.
+class OnTheFirst {
+ public:
+  OnTheFirst() {
+    (void)::sched_getaffinity(0, sizeof before_, &before_);
+    stay_on(::pthread_self(), 0);
+  }
+  ~OnTheFirst() { (void)::sched_setaffinity(0, sizeof before_, &before_); }
+  OnTheFirst(const OnTheFirst&) = delete;
+  OnTheFirst& operator=(const OnTheFirst&) = delete;
+
+ private:
+  cpu_set_t before_{};
+};
+
 // A lender publishes pressure; a borrower that looks at each submission sees it. Round trip between two threads,
 // halved.
 void BM_TakeBackSeenSpinning(benchmark::State& state) {
@@ -97,6 +127,8 @@ void BM_TakeBackSeenSpinning(benchmark::State& state) {
       store(&back, seen = now);
     }
   });
+  stay_on(other.native_handle(), 1);
+  const OnTheFirst here;
   std::uint64_t word = 0;
   std::vector<std::int64_t> delays_ns;
   for (auto _ : state) {
@@ -115,7 +147,7 @@ BENCHMARK(BM_TakeBackSeenSpinning)->UseRealTime();
 template <class Bell>
 class Sleeper {
  public:
-  explicit Sleeper(Bell& bell) : bell_(bell), thread_([this] { run(); }) {}
+  explicit Sleeper(Bell& bell) : bell_(bell), thread_([this] { run(); }) { stay_on(thread_.native_handle(), 1); }
   ~Sleeper() {
     stop_ = true;
     rung_.store(rung_.load() + 1);
@@ -189,6 +221,7 @@ void BM_TakeBackSeenAsleep(benchmark::State& state) {
   FutexBell bare;
   Sleeper<TenantBell> borrower(tenant);
   Sleeper<FutexBell> yardstick(bare);
+  const OnTheFirst here;
   std::vector<std::int64_t> delays_ns, bare_ns;
   for (auto _ : state) {
     delays_ns.push_back(borrower.wake_ns(settled));
