@@ -58,9 +58,9 @@ LastEnd read_last_end(const BlackBoxContent& box) {
     const bool on_engine =
         last.hung ? box.hung.load() == kHungEngine : box.signal_thread.load() == box.engine_thread.load();
     const std::uint64_t kind = on_engine ? box.engine.kind.load() : box.control.kind.load();
-    if (kind >= 1 && kind <= kPolicyKinds) {
+    if (kind >= 1 && kind <= (on_engine ? kPolicyKinds : kPluginKind)) {
       last.blamed_kind = kind;
-      last.blamed = on_engine ? box.active[kind - 1] : box.candidate;
+      last.blamed = on_engine ? box.policies[box.active.load() % 2][kind - 1] : box.candidate;
     }
   }
   const std::uint64_t count = box.decisions.load();
@@ -90,14 +90,25 @@ Result<BlackBox> BlackBox::open(const std::string& path) {
   return box;
 }
 
-void BlackBox::set_active(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash) {
-  content().previous[index_of(kind)] = content().active[index_of(kind)];
-  content().active[index_of(kind)] = describe(id, path, hash);
+void BlackBox::set_next(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash) {
+  content().policies[1 - content().active.load(std::memory_order_relaxed)][index_of(kind)] = describe(id, path, hash);
+}
+
+void BlackBox::next_is_active() {
+  content().active.store(1 - content().active.load(std::memory_order_relaxed), std::memory_order_release);
 }
 
 void BlackBox::set_candidate(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash) {
-  content().candidate = describe(id, path, hash);
-  content().control.kind.store(static_cast<std::uint64_t>(kind), std::memory_order_relaxed);
+  set_candidate(static_cast<std::uint64_t>(kind), describe(id, path, hash));
+}
+
+void BlackBox::set_candidate_plugin(const std::string& id, const std::string& path, const std::string& hash) {
+  set_candidate(kPluginKind, describe(id, path, hash));
+}
+
+void BlackBox::set_candidate(std::uint64_t kind, const BlackBoxPolicy& candidate) {
+  content().candidate = candidate;
+  content().control.kind.store(kind, std::memory_order_relaxed);
 }
 
 void BlackBox::add_decision(const BlackBoxDecision& decision) {

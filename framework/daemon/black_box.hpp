@@ -33,11 +33,12 @@ struct BlackBoxDecision {
   std::uint64_t lease_generation;
 };
 
+inline constexpr std::uint64_t kPluginKind = kPolicyKinds + 1;  // beside the kinds of policies: a plugin being created
 inline constexpr std::uint64_t kHungEngine = 1, kHungControl = 2, kHungStart = 3;
 
 // As it lies in the file.
 struct BlackBoxContent {
-  static constexpr std::uint64_t kMagic = 0x31'30'58'4f'42'4b'4c'42u;  // "BLKBOX01"
+  static constexpr std::uint64_t kMagic = 0x32'30'58'4f'42'4b'4c'42u;  // "BLKBOX02"
   static constexpr std::size_t kDecisions = 256;
   std::uint64_t magic;
   std::atomic<std::uint64_t> running;        // 1 from start to an orderly end
@@ -46,13 +47,13 @@ struct BlackBoxContent {
   std::atomic<std::uint64_t> engine_thread;
   std::atomic<std::uint64_t> hung;                    // the watchdog ended it: kHung*
   PolicyCallMark engine;                              // asked by the engine thread
-  PolicyCallMark control;                             // being created or destroyed by the control thread
-  std::array<BlackBoxPolicy, kPolicyKinds> active;    // behind `engine`
-  std::array<BlackBoxPolicy, kPolicyKinds> previous;  // … until a moment ago: it may still be destroyed, or come back
+  PolicyCallMark control;                             // being created or destroyed by the control thread; also kPluginKind
+  std::array<std::array<BlackBoxPolicy, kPolicyKinds>, 2> policies;  // two sets
+  std::atomic<std::uint64_t> active;                                 // … of which this one is behind `engine`
   BlackBoxPolicy candidate;                           // behind `control`
   std::atomic<std::uint64_t> decisions;               // counts up; the newest is at (decisions - 1) % kDecisions
   std::array<BlackBoxDecision, kDecisions> decision;
-  char start_step[48];  // kHungStart: where it stood still. Last, so that daemons before this read the same file
+  char start_step[48];  // kHungStart: where it stood still
 };
 
 // How the last daemon ended.
@@ -61,7 +62,7 @@ struct LastEnd {
   bool hung = false;
   std::string start_step;  // not empty: it had not come up yet, and stood still there
   int signal = 0;
-  std::uint64_t blamed_kind = 0;  // PolicyKind of the policy that ran when it happened; 0: no policy
+  std::uint64_t blamed_kind = 0;  // PolicyKind of the policy that ran when it happened, or kPluginKind; 0: nobody
   BlackBoxPolicy blamed{};
   std::vector<BlackBoxDecision> decisions;  // oldest first
 };
@@ -76,8 +77,11 @@ class BlackBox {
   const LastEnd& last_end() const { return last_; }
   BlackBoxContent& content() { return *static_cast<BlackBoxContent*>(map_.get()); }
 
-  void set_active(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash);
+  // The set that comes next, then that it is in force: one store on the engine's thread, between two decisions.
+  void set_next(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash);
+  void next_is_active();
   void set_candidate(PolicyKind kind, const std::string& id, const std::string& path, const std::string& hash);
+  void set_candidate_plugin(const std::string& id, const std::string& path, const std::string& hash);
   void clear_candidate() { content().control.kind.store(0, std::memory_order_relaxed); }
   void add_decision(const BlackBoxDecision& decision);
   void start_hung(const char* step);
@@ -90,6 +94,7 @@ class BlackBox {
 
  private:
   BlackBox() = default;
+  void set_candidate(std::uint64_t kind, const BlackBoxPolicy& candidate);
   ipc::Fd file_;
   ipc::Mapping map_;
   LastEnd last_;

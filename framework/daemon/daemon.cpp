@@ -67,7 +67,7 @@ void Daemon::blame(const LastEnd& last) {
   else if (!last.start_step.empty()) record.message = fmt::format("its start did not get beyond \"{}\" in time", last.start_step);
   else record.message = last.hung ? "the watchdog ended the daemon" : "ended from outside, no policy is to blame";
   if (last.blamed_kind != 0) {
-    record.kind = name_of(static_cast<PolicyKind>(last.blamed_kind));
+    record.kind = last.blamed_kind == kPluginKind ? "plugin" : name_of(static_cast<PolicyKind>(last.blamed_kind));
     Quarantine(options_.state_folder).add({record.hash, record.id, record.path, what + ", " + record.message});
   }
   const std::string path = write_exit_record(options_.state_folder, record);
@@ -170,7 +170,8 @@ void Daemon::make_policies(StartWatch& watch) {
   policies_->listen([&watch](ChangeStep step) { watch.enter(name_of(step)); });
 }
 
-// A mistake in the configuration is an error; after a crash, daemon and tenants matter more than a plugin.
+// A mistake in the configuration is an error; after a crash, daemon and tenants matter more than a plugin. One that is quarantined is left
+// out, as a policy is.
 Status Daemon::load_plugins() {
   PluginsOptions options;
   options.folders = options_.plugin_path;
@@ -179,6 +180,12 @@ Status Daemon::load_plugins() {
   options.gpu.log = [sink = options_.log](int level, const std::string& text) {
     if (sink) sink(LogEvent::plugin_says, text, level);
   };
+  options.about_to_run = [this](const LibraryAboutToRun& library) {
+    if (Status status = policies_->quarantine().check(library.path, library.hash); !status.ok()) return status;
+    black_box_->set_candidate_plugin(library.id.empty() ? library.path : library.id, library.path, library.hash);
+    return Status{};
+  };
+  options.came_back = [box = black_box_.get()] { box->clear_candidate(); };
   options.thread.clock = [] { return monotonic_now(); };
   // A plugin that is left behind may still fail when this object has gone: it keeps what it calls.
   options.thread.on_failure = [sink = options_.log](const std::string&, const Status& failed) {
@@ -189,10 +196,10 @@ Status Daemon::load_plugins() {
     if (sink) sink(LogEvent::plugin_dropped_events, text, LITHOS_LOG_WARNING);
   };
   plugins_ = std::make_unique<Plugins>(options);
-  const std::vector<Diagnostic> problems = plugins_->load(config_->config.plugins);
-  if (problems.empty()) return {};
-  if (!black_box_->last_end().crashed) return wrong(problems);
-  log(LogEvent::plugin_missing, "going on without a plugin: " + join_lines(problems));
+  const Plugins::LeftOut left_out = plugins_->load(config_->config.plugins);
+  if (!left_out.wrong.empty() && !black_box_->last_end().crashed) return wrong(left_out.wrong);
+  for (const auto* problems : {&left_out.refused, &left_out.wrong})
+    if (!problems->empty()) log(LogEvent::plugin_missing, "going on without a plugin: " + join_lines(*problems));
   return {};
 }
 

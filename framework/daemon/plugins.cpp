@@ -12,16 +12,24 @@ namespace lithos {
 Plugins::Plugins(const PluginsOptions& options) : options_(options) {}
 Plugins::~Plugins() { detach(); }
 
-Result<std::unique_ptr<PluginThread>> Plugins::create(const PluginConfig& wanted,
-                                                      std::vector<Diagnostic>& wrong) const {
+Result<std::unique_ptr<PluginThread>> Plugins::create(const PluginConfig& wanted, LeftOut& left_out) const {
+  bool refused = false;
+  ServiceGpu gpu = options_.gpu;
+  if (options_.about_to_run)
+    gpu.about_to_run = [&](const LibraryAboutToRun& library) {
+      const Status status = options_.about_to_run(library);
+      refused = refused || !status.ok();
+      return status;
+    };
   const auto made = [&](auto created) -> Result<std::unique_ptr<PluginThread>> {
+    if (options_.came_back) options_.came_back();
     if (created.service != nullptr) return std::make_unique<PluginThread>(std::move(created.service), options_.thread);
-    wrong.insert(wrong.end(), created.diagnostics.begin(), created.diagnostics.end());
+    std::vector<Diagnostic>& said = refused ? left_out.refused : left_out.wrong;
+    said.insert(said.end(), created.diagnostics.begin(), created.diagnostics.end());
     return invalid_argument(created.diagnostics.empty() ? "cannot be created" : created.diagnostics.front().message);
   };
-  if (wanted.kind == PluginKind::power)
-    return made(create_power_service(wanted.choice, options_.folders, options_.gpu));
-  return made(create_exporter_service(wanted.choice, options_.folders, options_.gpu));
+  if (wanted.kind == PluginKind::power) return made(create_power_service(wanted.choice, options_.folders, gpu));
+  return made(create_exporter_service(wanted.choice, options_.folders, gpu));
 }
 
 // "jsonl", and "jsonl-2" where there is one already.
@@ -34,20 +42,20 @@ std::string Plugins::name_for(const PluginThread& plugin) {
   return name;
 }
 
-std::vector<Diagnostic> Plugins::load(const std::vector<PluginConfig>& wanted) {
-  std::vector<Diagnostic> wrong;
+Plugins::LeftOut Plugins::load(const std::vector<PluginConfig>& wanted) {
+  LeftOut out;
   for (const PluginConfig& one : wanted) {
     if (one.kind == PluginKind::power && power_ != nullptr) {
-      wrong.push_back({one.choice.where, "plugin: power control is there already; one plugin sets the clock"});
+      out.wrong.push_back({one.choice.where, "plugin: power control is there already; one plugin sets the clock"});
       continue;
     }
-    Result<std::unique_ptr<PluginThread>> made = create(one, wrong);
+    Result<std::unique_ptr<PluginThread>> made = create(one, out);
     if (!made.ok()) continue;
     if (one.kind == PluginKind::power) power_ = made.value().get();
     const std::string name = name_for(*made.value());
     plugins_.push_back({name, std::move(made).value(), one});
   }
-  return wrong;
+  return out;
 }
 
 void Plugins::attach(EngineThread& engine) {
@@ -65,8 +73,8 @@ void Plugins::detach() {
 Result<std::string> Plugins::start(const PluginConfig& wanted) {
   if (engine_ == nullptr) return unavailable("the engine is not running");
   if (wanted.kind != PluginKind::exporter) return invalid_argument("only exporters can be started while lithosd runs");
-  std::vector<Diagnostic> wrong;
-  Result<std::unique_ptr<PluginThread>> made = create(wanted, wrong);
+  LeftOut left_out;
+  Result<std::unique_ptr<PluginThread>> made = create(wanted, left_out);
   if (!made.ok()) return made.status();
   const std::string name = name_for(*made.value());
   plugins_.push_back({name, std::move(made).value(), std::nullopt});

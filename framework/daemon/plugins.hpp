@@ -26,6 +26,8 @@ class EngineThread;
 struct PluginsOptions {
   std::vector<std::string> folders;  // where plugins are found by id
   ServiceGpu gpu;                    // `log` is set here, too
+  std::function<Status(const LibraryAboutToRun&)> about_to_run;  // as in ServiceGpu
+  std::function<void()> came_back;                               // … and so has what it was told of
   PluginThreadOptions thread;
   Nanoseconds answer_limit{2'000'000'000};  // for the engine thread
 };
@@ -35,8 +37,12 @@ class Plugins {
   explicit Plugins(const PluginsOptions& options);
   ~Plugins();
 
+  struct LeftOut {
+    std::vector<Diagnostic> wrong;
+    std::vector<Diagnostic> refused;  // by about_to_run: no mistake of the configuration's
+  };
   // Creates them; what cannot be had is left out and said. Before attach().
-  std::vector<Diagnostic> load(const std::vector<PluginConfig>& wanted);
+  LeftOut load(const std::vector<PluginConfig>& wanted);
   void attach(EngineThread& engine);  // before its thread starts
   void detach();                      // after it has ended: hands over what is left and ends the plugins
 
@@ -85,7 +91,7 @@ class Plugins {
   };
   Difference difference(const std::vector<PluginConfig>& wanted) const;
   const Plugin* find(const std::string& name) const;
-  Result<std::unique_ptr<PluginThread>> create(const PluginConfig& wanted, std::vector<Diagnostic>& wrong) const;
+  Result<std::unique_ptr<PluginThread>> create(const PluginConfig& wanted, LeftOut& left_out) const;
   std::string name_for(const PluginThread& plugin);
 
   const PluginsOptions options_;

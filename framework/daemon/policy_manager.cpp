@@ -92,7 +92,8 @@ Result<std::shared_ptr<PolicySet>> PolicyManager::start() {
   quality_.restart(current_->prediction_score(), monotonic_now());
   paths_ = prepared->paths;
   threads_started_ = prepared->threads_started;
-  note_active(*current_);
+  note_next(*current_, paths_);
+  if (options_.black_box != nullptr) options_.black_box->next_is_active();
   if (Status status = persist(); !status.ok()) log(LogEvent::policy_not_kept, status.message());
   return current_;
 }
@@ -157,12 +158,12 @@ Status PolicyManager::load(const std::vector<PolicyKind>& kinds, std::vector<Res
   return {};
 }
 
-void PolicyManager::note_active(const PolicySet& set) {
+// Writes down beforehand who will be to blame.
+void PolicyManager::note_next(const PolicySet& set, const std::array<std::string, kPolicyKinds>& paths) {
+  if (options_.black_box == nullptr) return;
   for (const PolicyKind kind : kAllPolicyKinds) {
-    const PolicyDescription description = set.description(kind);
-    hashes_[index_of(kind)] = description.hash;
-    if (options_.black_box != nullptr)
-      options_.black_box->set_active(kind, description.id, paths_[index_of(kind)], description.hash);
+    const PolicyDescription& description = set.description(kind);
+    options_.black_box->set_next(kind, description.id, paths[index_of(kind)], description.hash);
   }
 }
 
@@ -177,10 +178,11 @@ Result<double> PolicyManager::commit(Prepared prepared, bool keep_old_warm) {
   } exchanged;
   const std::shared_ptr<PolicySet> next = prepared.set;
   for (const PolicyKind kind : kAllPolicyKinds) strikes_before_[index_of(kind)] = strikes_of(next->faults(), kind);
+  note_next(*next, prepared.paths);
   paths_ = prepared.paths;
-  const auto exchange = [room = &thread_->room(), next, this] {
-    note_active(*next);  // from now on the new one is to blame
+  const auto exchange = [room = &thread_->room(), next, box = options_.black_box] {
     const Nanoseconds began = monotonic_now();
+    if (box != nullptr) box->next_is_active();  // from now on the new one is to blame
     (void)room->exchange_policies(next, began);
     return Exchanged{to_us(monotonic_now() - began), next->prediction_score()};
   };

@@ -145,7 +145,7 @@ class PolicyManager {
   Status set_live(PolicyKind kind, const std::string& key, const RawValue& value);
   Status set_tenants(const DaemonConfig& config);
   void retire(Warm warm);
-  void note_active(const PolicySet& set);
+  void note_next(const PolicySet& set, const std::array<std::string, kPolicyKinds>& paths);
   Status persist();
   struct GuardLook;
   bool judge_strikes(const GuardLook& look, Nanoseconds now);
@@ -163,7 +163,6 @@ class PolicyManager {
   Quarantine quarantine_;
   std::shared_ptr<PolicySet> current_;
   std::array<std::string, kPolicyKinds> paths_;  // of the policies in force
-  std::array<std::string, kPolicyKinds> hashes_;
   std::size_t threads_started_ = 0;
   Warm warm_;
   std::vector<std::shared_ptr<const void>> pinned_;  // libraries that must never be unloaded

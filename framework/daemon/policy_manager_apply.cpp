@@ -43,7 +43,7 @@ std::vector<PolicyKind> PolicyManager::differing(const PolicySetConfig& next, st
     const PolicyChoice& then = choice_of(next, kind);
     const Result<ResolvedPolicy> resolved = resolve_policy(kind, then, options_.folders, quarantine_);
     const bool same_content = resolved.ok() && resolved.value().id == current_->description(kind).id &&
-                              resolved.value().hash == hashes_[index_of(kind)];
+                              resolved.value().hash == current_->description(kind).hash;
     if (!same_content) {
       kinds.push_back(kind);
       const bool rebuilt = resolved.ok() && now.id == then.id && now.path == then.path;

@@ -76,9 +76,7 @@ Result<ResolvedPolicy> resolve_policy(PolicyKind kind, const PolicyChoice& choic
   if (!copy.ok()) return copy.status();
   resolved.copy = std::make_shared<PrivateCopy>(std::move(copy).value());
   resolved.hash = resolved.copy->hash();
-  if (const QuarantinedLibrary* found = quarantine.find(resolved.hash))
-    return unavailable(fmt::format("{}: quarantined, because: {}. Release it with: lithos policy release {}",
-                                   resolved.path, found->reason, resolved.hash));
+  if (Status status = quarantine.check(resolved.path, resolved.hash); !status.ok()) return status;
   Result<PolicyManifest> manifest = read_manifest(resolved.copy->path());
   if (!manifest.ok()) {  // the message names the copy, which says nothing to a person
     std::string message = manifest.status().message();

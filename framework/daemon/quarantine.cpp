@@ -63,6 +63,13 @@ const QuarantinedLibrary* Quarantine::find(const std::string& hash) const {
   return found != all_.end() ? &*found : nullptr;
 }
 
+Status Quarantine::check(const std::string& path, const std::string& hash) const {
+  const QuarantinedLibrary* const found = find(hash);
+  if (found == nullptr) return {};
+  return unavailable(
+      fmt::format("{}: quarantined, because: {}. Release it with: lithos policy release {}", path, found->reason, hash));
+}
+
 void Quarantine::add(QuarantinedLibrary library) {
   if (library.hash.empty() || find(library.hash) != nullptr) return;  // what is compiled in has no hash
   all_.push_back(std::move(library));

@@ -22,6 +22,8 @@ class Quarantine {
 
   // The entry for a library of this content; nullptr: it may be loaded.
   const QuarantinedLibrary* find(const std::string& hash) const;
+  // unavailable, with the reason and the way out, if the library of this content may not be loaded.
+  Status check(const std::string& path, const std::string& hash) const;
   void add(QuarantinedLibrary library);
   bool release(const std::string& hash_or_id);  // false: nothing was released
   const std::vector<QuarantinedLibrary>& all() const { return all_; }
@@ -37,7 +39,7 @@ class Quarantine {
 // not be written.
 struct ExitRecord {
   std::string what;  // "crash", "hang", "strikes", "worse than the built-in"
-  std::string kind;  // of the policy; empty: none is to blame
+  std::string kind;  // of the policy, or "plugin"; empty: none is to blame
   std::string id, path, hash, message;
   int signal = 0;
   std::vector<BlackBoxDecision> decisions;

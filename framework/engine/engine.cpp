@@ -136,9 +136,9 @@ Asker Engine::Impl::asker(const Tenant& tenant) const {
           dvfs.clock_mhz(), config.slip};
 }
 
-void Engine::Impl::decide_operator(Tenant& tenant, OperatorEntry& entry) {
+void Engine::Impl::decide_operator(Tenant& tenant, OperatorEntry& entry, const Asked& asked) {
   entry.asked_in = asking_epoch;
-  if (!OperatorTable::refresh(entry, asker(tenant), *policies)) return;
+  if (!OperatorTable::refresh(entry, asker(tenant), asked, *policies)) return;
   const OperatorId op{entry.op.op_id};
   out.publish_operator(TenantId{slot_of(tenant)}, op, entry.decision);
 }
@@ -202,16 +202,18 @@ void Engine::Impl::age(Nanoseconds now) {
 // A new predictor or right-sizer learns what the old one had time to learn, a little between two decisions. Who was asked about an
 // operator before it knew is asked again. Not at the exchange: hundreds of observations would be a pause for every decision.
 void Engine::Impl::replay_some() {
-  replaying = observed.replay(replay_place, kReplayedPerTimer, [&](const lithos_observation& seen) {
-    policies->observe(seen);
+  const bool more = observed.replay(replay_place, kReplayedPerTimer, [&](const lithos_observation& seen) {
+    policies->recall(seen, newcomers);
     replayed_any = true;
   });
-  if (!replaying && replayed_any) ++asking_epoch;
+  if (more) return;
+  newcomers = 0;
+  if (replayed_any) ++asking_epoch;
 }
 
 void Engine::Impl::decide_some_stale() {
-  if (replaying) replay_some();
-  if (replaying) return;
+  if (newcomers != 0) replay_some();
+  if (newcomers != 0) return;
   unsigned asked = 0;
   for (; stale_tenant < tenants.size(); ++stale_tenant, stale_operator = 0) {
     Tenant& tenant = tenants[stale_tenant];
@@ -220,7 +222,7 @@ void Engine::Impl::decide_some_stale() {
       OperatorEntry& entry = tenant.operators[stale_operator];
       if (entry.asked_in == asking_epoch) continue;
       if (asked == kAskedPerTimer) return;
-      decide_operator(tenant, entry);
+      decide_operator(tenant, entry, stale_asked);
       ++asked;
     }
   }
@@ -260,8 +262,9 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   // What was decided about operators holds as long as the policies that decided it are the same.
   std::array<bool, kPolicyKinds> fresh{};
   for (const PolicyKind kind : kAllPolicyKinds) fresh[index_of(kind)] = !policies.shares(kind, *e.policies);
-  const bool same_operators =
-      policies.shares(PolicyKind::predictor, *e.policies) && policies.shares(PolicyKind::right_sizer, *e.policies);
+  const Asked asked{fresh[index_of(PolicyKind::predictor)], fresh[index_of(PolicyKind::right_sizer)]};
+  const bool same_operators = !asked.predictor && !asked.right_sizer;
+  e.newcomers |= policies.newcomers(*e.policies);  // those of an exchange just before may not know everything yet
   e.past += totals_of(*e.policies) - e.totals_at_start;
   e.totals_at_start = totals_of(policies);
   e.policies = &policies;
@@ -270,11 +273,14 @@ void Engine::set_policies(PolicySet& policies, Nanoseconds now) {
   for (const PolicyKind kind : kAllPolicyKinds)
     if (fresh[index_of(kind)] && e.tap.wants(LITHOS_EVENT_POLICY)) e.tell_policy(kind, now);
   if (!same_operators) {
+    // Those of an exchange just before may not have been asked about every operator yet.
+    const bool before = has_stale_operators();
+    e.stale_asked = {asked.predictor || (before && e.stale_asked.predictor),
+                     asked.right_sizer || (before && e.stale_asked.right_sizer)};
     ++e.asking_epoch;
     e.stale_tenant = 0;
     e.stale_operator = 0;
     e.replay_place = 0;
-    e.replaying = true;
     e.replayed_any = false;
   }
   e.decide(LITHOS_WHY_POLICY, now);

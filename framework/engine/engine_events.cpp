@@ -134,7 +134,7 @@ void Engine::Impl::tell_decision(std::uint32_t why, std::uint32_t tenants_asked,
 }
 
 void Engine::Impl::tell_policy(PolicyKind kind, Nanoseconds now) {
-  const PolicyDescription used = policies->description(kind);
+  const PolicyDescription& used = policies->description(kind);
   tap.emit(LITHOS_EVENT_POLICY, now, 0, [&](EventSlot& slot) {
     slot.event.as.policy = {policy_generation, name_of(kind), slot.keep(used.id), slot.keep(used.version),
                             slot.keep(used.hash)};

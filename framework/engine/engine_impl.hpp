@@ -38,9 +38,9 @@ struct Engine::Impl {
   }
   std::uint32_t slot_of(const Tenant& tenant) const { return static_cast<std::uint32_t>(&tenant - tenants.data()); }
   Asker asker(const Tenant& tenant) const;
-  void decide_operator(Tenant& tenant, OperatorEntry& entry);
+  void decide_operator(Tenant& tenant, OperatorEntry& entry, const Asked& asked = {});
   void decide_if_stale(Tenant& tenant, OperatorEntry& entry) {
-    if (entry.asked_in != asking_epoch) [[unlikely]] decide_operator(tenant, entry);
+    if (entry.asked_in != asking_epoch) [[unlikely]] decide_operator(tenant, entry, stale_asked);
   }
   void replay_some();
   void decide_some_stale();
@@ -119,8 +119,11 @@ struct Engine::Impl {
   // Everything before this has been asked in this epoch; past the last tenant: nothing is stale.
   std::size_t stale_tenant = std::numeric_limits<std::size_t>::max();
   std::uint32_t stale_operator = 0;
-  // What was observed before is being told to new policies: how far that has got, and whether there was anything.
-  bool replaying = false, replayed_any = false;
+  Asked stale_asked;  // … of whom
+  // What was observed before is being told to new policies: to whom (PolicySet::newcomers(); 0: nobody), how far that has got, and whether
+  // there was anything.
+  std::uint32_t newcomers = 0;
+  bool replayed_any = false;
   std::size_t replay_place = 0;
 
   std::uint32_t pending_why = 0;

@@ -40,6 +40,7 @@ void Engine::snapshot(Nanoseconds now, EngineSnapshot& out) const {
   out.counters = e.counters;
   out.policies = e.past;
   out.policies += totals_of(*e.policies) - e.totals_at_start;
+  for (const PolicyKind kind : kAllPolicyKinds) out.policy_call_times[index_of(kind)] = e.policies->call_times(kind);
   out.clock_mhz = e.dvfs.clock_mhz();
   out.power_w = e.dvfs.power_w();
   out.tenants.resize(e.tenants.size());

@@ -41,6 +41,7 @@ struct EngineSnapshot {
   std::uint64_t policy_generation = 0;
   EngineCounters counters;
   PolicyTotals policies;  // of all sets so far
+  std::array<LogHistogram, kPolicyKinds> policy_call_times;  // PolicySet::call_times()
   std::uint32_t clock_mhz = 0;
   double power_w = std::numeric_limits<double>::quiet_NaN();
   std::vector<TenantSnapshot> tenants;  // by slot

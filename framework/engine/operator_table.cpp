@@ -78,10 +78,10 @@ bool OperatorTable::due(OperatorEntry& entry) {
   return n <= 16 ? std::has_single_bit(n) : n % 32 == 0;
 }
 
-bool OperatorTable::refresh(OperatorEntry& entry, const Asker& asker, PolicySet& policies) {
-  OperatorDecision fresh;
+bool OperatorTable::refresh(OperatorEntry& entry, const Asker& asker, const Asked& asked, PolicySet& policies) {
+  OperatorDecision fresh = entry.decision;
   fresh.device_tpcs = asker.device_tpcs;
-  for (unsigned point = 0; point < OperatorDecision::kPoints; ++point) {
+  for (unsigned point = 0; asked.predictor && point < OperatorDecision::kPoints; ++point) {
     lithos_predict_query query{};
     query.op = entry.op;
     query.tenant_id = asker.tenant_id;
@@ -92,7 +92,7 @@ bool OperatorTable::refresh(OperatorEntry& entry, const Asker& asker, PolicySet&
     if (point == OperatorDecision::kPoints - 1) fresh.confidence = answer.confidence;
   }
   const bool sized = entry.kernel != nullptr && entry.kernel->nature != KernelNature::never_touch;
-  if (sized) {
+  if (sized && asked.right_sizer) {
     lithos_size_query query{};
     query.op = entry.op;
     query.tenant_id = asker.tenant_id;

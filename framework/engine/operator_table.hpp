@@ -36,6 +36,11 @@ struct OperatorEntry {
   std::uint32_t window_launches = 0;
 };
 
+// Which policies are asked about an operator; the others' answers stay.
+struct Asked {
+  bool predictor = true, right_sizer = true;
+};
+
 // Who asks, for the policies.
 struct Asker {
   std::uint64_t tenant_id = 0;
@@ -63,8 +68,8 @@ class OperatorTable {
 
   // Counts the observation; true if the decision should be asked for again.
   static bool due(OperatorEntry& entry);
-  // Asks the policies; true if the answer differs enough from the one in force to be published.
-  static bool refresh(OperatorEntry& entry, const Asker& asker, PolicySet& policies);
+  // Asks the policies, or those of them that are new; true if the answer differs enough from the one in force to be published.
+  static bool refresh(OperatorEntry& entry, const Asker& asker, const Asked& asked, PolicySet& policies);
 
  private:
   std::vector<OperatorEntry> entries_;

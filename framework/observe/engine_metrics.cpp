@@ -90,7 +90,7 @@ void EngineMetrics::put_engine(const EngineSnapshot& now, MetricPage& page) {
     const PolicyTotals::Kind& totals = now.policies.of(kind);
     page.add(Metric::policy_calls, {name_of(kind)}, totals.calls);
     page.add(Metric::policy_fallbacks, {name_of(kind)}, totals.fallbacks);
-    page.add(Metric::policy_call_time, {name_of(kind)}, totals.took);
+    page.add(Metric::policy_call_time, {name_of(kind)}, now.policy_call_times[index_of(kind)]);
     for (std::size_t r = 0; r < kFaultReasons; ++r) {
       const auto reason = static_cast<FaultReason>(r);
       if (is_behaviour(reason)) page.add(Metric::policy_faults, {name_of(kind), name_of(reason)}, totals.faults[r]);

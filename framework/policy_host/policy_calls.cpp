@@ -9,6 +9,9 @@
 namespace lithos {
 namespace {
 
+// Who learns from observations.
+constexpr std::uint32_t kBuiltinPredictor = 1, kPredictor = 2, kRightSizer = 4;
+
 constexpr std::uint32_t kLeaseFlagsKnown = LITHOS_LEASE_HOLD | LITHOS_LEASE_LOW_PRIORITY | LITHOS_LEASE_UNMASKED;
 
 const lithos_tenant_view& tenant_at(const lithos_sched_view& view, std::uint32_t index) {
@@ -56,7 +59,7 @@ void preset_lease(const lithos_sched_view& view, std::uint32_t index, lithos_lea
 // Judges how long a call took. False: too late, the answer must not be used.
 [[gnu::noinline]] bool judge_time(PolicySetState& state, PolicyKind kind, Nanoseconds started) {
   const Nanoseconds took = state.guard.clock() - started;
-  state.role(kind).took.add(took);
+  state.role(kind).took->add(took);
   state.role(kind).last_took = took;
   if (took > state.guard.hard_limit) {
     count_fault(state, kind, FaultReason::too_late, "answered after the hard time limit");
@@ -277,19 +280,40 @@ void PolicySet::judge(const lithos_observation& seen) {
   state_->judge->judge(seen, expected_ns(predict(query)), expected_ns(fallback_prediction(*state_, query)));
 }
 
-void PolicySet::observe(const lithos_observation& seen) {
+void PolicySet::inform(const lithos_observation& seen, std::uint32_t who) {
   PolicySetState& state = *state_;
-  if (state.judge != nullptr && state.judge->wants(seen)) judge(seen);
   PolicySetState::Role& predictor = state.role(PolicyKind::predictor);
-  const lithos_predictor_ops& builtin = predictor.fallback->ops<lithos_predictor_ops>();
-  builtin.observe(predictor.fallback->self(), &seen);
-  if (predictor.configured()) {
+  if ((who & kBuiltinPredictor) != 0) {
+    const lithos_predictor_ops& builtin = predictor.fallback->ops<lithos_predictor_ops>();
+    builtin.observe(predictor.fallback->self(), &seen);
+  }
+  if ((who & kPredictor) != 0 && predictor.configured()) {
     if (const auto observe = predictor.active->ops<lithos_predictor_ops>().observe; observe != nullptr)
       tell(state, PolicyKind::predictor, *predictor.active, [&](PolicyInstance& p) { observe(p.self(), &seen); });
   }
+  if ((who & kRightSizer) == 0) return;
   PolicyInstance& sizer = *state.role(PolicyKind::right_sizer).active;
   if (const auto observe = sizer.ops<lithos_right_sizer_ops>().observe; observe != nullptr)
     tell(state, PolicyKind::right_sizer, sizer, [&](PolicyInstance& p) { observe(p.self(), &seen); });
+}
+
+void PolicySet::observe(const lithos_observation& seen) {
+  if (state_->judge != nullptr && state_->judge->wants(seen)) judge(seen);
+  inform(seen, kBuiltinPredictor | kPredictor | kRightSizer);
+}
+
+void PolicySet::recall(const lithos_observation& seen, std::uint32_t newcomers) { inform(seen, newcomers); }
+
+std::uint32_t PolicySet::newcomers(const PolicySet& before) const {
+  const PolicySetState::Role& predictor = state_->role(PolicyKind::predictor);
+  const PolicyInstance& sizer = *state_->role(PolicyKind::right_sizer).active;
+  std::uint32_t who = 0;
+  if (predictor.fallback != before.state_->role(PolicyKind::predictor).fallback) who |= kBuiltinPredictor;
+  if (predictor.configured() && !shares(PolicyKind::predictor, before) &&
+      predictor.active->ops<lithos_predictor_ops>().observe != nullptr)
+    who |= kPredictor;
+  if (!shares(PolicyKind::right_sizer, before) && sizer.ops<lithos_right_sizer_ops>().observe != nullptr) who |= kRightSizer;
+  return who;
 }
 
 // ---- right-sizer ---------------------------------------------------------------------------------------------------

@@ -86,6 +86,16 @@ Status create_role(PolicySetState& state, PolicyKind kind, ResolvedChoice choice
   return {};
 }
 
+PolicyDescription describe(PolicyKind kind, const PolicyInstance& instance) {
+  const lithos_policy& policy = instance.policy();
+  PolicyDescription out{kind, policy.id, policy.version, policy.summary, {}, {}};
+  if (instance.library() != nullptr) {
+    out.path = instance.library()->module().path();
+    out.hash = instance.library()->module().hash();
+  }
+  return out;
+}
+
 }  // namespace
 
 GpuInfoCopy::GpuInfoCopy(const lithos_gpu_info& given) : info(given) {
@@ -98,7 +108,10 @@ GpuInfoCopy::GpuInfoCopy(const lithos_gpu_info& given) : info(given) {
   for (unsigned tpc = 0; tpc < given.tpcs; ++tpc) all.words[tpc / 64] |= std::uint64_t{1} << (tpc % 64);
 }
 
-PolicySet::PolicySet(std::unique_ptr<PolicySetState> state) : state_(std::move(state)) {}
+PolicySet::PolicySet(std::unique_ptr<PolicySetState> state) : state_(std::move(state)) {
+  for (const PolicyKind kind : kAllPolicyKinds)
+    state_->descriptions[index_of(kind)] = describe(kind, *state_->role(kind).active);
+}
 PolicySet::~PolicySet() = default;
 
 CreatedPolicySet PolicySet::create(const PolicySetConfig& config, PolicyCatalog& catalog, const lithos_gpu_info& gpu,
@@ -138,6 +151,7 @@ CreatedPolicySet PolicySet::replace(const PolicySet& base, std::span<const Polic
     PolicySetState::Role& role = state->role(kind);
     const PolicySetState::Role& before = base.state_->role(kind);
     role.fallback = before.fallback;  // what the built-in predictor has seen stays known
+    role.took = before.took;
     if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
       role.chosen = before.chosen;
       role.active = before.active;
@@ -230,19 +244,10 @@ PredictionScore PolicySet::prediction_score() const {
 }
 std::uint64_t PolicySet::calls(PolicyKind kind) const { return state_->role(kind).calls; }
 std::uint64_t PolicySet::fallbacks(PolicyKind kind) const { return state_->role(kind).fallbacks; }
-const LogHistogram& PolicySet::call_times(PolicyKind kind) const { return state_->role(kind).took; }
+const LogHistogram& PolicySet::call_times(PolicyKind kind) const { return *state_->role(kind).took; }
 Nanoseconds PolicySet::last_call(PolicyKind kind) const { return state_->role(kind).last_took; }
 
-PolicyDescription PolicySet::description(PolicyKind kind) const {
-  const PolicyInstance& instance = *state_->role(kind).active;
-  const lithos_policy& policy = instance.policy();
-  PolicyDescription out{kind, policy.id, policy.version, policy.summary, {}, {}};
-  if (instance.library() != nullptr) {
-    out.path = instance.library()->module().path();
-    out.hash = instance.library()->module().hash();
-  }
-  return out;
-}
+const PolicyDescription& PolicySet::description(PolicyKind kind) const { return state_->descriptions[index_of(kind)]; }
 
 std::vector<MetricReading> PolicySet::metrics() const {
   std::vector<MetricReading> out;

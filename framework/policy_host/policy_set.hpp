@@ -139,6 +139,10 @@ class PolicySet {
   // A completed launch or atom: to the predictor and the right-sizer, and to the built-in predictor, which must know
   // what to say when it is needed.
   void observe(const lithos_observation& seen);
+  // Which of this set's policies have not been told what those of `before` were, a bit each; 0: nobody learns from observations.
+  std::uint32_t newcomers(const PolicySet& before) const;
+  // What was observed before this set came into force, to them alone: the others would count it twice, and nobody is judged by it.
+  void recall(const lithos_observation& seen, std::uint32_t newcomers);
   void tenant_left(std::uint64_t tenant_id);
 
   // Changes a LIVE parameter at a decision boundary. The message names what was wrong; nothing has changed then.
@@ -159,10 +163,10 @@ class PolicySet {
   const PolicyFaults& faults() const;
   std::uint64_t calls(PolicyKind kind) const;      // questions asked
   std::uint64_t fallbacks(PolicyKind kind) const;  // … of which the fallback answered, though a policy was configured
-  // How long calls took, and the last one; empty and 0 without a guard clock.
+  // How long calls took, also those of the sets that this one was made from, and the last one; empty and 0 without a guard clock.
   const LogHistogram& call_times(PolicyKind kind) const;
   Nanoseconds last_call(PolicyKind kind) const;
-  PolicyDescription description(PolicyKind kind) const;
+  const PolicyDescription& description(PolicyKind kind) const;
   std::vector<MetricReading> metrics() const;
   // How the configured predictor has done beside the built-in one since it came into force, also under earlier sets that
   // this one was made from. All zero: nothing is configured, or nobody judges.
@@ -170,6 +174,7 @@ class PolicySet {
 
  private:
   void judge(const lithos_observation& seen);
+  void inform(const lithos_observation& seen, std::uint32_t who);
   explicit PolicySet(std::unique_ptr<PolicySetState> state);
   std::unique_ptr<PolicySetState> state_;
 };

@@ -35,7 +35,7 @@ struct PolicySetState {
     std::shared_ptr<PolicyInstance> fallback;  // always there
     std::uint64_t calls = 0;
     std::uint64_t fallbacks = 0;
-    LogHistogram took;          // answers, if the guard has a clock
+    std::shared_ptr<LogHistogram> took = std::make_shared<LogHistogram>();  // answers, if the guard has a clock; shared like `fallback`
     Nanoseconds last_took{0};
     bool configured() const { return chosen != nullptr; }
   };
@@ -52,6 +52,7 @@ struct PolicySetState {
   GuardOptions guard;
   PolicyFaults faults;
   std::array<Role, kPolicyKinds> roles;
+  std::array<PolicyDescription, kPolicyKinds> descriptions;  // of those that are asked
   std::shared_ptr<PredictionJudge> judge;  // of the configured predictor; goes with it from set to set
 };
 

@@ -8,7 +8,6 @@ PolicyTotals& PolicyTotals::operator+=(const PolicyTotals& other) {
     kinds[k].calls += other.kinds[k].calls;
     kinds[k].fallbacks += other.kinds[k].fallbacks;
     for (std::size_t r = 0; r < kFaultReasons; ++r) kinds[k].faults[r] += other.kinds[k].faults[r];
-    kinds[k].took += other.kinds[k].took;
   }
   return *this;
 }
@@ -18,7 +17,6 @@ PolicyTotals operator-(PolicyTotals now, const PolicyTotals& before) {
     now.kinds[k].calls -= before.kinds[k].calls;
     now.kinds[k].fallbacks -= before.kinds[k].fallbacks;
     for (std::size_t r = 0; r < kFaultReasons; ++r) now.kinds[k].faults[r] -= before.kinds[k].faults[r];
-    now.kinds[k].took = now.kinds[k].took.since(before.kinds[k].took);
   }
   return now;
 }
@@ -30,7 +28,6 @@ PolicyTotals totals_of(const PolicySet& set) {
     one.calls = set.calls(kind);
     one.fallbacks = set.fallbacks(kind);
     for (std::size_t r = 0; r < kFaultReasons; ++r) one.faults[r] = set.faults().of(kind, static_cast<FaultReason>(r));
-    one.took = set.call_times(kind);
   }
   return out;
 }

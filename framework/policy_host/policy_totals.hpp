@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a policy set has counted, as plain numbers that can be added up over sets that follow one another: a set that
-// comes into force starts counting anew, and one that is brought back goes on from where it was.
+// comes into force starts counting anew, and one that is brought back goes on from where it was. Few numbers: they are added up at the
+// exchange of two sets, while decisions wait. (How long calls took is a histogram, which sets hand on instead: PolicySet::call_times().)
 #pragma once
 
 #include <array>
 #include <cstdint>
 
-#include "base/log_histogram.hpp"
 #include "policy_host/policy_set.hpp"
 
 namespace lithos {
@@ -15,7 +15,6 @@ struct PolicyTotals {
   struct Kind {
     std::uint64_t calls = 0, fallbacks = 0;
     std::array<std::uint64_t, kFaultReasons> faults{};  // by FaultReason
-    LogHistogram took;
   };
   std::array<Kind, kPolicyKinds> kinds;
 

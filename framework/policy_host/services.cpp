@@ -13,6 +13,7 @@
 #include "policy_host/module.hpp"
 #include "policy_host/params.hpp"
 #include "policy_host/policy_table_check.hpp"
+#include "policy_host/private_copy.hpp"
 #include "policy_host/search_path.hpp"
 
 namespace lithos {
@@ -28,7 +29,14 @@ struct FoundService {
   const lithos_service* service = nullptr;
 };
 
-Result<std::vector<FoundService>> services_in(const std::string& path) {
+using AboutToRun = std::function<Status(const LibraryAboutToRun&)>;
+
+Result<std::vector<FoundService>> services_in(const std::string& path, const AboutToRun& about_to_run) {
+  if (about_to_run) {
+    Result<LibraryFile> file = read_library_file(path);
+    if (!file.ok()) return file.status();
+    if (Status status = about_to_run({"", path, file->hash}); !status.ok()) return status;
+  }
   Result<std::shared_ptr<Module>> module = Module::open(path, kServiceEntry);
   if (!module.ok()) return module.status();
   Result<const void*> entry = module.value()->call_entry();
@@ -42,11 +50,11 @@ Result<std::vector<FoundService>> services_in(const std::string& path) {
 }
 
 // Every plugin of the folders, and what could not be loaded.
-std::vector<FoundService> scan(const std::vector<std::string>& folders, std::string& problems) {
+std::vector<FoundService> scan(const std::vector<std::string>& folders, const AboutToRun& about_to_run, std::string& problems) {
   std::vector<FoundService> all;
   for (const std::string& folder : folders) {
     for (const std::string& path : libraries_in(folder)) {
-      Result<std::vector<FoundService>> found = services_in(path);
+      Result<std::vector<FoundService>> found = services_in(path, about_to_run);
       if (!found.ok()) problems += fmt::format(" ({})", found.status().message());
       else all.insert(all.end(), found.value().begin(), found.value().end());
     }
@@ -54,13 +62,14 @@ std::vector<FoundService> scan(const std::vector<std::string>& folders, std::str
   return all;
 }
 
-Result<FoundService> find(std::uint32_t kind, const PolicyChoice& choice, const std::vector<std::string>& folders) {
+Result<FoundService> find(std::uint32_t kind, const PolicyChoice& choice, const std::vector<std::string>& folders,
+                          const AboutToRun& about_to_run) {
   std::string problems;
   std::vector<FoundService> all;
   if (choice.path.empty()) {
-    all = scan(folders, problems);
+    all = scan(folders, about_to_run, problems);
   } else {
-    Result<std::vector<FoundService>> found = services_in(choice.path);
+    Result<std::vector<FoundService>> found = services_in(choice.path, about_to_run);
     if (!found.ok()) return found.status();
     all = std::move(found).value();
   }
@@ -194,8 +203,8 @@ struct ResolvedService {
 };
 
 std::vector<Diagnostic> resolve(std::uint32_t kind, const PolicyChoice& choice, const std::vector<std::string>& folders,
-                                ResolvedService& out) {
-  Result<FoundService> found = find(kind, choice, folders);
+                                const AboutToRun& about_to_run, ResolvedService& out) {
+  Result<FoundService> found = find(kind, choice, folders, about_to_run);
   if (!found.ok()) return {{choice.where, fmt::format("{}: {}", section_name(kind), found.status().message())}};
   out.found = std::move(found).value();
   const lithos_service& service = *out.found.service;
@@ -208,9 +217,15 @@ CreatedService<Service> create_service(std::uint32_t kind, const PolicyChoice& c
                                        const std::vector<std::string>& folders, const ServiceGpu& gpu) {
   CreatedService<Service> out;
   ResolvedService resolved;
-  out.diagnostics = resolve(kind, choice, folders, resolved);
+  out.diagnostics = resolve(kind, choice, folders, gpu.about_to_run, resolved);
   if (!out.diagnostics.empty()) return out;
   const ResolvedParams& params = resolved.params;
+  if (gpu.about_to_run) {
+    const Module& module = *resolved.found.module;
+    const Status status = gpu.about_to_run({resolved.found.service->id, module.path(), module.hash()});
+    if (!status.ok()) out.diagnostics.push_back({choice.where, fmt::format("{}: {}", section_name(kind), status.message())});
+    if (!status.ok()) return out;
+  }
   auto instance = std::make_unique<ServiceInstance>(std::move(resolved.found), gpu);
   if (const Status status = instance->create(params); !status.ok())
     out.diagnostics.push_back({choice.where, fmt::format("{}: {}", section_name(kind), status.message())});
@@ -290,7 +305,7 @@ std::vector<MetricReading> ExporterService::metrics() const { return instance_->
 std::vector<Diagnostic> check_plugin(const PluginConfig& plugin, const std::vector<std::string>& folders) {
   ResolvedService resolved;
   return resolve(plugin.kind == PluginKind::power ? LITHOS_SERVICE_POWER : LITHOS_SERVICE_EXPORTER, plugin.choice,
-                 folders, resolved);
+                 folders, {}, resolved);
 }
 
 std::vector<std::string> default_plugin_folders() { return search_folders("LITHOS_PLUGIN_PATH", "plugins"); }

@@ -78,6 +78,12 @@ struct CreatedService {
   std::vector<Diagnostic> diagnostics;
 };
 
+// A library whose code is about to run: its constructors, its entry function, a plugin's create().
+struct LibraryAboutToRun {
+  std::string id;  // of the plugin; empty: not known yet, what is looked for is the table that says so
+  std::string path, hash;
+};
+
 // Which GPU a plugin is to serve.
 struct ServiceGpu {
   std::uint32_t index = 0;
@@ -85,6 +91,8 @@ struct ServiceGpu {
   lithos_gpu_info info{};
   // What the plugin logs (level: LITHOS_LOG_*), from any of its threads; empty: dropped.
   std::function<void(int level, const std::string& text)> log = {};
+  // Told beforehand whose code runs, each time, so that somebody is to blame if it does not come back; an error refuses it. May be empty.
+  std::function<Status(const LibraryAboutToRun&)> about_to_run = {};
 };
 
 // Folders are searched in order; the default ones: $LITHOS_PLUGIN_PATH, then ../lib/lithos/plugins beside the program.

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "ipc/shared_memory.hpp"
@@ -31,16 +32,17 @@ struct Ends {
 };
 
 // Counters p50_ns … max_ns of a benchmark: a mean is at the mercy of one interruption.
-inline void report_percentiles(benchmark::State& state, std::vector<std::int64_t>& delays_ns) {
+inline void report_percentiles(benchmark::State& state, std::vector<std::int64_t>& delays_ns,
+                               const std::string& prefix = "") {
   if (delays_ns.empty()) return;
   std::sort(delays_ns.begin(), delays_ns.end());
   const auto at = [&](double share) {
     return static_cast<double>(delays_ns[static_cast<std::size_t>(share * static_cast<double>(delays_ns.size() - 1))]);
   };
-  state.counters["p50_ns"] = at(0.5);
-  state.counters["p90_ns"] = at(0.9);
-  state.counters["p99_ns"] = at(0.99);
-  state.counters["max_ns"] = at(1);
+  state.counters[prefix + "p50_ns"] = at(0.5);
+  state.counters[prefix + "p90_ns"] = at(0.9);
+  state.counters[prefix + "p99_ns"] = at(0.99);
+  state.counters[prefix + "max_ns"] = at(1);
 }
 
 inline Lease some_lease(std::uint64_t generation) {

@@ -16,7 +16,8 @@ class BlackBoxTest : public ::testing::Test {
   void life(const std::function<void(BlackBox&)>& write) {
     Result<BlackBox> box = BlackBox::open(folder.at("box"));
     ASSERT_TRUE(box.ok()) << box.status().message();
-    box->set_active(PolicyKind::scheduler, "org.test.active", "/active.so", "aa");
+    box->set_next(PolicyKind::scheduler, "org.test.active", "/active.so", "aa");
+    box->next_is_active();
     box->content().engine_thread.store(7);
     write(box.value());
   }
@@ -54,6 +55,35 @@ TEST_F(BlackBoxTest, ASignalOnAnotherThreadBlamesTheCandidate) {
     box.content().signal_thread.store(8);
   });
   EXPECT_STREQ(last_end().blamed.id, "org.test.candidate");
+}
+
+TEST_F(BlackBoxTest, APluginIsToBlameWhileItIsBeingCreated) {
+  life([](BlackBox& box) {
+    box.set_candidate_plugin("org.test.exporter", "/exporter.so", "cc");
+    box.start_hung("plugins");
+  });
+  const LastEnd last = last_end();
+  EXPECT_EQ(last.blamed_kind, kPluginKind);
+  EXPECT_STREQ(last.blamed.hash, "cc");
+  life([](BlackBox& box) {
+    box.set_candidate_plugin("org.test.exporter", "/exporter.so", "cc");
+    box.clear_candidate();
+    box.start_hung("plugins");
+  });
+  EXPECT_EQ(last_end().blamed_kind, 0u) << "it has come back";
+}
+
+// What the engine asks when the sets are exchanged decides who is to blame, not what was written down beforehand.
+TEST_F(BlackBoxTest, TheNextSetIsToBlameOnlyOnceItIsActive) {
+  const auto next = [](BlackBox& box) {
+    box.set_next(PolicyKind::scheduler, "org.test.next", "/next.so", "bb");
+    box.content().engine.kind.store(1);
+    box.content().hung.store(kHungEngine);
+  };
+  life(next);
+  EXPECT_STREQ(last_end().blamed.id, "org.test.active");
+  life([&](BlackBox& box) { next(box), box.next_is_active(); });
+  EXPECT_STREQ(last_end().blamed.id, "org.test.next");
 }
 
 TEST_F(BlackBoxTest, AKillFromOutsideBlamesNobody) {

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "policy_host/catalog.hpp"
 #include "unit/engine/support.hpp"
 
 namespace lithos::test {
@@ -72,6 +73,22 @@ TEST_F(Exchange, AnotherExchangeBeginsAnewAndTenantsMayLeaveMeanwhile) {
   t.run_until(t.now + Nanoseconds{1'000'000});
   EXPECT_EQ(asked(), first) << "the second set is not asked any more";
   EXPECT_EQ(third->calls(PolicyKind::predictor), kOperators * OperatorDecision::kPoints) << "about whom is there";
+}
+
+// Another right-sizer says nothing about times: the predictor's answers stand.
+TEST_F(Exchange, WhoStaysIsNotAskedAgain) {
+  t.engine->set_policies(*other, t.now);
+  t.run_until(t.now + Nanoseconds{1'000'000});
+  PolicyCatalog catalog({});
+  const PolicyKind kinds[] = {PolicyKind::right_sizer};
+  const auto third = PolicySet::replace(*other, kinds, {}, catalog).set;
+  ASSERT_NE(third, nullptr);
+  t.engine->set_policies(*third, t.now);
+  t.run_until(t.now + Nanoseconds{1'000'000});
+  EXPECT_FALSE(t.engine->has_stale_operators());
+  EXPECT_EQ(third->calls(PolicyKind::right_sizer), 2 * kOperators);
+  EXPECT_EQ(third->calls(PolicyKind::predictor), 0u);
+  EXPECT_EQ(t.out.decisions[kernels[0].id].predicted_at[0].count(), 777) << "and they are still known";
 }
 
 // What the old set had time to learn is told to the new one: a little at a time too, however much it is.
