@@ -99,7 +99,7 @@ class EventRing {
 
   // ---- writer ----------------------------------------------------------------------------------------------------
   // The next slot, whose content is that of an old event; null: full, and the event counts as dropped.
-  EventSlot* claim() {
+  [[gnu::always_inline]] EventSlot* claim() {
     const std::uint64_t next = tail_.load(std::memory_order_relaxed);
     if (next == room_until_ && !look_for_room()) [[unlikely]] {
       dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
