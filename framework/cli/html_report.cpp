@@ -9,6 +9,7 @@
 
 #include "cli/report/assets.hpp"
 #include "daemon/json.hpp"
+#include "lithos/service_abi.h"
 
 namespace lithos {
 namespace {
@@ -27,7 +28,7 @@ std::string safe_in_script(const std::string& json) {
 }
 
 // Each {{name}} of the page replaced once; what is put in is not looked at again.
-std::string fill(std::string_view page, const std::array<std::pair<std::string_view, std::string_view>, 5>& parts) {
+std::string fill(std::string_view page, const std::array<std::pair<std::string_view, std::string_view>, 6>& parts) {
   std::string out;
   while (!page.empty()) {
     const std::size_t open = page.find("{{"), close = open == page.npos ? page.npos : page.find("}}", open);
@@ -38,6 +39,12 @@ std::string fill(std::string_view page, const std::array<std::pair<std::string_v
     page.remove_prefix(close + 2);
   }
   return out += page;
+}
+
+std::string outcome_names() {
+  Json names = Json::array();
+  for (std::uint32_t outcome = 0; outcome < LITHOS_OUTCOMES; ++outcome) names.add(lithos_outcome_name(outcome));
+  return names.dump();
 }
 
 }  // namespace
@@ -54,10 +61,11 @@ Result<std::string> render_html(const std::string& result_json) {
                     "wrote",
                     format.empty() ? "missing" : "\"" + format + "\""));
   namespace assets = report_assets;
-  const std::string data = safe_in_script(result.value().dump());
+  const std::string data = safe_in_script(result.value().dump()), outcomes = outcome_names();
   return fill(assets::page, {{{"d3_license", assets::d3_license},
                               {"css", assets::css},
                               {"result", data},
+                              {"outcomes", outcomes},
                               {"d3", assets::d3},
                               {"js", assets::js}}});
 }

@@ -21,30 +21,6 @@ lithos_tpc_set words_of(const TpcSet& set) {
   return out;
 }
 
-// What the submission and the end of an atom have in common.
-void fill_atom(lithos_event& event, const OperatorEntry& entry, const OperatorEntry* node, const FlyingAtom* atom,
-               const Record& record) {
-  auto& out = event.as.atom;
-  const OperatorEntry& kernel = node != nullptr ? *node : entry;
-  out.launch_id = value_of(record.launch);
-  out.op_id = kernel.op.op_id;
-  out.graph_id = entry.graph != nullptr ? entry.op.op_id : 0;
-  out.predicted_ns = atom != nullptr && node == nullptr ? to_u64(atom->predicted) : 0;
-  out.duration_ns = 0;
-  out.queue = value_of(record.queue);
-  out.first_block = record.first_block;
-  out.blocks = kernel.op.blocks;
-  out.block_count = node != nullptr ? kernel.op.blocks : record.block_count;
-  out.tpcs = words_of(record.tpcs);
-  out.queued_ns = atom != nullptr ? to_u64(atom->arrived) : 0;
-  out.submitted_ns = atom != nullptr ? to_u64(atom->seen_at) : 0;
-  out.started_ns = out.ended_ns = 0;
-  out.outcome = static_cast<std::uint32_t>(record.coverage);
-  out.node = record.node;
-  out.last = record.last ? 1 : 0;
-  out.reserved = 0;
-}
-
 }  // namespace
 
 void Engine::Impl::tell_tenant(std::uint32_t type, const Tenant& tenant, Nanoseconds now) {
@@ -77,24 +53,6 @@ void Engine::Impl::tell_operator(const Tenant& tenant, const OperatorEntry& entr
     op.registers_per_thread = entry.kernel->registers_per_thread;
     op.shared_bytes = entry.kernel->shared_bytes;
     op.cluster_blocks = entry.kernel->cluster_blocks;
-  });
-}
-
-void Engine::Impl::tell_submitted(const Tenant& tenant, const FlyingAtom& atom, const Record& record, Nanoseconds now) {
-  const OperatorEntry& entry = tenant.operators[atom.op];
-  tap.emit(LITHOS_EVENT_ATOM_SUBMITTED, now, tenant.serial,
-           [&](EventSlot& slot) { fill_atom(slot.event, entry, nullptr, &atom, record); });
-}
-
-void Engine::Impl::tell_ended(const Tenant& tenant, const OperatorEntry& entry, std::uint32_t node_op,
-                              const FlyingAtom* atom, const Record& record, Nanoseconds now) {
-  const OperatorEntry* const node = node_op < tenant.operators.size() ? &tenant.operators[node_op] : nullptr;
-  tap.emit(LITHOS_EVENT_ATOM_ENDED, now, tenant.serial, [&](EventSlot& slot) {
-    fill_atom(slot.event, entry, node, atom, record);
-    auto& ended = slot.event.as.atom;
-    ended.started_ns = to_u64(record.started);
-    ended.ended_ns = to_u64(record.at);
-    ended.duration_ns = ended.ended_ns > ended.started_ns ? ended.ended_ns - ended.started_ns : 0;
   });
 }
 

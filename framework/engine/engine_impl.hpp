@@ -61,6 +61,11 @@ struct Engine::Impl {
   void nothing_in_flight(Tenant& tenant, Nanoseconds now);
   void head_changed(Tenant& tenant, QueueBook& queue, std::uint32_t tpcs_before, Nanoseconds now);
   void request_done(Tenant& tenant, Nanoseconds latency, Nanoseconds now);
+  // … and what exporters are told of it, if they want it
+  void tell_submitted(const Tenant& tenant, const FlyingAtom& atom, const Record& record, Nanoseconds now);
+  // `node`: the operator of the graph's kernel that ended; kAbsent: not in a graph, or not known. `atom`: null: nobody announced it.
+  void tell_ended(const Tenant& tenant, const OperatorEntry& entry, std::uint32_t node, const FlyingAtom* atom,
+                  const Record& record, Nanoseconds now);
 
   // engine_decisions.cpp
   void want_decision(std::uint32_t why, Nanoseconds now);
@@ -78,10 +83,6 @@ struct Engine::Impl {
   // engine_events.cpp: what exporters are told; each is called only if tap.wants() its type
   void tell_tenant(std::uint32_t type, const Tenant& tenant, Nanoseconds now);
   void tell_operator(const Tenant& tenant, const OperatorEntry& entry, Nanoseconds now);
-  void tell_submitted(const Tenant& tenant, const FlyingAtom& atom, const Record& record, Nanoseconds now);
-  // `node`: the operator of the graph's kernel that ended; kAbsent: not in a graph, or not known.
-  void tell_ended(const Tenant& tenant, const OperatorEntry& entry, std::uint32_t node, const FlyingAtom* atom,
-                  const Record& record, Nanoseconds now);
   void tell_request(const Tenant& tenant, Nanoseconds latency, Nanoseconds now);
   void tell_waiting(const Tenant& tenant, const QueueBook& queue, const Record& record, Nanoseconds now);
   void tell_lease(const Tenant& tenant, const Lease& published, Nanoseconds now);

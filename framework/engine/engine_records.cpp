@@ -12,7 +12,59 @@ constexpr Nanoseconds kMispredicted{50'000};           // paper §5.7
 
 Nanoseconds believable(Nanoseconds time) { return std::clamp(time, Nanoseconds{0}, kLongestBelieved); }
 
+// What the submission and the end of an atom have in common.
+inline void fill_atom(AtomNote& note, std::uint64_t tenant, const lithos_op& op, const Record& record) {
+  note.outcome = static_cast<std::uint8_t>(record.coverage);
+  note.flags = record.last ? AtomNote::kLast : 0;
+  note.tenant_id = tenant;
+  note.op_id = op.op_id;
+  note.launch_id = value_of(record.launch);
+  note.first_block = record.first_block;
+  note.block_count = record.block_count;
+  note.blocks = op.blocks;
+  note.queue = value_of(record.queue);
+  std::copy_n(record.tpcs.words(), LITHOS_TPC_WORDS, note.tpcs.words);
+}
+
 }  // namespace
+
+// With events on, these two are what a launch costs more: no call, nothing that the reader can work out (event_ring.cpp).
+[[gnu::always_inline]] inline void Engine::Impl::tell_submitted(const Tenant& tenant, const FlyingAtom& atom, const Record& record, Nanoseconds now) {
+  const OperatorEntry& entry = tenant.operators[atom.op];
+  tap.emit_atom(LITHOS_EVENT_ATOM_SUBMITTED, now, [&](AtomNote& note) {
+    fill_atom(note, tenant.serial, entry.op, record);
+    note.predicted_ns = static_cast<std::uint64_t>(atom.predicted.count());
+    note.ended_ns = note.started_ns = 0;
+    note.submitted_ns = atom.seen_at.count();
+    note.queued_ns = atom.arrived.count();
+    if (entry.graph != nullptr) note.flags |= AtomNote::kGraph, note.first_block = 0;
+  });
+}
+
+[[gnu::always_inline]] inline void Engine::Impl::tell_ended(const Tenant& tenant, const OperatorEntry& entry, std::uint32_t node,
+                              const FlyingAtom* atom, const Record& record, Nanoseconds now) {
+  tap.emit_atom(LITHOS_EVENT_ATOM_ENDED, now, [&](AtomNote& note) {
+    fill_atom(note, tenant.serial, entry.op, record);
+    note.ended_ns = record.at.count();
+    note.started_ns = record.started.count();
+    note.predicted_ns = 0;
+    note.submitted_ns = note.queued_ns = 0;
+    if (atom != nullptr) {
+      note.predicted_ns = static_cast<std::uint64_t>(atom->predicted.count());
+      note.submitted_ns = atom->seen_at.count();
+      note.queued_ns = atom->arrived.count();
+    }
+    if (entry.graph == nullptr) return;
+    note.flags |= AtomNote::kGraph;
+    note.first_block = record.node;
+    if (node >= tenant.operators.size()) return;
+    const lithos_op& kernel = tenant.operators[node].op;
+    note.flags |= AtomNote::kGraphNode;
+    note.op_id = kernel.op_id;
+    note.block_count = note.blocks = kernel.blocks;
+    note.predicted_ns = entry.op.op_id;
+  });
+}
 
 void Engine::on_record(const Record& record, Nanoseconds now) {
   Impl& e = *impl_;

@@ -7,6 +7,7 @@
 
 #include "engine/record.hpp"
 #include "engine/tpc_map.hpp"
+#include "lithos/service_abi.h"
 
 namespace lithos {
 namespace {
@@ -146,12 +147,6 @@ Nanoseconds OperatorDecision::predicted(unsigned on_tpcs) const {
   return predicted_at[kPoints - 1];
 }
 
-const char* name_of(Coverage coverage) {
-  constexpr const char* kNames[kCoverageKinds] = {"masked",        "cut",   "whole_small", "whole_persistent", "whole_co_resident",
-                                                  "whole_special", "graph", "unmasked",    "starved",          "bypassed",
-                                                  "driver_internal", "whole_dear"};
-  const auto index = static_cast<unsigned>(coverage);
-  return index < kCoverageKinds ? kNames[index] : "unknown";
-}
+const char* name_of(Coverage coverage) { return lithos_outcome_name(static_cast<std::uint32_t>(coverage)); }
 
 }  // namespace lithos

@@ -42,10 +42,10 @@ struct FlyingAtom {
   std::uint32_t op = 0;
   std::uint32_t tpc_count = 0;
   TpcSet tpcs;
+  Nanoseconds predicted{0};
   Nanoseconds seen_at{0};    // submission, as it became known
   Nanoseconds arrived{0};    // the launch, likewise: when it was queued, if it was
   Nanoseconds started = kNever;  // graphs: the first node's start, device time
-  Nanoseconds predicted{0};
   WorkMark mark;             // when it came to the head of the queue
   std::uint32_t nodes_done = 0;  // graphs: of its kernels, as far as completions were reported
   bool last = true;

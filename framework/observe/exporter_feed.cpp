@@ -4,18 +4,9 @@
 #include <span>
 
 namespace lithos {
-namespace {
 
-constexpr std::size_t kBatch = 512;
-constexpr std::size_t kSlotsInSimulation = 1024;  // stays in the processor's cache
-
-}  // namespace
-
-ExporterFeed::ExporterFeed(std::unique_ptr<ExporterService> service, WhenFull when_full)
-    : service_(std::move(service)),
-      ring_(
-          service_->wanted(), when_full == WhenFull::drop ? EventRing::kSlots : kSlotsInSimulation,
-          when_full == WhenFull::drop ? std::function<void()>() : [this] { pump_all(Nanoseconds{0}); }) {}
+ExporterFeed::ExporterFeed(std::unique_ptr<ExporterService> service, std::function<void()> make_room)
+    : service_(std::move(service)), ring_(service_->wanted(), EventRing::kSlots, std::move(make_room)) {}
 
 Status ExporterFeed::counted(Status status) {
   if (!status.ok()) failures_.fetch_add(1, std::memory_order_relaxed);

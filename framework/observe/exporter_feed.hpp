@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // One exporter and its ring: takes events out and hands them on, in batches, with a note where some are missing.
 //
-// In a simulator the engine's thread is also the reader: a full ring is emptied on the spot (lossless), so that what is
-// exported is a function of the run's inputs. In a daemon a thread of its own reads (plugin_thread.hpp).
+// The reader is a thread of its own: in a daemon plugin_thread.hpp, which may lose events, in a simulator
+// lossless_feed.hpp, which makes room.
 // Errors     An exporter that fails is counted and called again with the next batch; what it refused is lost to it.
 // Threads    The ring's writer is the engine's; everything else is called by one reader. totals(): anybody.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,12 +29,14 @@ struct FeedTotals {
 
 class ExporterFeed {
  public:
-  enum class WhenFull { drop, make_room };  // make_room: writer and reader are one thread
+  static constexpr std::size_t kBatch = 512;  // handed over at once, at most
 
-  ExporterFeed(std::unique_ptr<ExporterService> service, WhenFull when_full);
+  // `make_room`: called by the writer when the ring is full, and returns once there is room; empty: the event is dropped.
+  explicit ExporterFeed(std::unique_ptr<ExporterService> service, std::function<void()> make_room = {});
 
   EventRing& ring() { return ring_; }
   ExporterService& service() { return *service_; }
+  const ExporterService& service() const { return *service_; }
 
   // Hands on a batch. False: there was nothing. `failed`: what the exporter said, if it failed.
   bool pump(Nanoseconds now, Status& failed);

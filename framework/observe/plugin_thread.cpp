@@ -153,7 +153,7 @@ PluginThread::PluginThread(std::unique_ptr<ExporterService> exporter, const Plug
   state_->options = options;
   state_->kind = PluginKind::exporter;
   state_->id = exporter->description().id;
-  state_->feed = std::make_unique<ExporterFeed>(std::move(exporter), ExporterFeed::WhenFull::drop);
+  state_->feed = std::make_unique<ExporterFeed>(std::move(exporter));
   start();
 }
 

@@ -3,9 +3,11 @@
 // per exporter, and the tap by which the engine fills all of them.
 //
 // Purpose    The engine never waits for an exporter. A full ring drops the event and counts it; the reader says so to
-//            its exporter where the gap is. A simulator, whose time stands still meanwhile, makes room instead.
+//            its exporter where the gap is. A simulation, whose time stands still meanwhile, waits instead.
 // Cost       Nothing is written for a type that no exporter wants (EventTap::wants); else one store of the event and
 //            one of the position per ring: no allocation, no lock, no call to the kernel (tests/bench/export_bench.cpp).
+//            Atoms, nearly all there is, are written as notes: two cache lines of what the engine has at hand. The
+//            reader makes the event of it.
 // Texts      What an event points to is either static or kept in its slot (EventSlot::keep), so it lives as long.
 // Threads    One writer, one reader; each function says whose it is.
 #pragma once
@@ -20,6 +22,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -28,11 +31,34 @@
 
 namespace lithos {
 
+// An ATOM_SUBMITTED or ATOM_ENDED as the engine writes it; the order is that of where it comes from, so that pairs are
+// copied at once. Times are the host's, not yet checked.
+struct AtomNote {
+  static constexpr std::uint32_t kBit = 1u << 31;  // in `type`: this is a note
+  enum Flags : std::uint8_t { kLast = 1, kGraph = 2, kGraphNode = 4 };
+
+  std::uint64_t time_ns;  // up to here as in lithos_event
+  std::uint32_t type;
+  std::uint8_t outcome, flags;
+  std::uint16_t gpu;
+  std::uint64_t tenant_id;
+  std::uint64_t op_id, launch_id;
+  std::uint32_t first_block, block_count;  // in a graph: the node's place and blocks
+  std::uint32_t blocks, queue;
+  std::uint64_t predicted_ns;  // of a graph's node: the graph's op_id, for no node has a prediction of its own
+  lithos_tpc_set tpcs;
+  std::int64_t ended_ns, started_ns, submitted_ns, queued_ns;
+};
+static_assert(sizeof(AtomNote) == 128);
+
 // Plugins step over slots by this struct's size: an event, and behind it what it points to.
 struct alignas(64) EventSlot {
   static constexpr std::size_t kTextBytes = 92;
 
-  lithos_event event;
+  union {
+    lithos_event event;
+    AtomNote atom;
+  };
   std::uint32_t text_used;
   char text[kTextBytes];
 
@@ -48,6 +74,9 @@ struct alignas(64) EventSlot {
 };
 static_assert(sizeof(EventSlot) == 256);
 
+// Makes an event of a slot's note.
+void spell_out(EventSlot& slot);
+
 constexpr std::uint64_t event_bit(std::uint32_t type) { return std::uint64_t{1} << type; }
 
 class EventRing {
@@ -55,9 +84,13 @@ class EventRing {
   static constexpr std::size_t kSlots = 8192;  // 2 MiB; some 20 ms of the fastest launching seen
 
   // `slots`: a power of two. `wanted`: bits of event types. `make_room`: called by the writer when the ring is full,
-  // and must empty it; empty: the event is dropped.
+  // and returns once there is room; empty: the event is dropped.
   explicit EventRing(std::uint64_t wanted, std::size_t slots = kSlots, std::function<void()> make_room = {})
-      : wanted_(wanted), mask_(slots - 1), make_room_(std::move(make_room)), slots_(new EventSlot[slots]()) {
+      : make_room_(std::move(make_room)),
+        wanted_(wanted),
+        mask_(slots - 1),
+        slots_(new EventSlot[slots + kFetchAhead]()),
+        room_until_(slots) {
     assert(std::has_single_bit(slots));
   }
 
@@ -66,18 +99,19 @@ class EventRing {
 
   // ---- writer ----------------------------------------------------------------------------------------------------
   // The next slot, whose content is that of an old event; null: full, and the event counts as dropped.
-  EventSlot* claim() {
-    if (written_ - read_seen_ > mask_ && !look_for_room()) [[unlikely]] {
+  [[gnu::always_inline]] EventSlot* claim() {
+    const std::uint64_t next = tail_.load(std::memory_order_relaxed);
+    if (next == room_until_ && !look_for_room()) [[unlikely]] {
       dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
       return nullptr;
     }
-    return &slots_[written_ & mask_];
+    return &slots_[next & mask_];
   }
-  void commit() {
-    tail_.store(++written_, std::memory_order_release);
+  void commit(const EventSlot* slot) {
     // The ring is larger than a core's cache, and the reader's core has had the slots last: fetch ahead what is written soon.
-    const char* const soon = reinterpret_cast<const char*>(&slots_[(written_ + kFetchAhead) & mask_]);
-    for (std::size_t line = 0; line < sizeof(lithos_event); line += 64) __builtin_prefetch(soon + line, 1);
+    const char* const soon = reinterpret_cast<const char*>(slot + kFetchAhead);
+    for (std::size_t line = 0; line < sizeof(AtomNote); line += 64) __builtin_prefetch(soon + line, 1);
+    tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   }
 
   // ---- reader ----------------------------------------------------------------------------------------------------
@@ -87,6 +121,8 @@ class EventRing {
     const auto available = static_cast<std::size_t>(tail_.load(std::memory_order_acquire) - head);
     const std::size_t at = head & mask_;
     count = std::min({available, most, mask_ + 1 - at});
+    for (EventSlot& slot : std::span(&slots_[at], count))
+      if ((slot.event.type & AtomNote::kBit) != 0) spell_out(slot);
     return &slots_[at];
   }
   void release(std::size_t count) {
@@ -100,22 +136,23 @@ class EventRing {
 
  private:
   [[gnu::noinline]] bool look_for_room() {
-    read_seen_ = head_.load(std::memory_order_acquire);
-    if (written_ - read_seen_ <= mask_) return true;
+    if (see_room()) return true;
     if (!make_room_) return false;
     make_room_();
-    read_seen_ = head_.load(std::memory_order_acquire);
-    return written_ - read_seen_ <= mask_;
+    return see_room();
+  }
+  bool see_room() {
+    room_until_ = head_.load(std::memory_order_acquire) + mask_ + 1;
+    return room_until_ != tail_.load(std::memory_order_relaxed);
   }
 
-  static constexpr std::size_t kFetchAhead = 4;
+  static constexpr std::size_t kFetchAhead = 4;  // so many slots behind the last are fetched, and never used
 
-  const std::uint64_t wanted_;
-  const std::size_t mask_;
   const std::function<void()> make_room_;
+  alignas(64) const std::uint64_t wanted_;
+  const std::size_t mask_;
   const std::unique_ptr<EventSlot[]> slots_;
-  alignas(64) std::uint64_t written_ = 0;  // writer's
-  std::uint64_t read_seen_ = 0;
+  std::uint64_t room_until_;  // writer's, seldom changed: up to where it knows that slots are free
   alignas(64) std::atomic<std::uint64_t> tail_ = 0;
   std::atomic<std::uint64_t> dropped_ = 0;
   alignas(64) std::atomic<std::uint64_t> head_ = 0;
@@ -141,22 +178,39 @@ class EventTap {
   // the union.
   template <class Fill>
   void emit(std::uint32_t type, Nanoseconds now, std::uint64_t tenant, Fill&& fill) {
-    last_at_ = std::max(last_at_, now);  // what is known later is not told as earlier, by a step's worth of time
+    each(type, now, [&](EventSlot& slot) {
+      slot.text_used = 0;
+      slot.event.time_ns = to_u64(last_at_);
+      slot.event.type = type;
+      slot.event.gpu = gpu_;
+      slot.event.tenant_id = tenant;
+      fill(slot);
+    });
+  }
+  // Likewise fill(note), for an atom; fill sets everything from outcome on, but not the GPU.
+  template <class Fill>
+  void emit_atom(std::uint32_t type, Nanoseconds now, Fill&& fill) {
+    each(type, now, [&](EventSlot& slot) {
+      slot.atom.time_ns = to_u64(last_at_);
+      slot.atom.type = type | AtomNote::kBit;
+      slot.atom.gpu = static_cast<std::uint16_t>(gpu_);
+      fill(slot.atom);
+    });
+  }
+
+ private:
+  template <class Write>
+  void each(std::uint32_t type, Nanoseconds now, Write&& write) {
+    if (now > last_at_) last_at_ = now;  // what is known later is not told as earlier, by a step's worth of time
     for (EventRing* ring : rings_) {
       if (!ring->wants(type)) continue;
       EventSlot* const slot = ring->claim();
       if (slot == nullptr) continue;
-      slot->text_used = 0;
-      slot->event.time_ns = to_u64(last_at_);
-      slot->event.type = type;
-      slot->event.gpu = gpu_;
-      slot->event.tenant_id = tenant;
-      fill(*slot);
-      ring->commit();
+      write(*slot);
+      ring->commit(slot);
     }
   }
 
- private:
   std::vector<EventRing*> rings_;
   std::uint64_t wanted_ = 0;
   Nanoseconds last_at_{0};

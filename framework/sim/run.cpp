@@ -70,7 +70,7 @@ Status Run::start() {
   engine_config.starvation_limit = set_.starvation_limit;
   engine_config.slip = set_.slip;
   engine_config.masked = set_.masks;
-  engine_config.statistics = !feeds_.empty();
+  engine_config.statistics = next_metrics_ != kNever;
   engine_ = std::make_unique<Engine>(inputs_->gpu, engine_config, policies_, transport_);
   for (const auto& feed : feeds_) engine_->attach(feed->ring(), now_);
   for (std::size_t i = 0; i < config_.tenants.size(); ++i) {
@@ -171,7 +171,7 @@ Status Run::run(const std::function<void(double)>& progress) {
 }
 
 void Run::export_to(std::unique_ptr<ExporterService> exporter) {
-  feeds_.push_back(std::make_unique<ExporterFeed>(std::move(exporter), ExporterFeed::WhenFull::make_room));
+  feeds_.push_back(std::make_unique<LosslessFeed>(std::move(exporter)));
   if (feeds_.back()->service().takes_samples()) next_metrics_ = kMetricsEvery;
 }
 
@@ -182,7 +182,7 @@ void Run::sample_metrics(Nanoseconds now) {
   page.add(Metric::gpu_energy, {}, energy_before_j_ + gpu_.totals().energy_j);
   metrics_.take(snapshot_, page);
   page.close(now, 0);
-  for (const auto& feed : feeds_) (void)feed->sample(page.view());
+  for (const auto& feed : feeds_) feed->sample(page.view());
 }
 
 void Run::request_clock(std::uint32_t mhz) {
@@ -192,10 +192,7 @@ void Run::request_clock(std::uint32_t mhz) {
 
 void Run::finish_exports() {
   if (next_metrics_ != kNever) sample_metrics(now_);
-  for (const auto& feed : feeds_) {
-    feed->pump_all(now_);
-    (void)feed->flush();
-  }
+  for (const auto& feed : feeds_) feed->flush();
 }
 
 bool Run::enough_requests() const {

@@ -15,7 +15,7 @@
 #include "engine/engine.hpp"
 #include "executor/executor.hpp"
 #include "observe/engine_metrics.hpp"
-#include "observe/exporter_feed.hpp"
+#include "observe/lossless_feed.hpp"
 #include "policy_host/policy_set.hpp"
 #include "sim/inputs.hpp"
 #include "sim/report.hpp"
@@ -40,7 +40,7 @@ class Run final : private CompletionSink {
   void keep_operators() { keep_operators_ = true; }
   // Likewise: what it looked like over time.
   void keep_timelines() { keep_timelines_ = true; }
-  // Likewise. Exporters see the whole run, warm-up included, and lose nothing: time stands still while they work.
+  // Likewise. Exporters see the whole run, warm-up included, and lose nothing.
   void export_to(std::unique_ptr<ExporterService> exporter);
   void control_power(std::unique_ptr<PowerService> power) { power_ = std::move(power); }
 
@@ -89,7 +89,7 @@ class Run final : private CompletionSink {
   double sampled_energy_j_ = 0;
   SlipWindow slip_;
   Nanoseconds next_slip_{0};
-  std::vector<std::unique_ptr<ExporterFeed>> feeds_;
+  std::vector<std::unique_ptr<LosslessFeed>> feeds_;
   std::unique_ptr<PowerService> power_;
   EngineMetrics metrics_;
   double energy_before_j_ = 0;  // up to the end of warm-up

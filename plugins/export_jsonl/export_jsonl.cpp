@@ -129,7 +129,7 @@ class ExportJsonLines {
     field("submitted_ns", atom.submitted_ns);
     if (event.type == LITHOS_EVENT_ATOM_ENDED) field("started_ns", atom.started_ns), field("ended_ns", atom.ended_ns);
     if (atom.graph_id != 0) field("graph", atom.graph_id), field("node", atom.node);
-    field("outcome", atom.outcome < LITHOS_OUTCOMES ? kOutcomes[atom.outcome] : "?");
+    field("outcome", lithos_outcome_name(atom.outcome));
     field("last", atom.last);
   }
   void decision(const lithos_event& event) {
@@ -202,9 +202,6 @@ class ExportJsonLines {
     }
   }
 
-  static constexpr const char* kOutcomes[LITHOS_OUTCOMES] = {
-      "masked",        "cut",   "whole_small", "whole_persistent", "whole_co_resident", "whole_special",
-      "graph",         "unmasked", "starved",  "bypassed",         "driver_internal", "whole_dear"};
   struct Close {
     void operator()(std::FILE* file) const { file == stdout ? std::fflush(file) : std::fclose(file); }
   };

@@ -35,10 +35,9 @@ constexpr std::size_t kBlockBytes = 256 * 1024;
 
 }  // namespace
 
-TraceWriter::TraceWriter(const std::string& path) : file_(std::fopen(path.c_str(), "we")) {
+TraceWriter::TraceWriter(const std::string& path) : file_(std::fopen(path.c_str(), "we")), buffer_(kBlockBytes + 4096) {
   if (file_ == nullptr) throw std::runtime_error("cannot write " + path + ": " + std::strerror(errno));
   std::setvbuf(file_.get(), nullptr, _IONBF, 0);  // the blocks are ours
-  buffer_.reserve(kBlockBytes + 4096);
 }
 
 template <class Fill>
@@ -111,6 +110,23 @@ std::uint64_t TraceWriter::name_id(Names& names, unsigned kind, std::string_view
   return id;
 }
 
+std::uint64_t TraceWriter::event_name_id(std::string_view name) {
+  const auto address = reinterpret_cast<std::uintptr_t>(name.data());
+  KnownEvent& known = known_events_[(address >> 4 ^ address >> 12) % known_events_.size()];
+  if (known.text == nullptr || *known.text != name) {
+    known.id = name_id(event_names_, interned::kEventNames, name);
+    known.text = &event_names_.find(name)->first;
+  }
+  return known.id;
+}
+
+std::uint64_t TraceWriter::argument_name_id(const char* name) {
+  const auto address = reinterpret_cast<std::uintptr_t>(name);
+  KnownArgument& known = known_arguments_[(address ^ address >> 6) % known_arguments_.size()];
+  if (known.name != name) known = {name, name_id(argument_names_, interned::kArgumentNames, name)};
+  return known.id;
+}
+
 // Names that are new in this packet. One message for all: readers take the last of two.
 void TraceWriter::introduce(Message& packet) {
   if (fresh_.empty()) return;
@@ -126,8 +142,8 @@ void TraceWriter::introduce(Message& packet) {
 
 void TraceWriter::event(TrackId track, std::uint64_t at_ns, unsigned type, std::string_view name,
                         const std::vector<Argument>& arguments, Flows flows) {
-  const std::uint64_t name_of_event = name_id(event_names_, interned::kEventNames, name);
-  for (const Argument& one : arguments) name_id(argument_names_, interned::kArgumentNames, one.name);
+  const std::uint64_t name_of_event = event_name_id(name);
+  for (const Argument& one : arguments) (void)argument_name_id(one.name);
   packet(at_ns, [&](Message& packet) {
     introduce(packet);
     packet.nested(trace_packet::kTrackEvent, [&](Message& event) {
@@ -136,7 +152,7 @@ void TraceWriter::event(TrackId track, std::uint64_t at_ns, unsigned type, std::
       event.number(track_event::kNameId, name_of_event);
       for (const Argument& one : arguments)
         event.nested(track_event::kArgument, [&](Message& annotation) {
-          annotation.number(argument::kNameId, name_id(argument_names_, interned::kArgumentNames, one.name));
+          annotation.number(argument::kNameId, argument_name_id(one.name));
           if (one.text.empty()) annotation.number(argument::kNumber, one.number);
           else annotation.text(argument::kText, one.text);
         });

@@ -8,6 +8,7 @@
 // more is written, so what is there stays readable. One thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <map>
@@ -69,19 +70,33 @@ class TraceWriter {
   void packet(std::uint64_t at_ns, Fill&& fill);
   TrackId describe(TrackId parent, std::string_view name, int rank, int pid, bool is_counter, std::string_view unit);
   std::uint64_t name_id(Names& names, unsigned kind, std::string_view text);
+  std::uint64_t event_name_id(std::string_view name);
+  std::uint64_t argument_name_id(const char* name);
   void introduce(Message& packet);
   void event(TrackId track, std::uint64_t at_ns, unsigned type, std::string_view name,
              const std::vector<Argument>& arguments, Flows flows);
   void write_some();
 
   std::unique_ptr<std::FILE, Close> file_;
-  std::string buffer_;
+  Buffer buffer_;
   std::uint64_t written_ = 0;
   TrackId last_track_ = 0;
   int last_pid_ = 0;
   bool first_ = true;
   bool failed_ = false;  // nothing is written after a block that came out in part
   Names event_names_, argument_names_;
+  // What was asked for last, by address: the same few names come again and again. An event's name may change under its
+  // address, and is compared; an argument's stands in static storage.
+  struct KnownEvent {
+    const std::string* text = nullptr;  // in event_names_
+    std::uint64_t id = 0;
+  };
+  struct KnownArgument {
+    const char* name = nullptr;
+    std::uint64_t id = 0;
+  };
+  std::array<KnownEvent, 256> known_events_{};
+  std::array<KnownArgument, 64> known_arguments_{};
   std::vector<FreshName> fresh_;
 };
 

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <fstream>
 #include <limits>
+#include <set>
 #include <sstream>
 
 namespace lithos {
@@ -104,6 +105,15 @@ std::string exported(const std::vector<lithos_event>& events, bool atoms) {
   text << std::ifstream(path).rdbuf();
   std::remove(path);
   return text.str();
+}
+
+TEST(ServicesTest, EveryOutcomeHasANameOfItsOwn) {
+  std::set<std::string> names;
+  for (std::uint32_t outcome = 0; outcome < LITHOS_OUTCOMES; ++outcome) names.insert(lithos_outcome_name(outcome));
+  EXPECT_EQ(names.size(), LITHOS_OUTCOMES);
+  EXPECT_EQ(names.count("unknown"), 0u);
+  EXPECT_STREQ(lithos_outcome_name(LITHOS_OUTCOME_WHOLE_DEAR), "whole_dear");
+  EXPECT_STREQ(lithos_outcome_name(LITHOS_OUTCOMES), "unknown");
 }
 
 TEST(ServicesTest, JsonLinesAreExact) {

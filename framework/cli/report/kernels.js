@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the TPC time went and what was decided about each kernel; how launches ran; energy; what was noted.
-L.outcomes = ['masked', 'cut', 'whole_small', 'whole_persistent', 'whole_co_resident', 'whole_special', 'graph', 'unmasked', 'starved',
-  'bypassed', 'driver_internal'];
-
 L.kernelTable = function (parent, unit, model) {
   const rows = unit.run.tenants.flatMap(t => (t.operators || []).filter(o => !o.graph && o.ns > 0).map(o => ({ t, o })));
   const all = d3.sum(rows, r => r.o.tpc_ns);

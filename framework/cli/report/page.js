@@ -28,6 +28,7 @@ L.draw = function () {
   root.dataset.errors = '';
   window.addEventListener('error', event => { root.dataset.errors += event.message + '; '; });
   const result = JSON.parse(document.getElementById('result').textContent);
+  L.outcomes = JSON.parse(document.getElementById('outcomes').textContent);  // every name a launch may be counted under
   const model = L.model(result);
   L.head(result, model);
   for (const section of [L.compareSection, L.latencySection, L.mapSection, L.timeSection, L.kernelSection, L.outcomeSection, L.energySection, L.noteSection]) {

@@ -95,6 +95,14 @@ typedef struct lithos_power_ops {
 #define LITHOS_OUTCOME_WHOLE_DEAR 11u       /* cutting would cost more than it spares */
 #define LITHOS_OUTCOMES 12u                 /* how many this header knows */
 
+/* An outcome's name, as metrics, results and exporters spell it; "unknown": of a newer host. */
+static inline const char* lithos_outcome_name(uint32_t outcome) {
+  static const char* const names[] = {"masked",         "cut",           "whole_small",     "whole_persistent",
+                                      "whole_co_resident", "whole_special", "graph",         "unmasked",
+                                      "starved",        "bypassed",      "driver_internal", "whole_dear"};
+  return outcome < sizeof names / sizeof names[0] ? names[outcome] : "unknown";
+}
+
 #define LITHOS_OPERATOR_GRAPH 1u
 #define LITHOS_OPERATOR_CUTTABLE 2u
 #define LITHOS_OPERATOR_MAY_SPIN 4u

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <string>
 #include <thread>
 
@@ -64,6 +65,100 @@ TEST(EventRing, TextsAreKeptWithTheirEventAndCutShort) {
   EXPECT_STREQ(event.as.policy.id, "org.example.a");
   EXPECT_EQ(std::string(event.as.policy.version), longer.substr(0, EventSlot::kTextBytes - 1 - 14));
   EXPECT_STREQ(event.as.policy.hash, "");
+}
+
+AtomNote a_note() {
+  AtomNote note{};
+  note.outcome = LITHOS_OUTCOME_CUT;
+  note.flags = AtomNote::kLast;
+  note.tenant_id = 7;
+  note.op_id = 11;
+  note.launch_id = 12;
+  note.first_block = 3;
+  note.block_count = 4;
+  note.blocks = 100;
+  note.queue = 5;
+  note.predicted_ns = 900;
+  note.tpcs.words[1] = 6;
+  note.ended_ns = 1'500;
+  note.started_ns = 1'000;
+  note.submitted_ns = 800;
+  note.queued_ns = 700;
+  return note;
+}
+
+// What the reader sees of a note, which stands at the GPU 2.
+lithos_event spelled_out(std::uint32_t type, const AtomNote& note) {
+  EventRing ring(kAll, 2);
+  EventTap tap(2);
+  tap.add(ring);
+  tap.emit_atom(type, Nanoseconds{2'000}, [&](AtomNote& to) {
+    const AtomNote head = to;
+    to = note;
+    to.time_ns = head.time_ns, to.type = head.type, to.gpu = head.gpu;
+  });
+  std::size_t count = 0;
+  (void)ring.ready(1, count);  // looking twice changes nothing
+  return ring.ready(1, count)->event;
+}
+
+TEST(EventRing, ANoteBecomesAnEvent) {
+  const lithos_event event = spelled_out(LITHOS_EVENT_ATOM_ENDED, a_note());
+  const auto& atom = event.as.atom;
+  EXPECT_EQ(event.type, LITHOS_EVENT_ATOM_ENDED);
+  EXPECT_EQ(event.time_ns, 2'000u);
+  EXPECT_EQ(event.gpu, 2u);
+  EXPECT_EQ(event.tenant_id, 7u);
+  EXPECT_EQ(atom.op_id, 11u);
+  EXPECT_EQ(atom.launch_id, 12u);
+  EXPECT_EQ(atom.graph_id, 0u);
+  EXPECT_EQ(atom.node, 0u);
+  EXPECT_EQ(atom.first_block, 3u);
+  EXPECT_EQ(atom.block_count, 4u);
+  EXPECT_EQ(atom.blocks, 100u);
+  EXPECT_EQ(atom.queue, 5u);
+  EXPECT_EQ(atom.predicted_ns, 900u);
+  EXPECT_EQ(atom.tpcs.words[1], 6u);
+  EXPECT_EQ(atom.duration_ns, 500u);
+  EXPECT_EQ(atom.started_ns, 1'000u);
+  EXPECT_EQ(atom.ended_ns, 1'500u);
+  EXPECT_EQ(atom.submitted_ns, 800u);
+  EXPECT_EQ(atom.queued_ns, 700u);
+  EXPECT_EQ(atom.outcome, LITHOS_OUTCOME_CUT);
+  EXPECT_EQ(atom.last, 1u);
+  EXPECT_EQ(atom.reserved, 0u);
+}
+
+TEST(EventRing, ANoteOfAGraphsKernelNamesBoth) {
+  AtomNote note = a_note();
+  note.flags = AtomNote::kGraph | AtomNote::kGraphNode;
+  note.first_block = 9;  // its place
+  note.predicted_ns = 55;  // the graph
+  const lithos_event kernel = spelled_out(LITHOS_EVENT_ATOM_ENDED, note);
+  EXPECT_EQ(kernel.as.atom.op_id, 11u);
+  EXPECT_EQ(kernel.as.atom.graph_id, 55u);
+  EXPECT_EQ(kernel.as.atom.node, 9u);
+  EXPECT_EQ(kernel.as.atom.first_block, 0u);
+  EXPECT_EQ(kernel.as.atom.predicted_ns, 0u);
+  EXPECT_EQ(kernel.as.atom.last, 0u);
+  note = a_note();
+  note.flags = AtomNote::kGraph | AtomNote::kLast;
+  note.first_block = 0;
+  const lithos_event whole = spelled_out(LITHOS_EVENT_ATOM_SUBMITTED, note);
+  EXPECT_EQ(whole.as.atom.graph_id, 11u);
+  EXPECT_EQ(whole.as.atom.node, 0u);
+  EXPECT_EQ(whole.as.atom.predicted_ns, 900u);
+}
+
+// The times are the tenant's.
+TEST(EventRing, TimesInANoteThatCannotBeAreNotTaken) {
+  AtomNote note = a_note();
+  note.started_ns = std::numeric_limits<std::int64_t>::min();
+  note.ended_ns = -5;
+  const lithos_event event = spelled_out(LITHOS_EVENT_ATOM_ENDED, note);
+  EXPECT_EQ(event.as.atom.started_ns, 0u);
+  EXPECT_EQ(event.as.atom.ended_ns, 0u);
+  EXPECT_EQ(event.as.atom.duration_ns, 0u);
 }
 
 // Writer and reader on threads of their own: every event is read or counted as dropped, and order is kept.

@@ -8,17 +8,8 @@
 namespace lithos::testing {
 namespace {
 
-TEST(ExporterFeed, InASimulationNothingIsLost) {
-  ExporterFeed feed(exporter(), ExporterFeed::WhenFull::make_room);
-  for (std::uint64_t launch = 1; launch <= 10'000; ++launch) write_launch(feed.ring(), launch);
-  feed.pump_all(Nanoseconds{0});
-  EXPECT_EQ(feed.totals().delivered, 10'000u);
-  EXPECT_EQ(feed.totals().dropped, 0u);
-  EXPECT_EQ(metric(feed.service().metrics(), "events_total"), 10'000);
-}
-
 TEST(ExporterFeed, TheExporterLearnsWhatItMissed) {
-  ExporterFeed feed(exporter(), ExporterFeed::WhenFull::drop);
+  ExporterFeed feed(exporter());
   for (std::uint64_t launch = 1; launch <= EventRing::kSlots + 5; ++launch) write_launch(feed.ring(), launch);
   EXPECT_EQ(feed.totals().dropped, 5u);
   feed.pump_all(Nanoseconds{7});
@@ -30,7 +21,7 @@ TEST(ExporterFeed, TheExporterLearnsWhatItMissed) {
 
 // A full disk: each failure is counted, nothing piles up.
 TEST(ExporterFeed, AFailingExporterIsCountedAndDoesNotStopTheStream) {
-  ExporterFeed feed(exporter({{"fail", {true, {}}}}), ExporterFeed::WhenFull::make_room);
+  ExporterFeed feed(exporter({{"fail", {true, {}}}}));
   for (std::uint64_t launch = 1; launch <= 5'000; ++launch) write_launch(feed.ring(), launch);
   Status failed;
   EXPECT_TRUE(feed.pump(Nanoseconds{0}, failed));
