@@ -106,7 +106,7 @@ TEST_F(Top, LivesOnATerminalAndLeavesItAsItWas) {
   EXPECT_TRUE(screen.shows("policies  tpc_borrowing")) << screen.all();
   EXPECT_TRUE(screen.shows("generation 1")) << screen.all();
   EXPECT_TRUE(screen.shows("own   0")) << screen.all();
-  EXPECT_TRUE(screen.shows("a a            critical")) << screen.all();
+  EXPECT_TRUE(screen.shows(" a            critical")) << screen.all();
   EXPECT_FALSE(screen.echoes());
   screen.press('n');
   EXPECT_TRUE(screen.shows("s sort (name)"));
