@@ -174,7 +174,7 @@ bool Admission::within_outstanding_limit(const Question& q, Verdict& verdict) {
   const Outstanding& out = q.outstanding;
   const Nanoseconds limit = q.lease.outstanding_limit;
   if (out.pieces == 0 || out.behind() + verdict.predicted <= limit || out.left(q.now) <= limit) return true;
-  verdict = Verdict::later(out.behind() <= limit && out.running_until != kNever ? out.running_until - (limit - out.behind()) : kNever);
+  verdict = Verdict::later(out.behind() <= limit ? out.running_until - (limit - out.behind()) : kNever);
   return false;
 }
 

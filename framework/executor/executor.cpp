@@ -211,7 +211,7 @@ Outstanding Executor::Impl::outstanding() const {
     if (!front.on_borrowed || front.order >= oldest) continue;
     oldest = front.order;
     now.running = front.predicted;
-    now.running_until = std::max(front.submitted_at, queue->last_completed_at) + front.predicted;
+    now.running_until = queue->running_since() + front.predicted;
   }
   return now;
 }

@@ -54,12 +54,12 @@ struct LaunchQueue {
   LaunchQueue(QueueId queue, LaunchPath launch_path, std::uint32_t capacity)
       : id(queue), path(launch_path), waiting(capacity), inflight(kInFlightLimit) {}
 
+  // Since when the oldest atom in flight has had the device; only where there is one.
+  Nanoseconds running_since() const { return std::max(inflight.front().submitted_at, last_completed_at); }
   // Predicted time until the queue would run dry: what is in flight, less what the running atom has had already.
   Nanoseconds ahead(Nanoseconds now) const {
     if (inflight.empty()) return Nanoseconds{0};
-    const InFlight& running = inflight.front();
-    const Nanoseconds had = now - std::max(running.submitted_at, last_completed_at);
-    return inflight_predicted - std::clamp(had, Nanoseconds{0}, running.predicted);
+    return inflight_predicted - std::clamp(now - running_since(), Nanoseconds{0}, inflight.front().predicted);
   }
 
   QueueId id;

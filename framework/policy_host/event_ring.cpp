@@ -2,11 +2,6 @@
 #include "policy_host/event_ring.hpp"
 
 namespace lithos {
-namespace {
-
-std::uint64_t checked(std::int64_t ns) { return ns > 0 ? static_cast<std::uint64_t>(ns) : 0; }
-
-}  // namespace
 
 void spell_out(EventSlot& slot) {
   const AtomNote note = slot.atom;
@@ -26,10 +21,10 @@ void spell_out(EventSlot& slot) {
   atom.block_count = note.block_count;
   atom.blocks = note.blocks;
   atom.tpcs = note.tpcs;
-  atom.queued_ns = checked(note.queued_ns);
-  atom.submitted_ns = checked(note.submitted_ns);
-  atom.started_ns = checked(note.started_ns);
-  atom.ended_ns = checked(note.ended_ns);
+  atom.queued_ns = to_u64(Nanoseconds{note.queued_ns});
+  atom.submitted_ns = to_u64(Nanoseconds{note.submitted_ns});
+  atom.started_ns = to_u64(Nanoseconds{note.started_ns});
+  atom.ended_ns = to_u64(Nanoseconds{note.ended_ns});
   atom.duration_ns = atom.ended_ns > atom.started_ns ? atom.ended_ns - atom.started_ns : 0;
   if (graph) atom.graph_id = node ? note.predicted_ns : note.op_id;
   atom.outcome = note.outcome;

@@ -223,8 +223,10 @@ CreatedService<Service> create_service(std::uint32_t kind, const PolicyChoice& c
   if (gpu.about_to_run) {
     const Module& module = *resolved.found.module;
     const Status status = gpu.about_to_run({resolved.found.service->id, module.path(), module.hash()});
-    if (!status.ok()) out.diagnostics.push_back({choice.where, fmt::format("{}: {}", section_name(kind), status.message())});
-    if (!status.ok()) return out;
+    if (!status.ok()) {
+      out.diagnostics.push_back({choice.where, fmt::format("{}: {}", section_name(kind), status.message())});
+      return out;
+    }
   }
   auto instance = std::make_unique<ServiceInstance>(std::move(resolved.found), gpu);
   if (const Status status = instance->create(params); !status.ok())

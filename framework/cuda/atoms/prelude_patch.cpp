@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -84,8 +85,7 @@ class Patcher {
   unsigned slot_bytes_read_ = 0;
   unsigned entry_words_ = 0;   // bit 0: low half loaded, bit 1: high half
   unsigned return_words_ = 0;  // likewise of the return address
-  unsigned exits_ = 0;
-  std::size_t last_exit_ = 0;  // before the call
+  std::optional<std::size_t> last_exit_;  // before the call
 };
 
 Status Patcher::find_call() {
@@ -166,7 +166,6 @@ Status Patcher::patch_one(std::size_t at) {
   if (i.opcode() == opcode::kBranch || i.opcode() == opcode::kJumpRegister)
     return refuse(at, "a branch before the call");
   if (i.opcode() == opcode::kExit) {
-    ++exits_;
     last_exit_ = at;
     return {};
   }
@@ -193,7 +192,7 @@ Status Patcher::run() {
     if (Status status = patch_one(at); !status.ok()) return status;
   if (entry_words_ != 3) return refuse(call_, "what is called is not the entry from the slot");
   if (return_words_ != 3) return refuse(call_, "the return address is not loaded where it was");
-  if (exits_ == 0) return refuse(call_, "no block can leave");
+  if (!last_exit_) return refuse(call_, "no block can leave");
   return {};
 }
 
@@ -203,7 +202,7 @@ void Patcher::shorten() {
   const auto serves_the_call = [&](const Instruction& i) {
     return i.opcode() == opcode::kNop || (i.opcode() == opcode::kLoadConstant && i.destination() == target_);
   };
-  const auto after_exit = code_.begin() + static_cast<std::ptrdiff_t>(last_exit_) + 1;
+  const auto after_exit = code_.begin() + static_cast<std::ptrdiff_t>(*last_exit_) + 1;
   if (!std::all_of(after_exit, code_.begin() + static_cast<std::ptrdiff_t>(call_), serves_the_call)) return;
   const bool stack = code_[0].opcode() == opcode::kLoadConstant && code_[0].destination() == kStackPointer;
   std::vector<Instruction> kept(code_.begin() + (stack ? 1 : 0), after_exit);

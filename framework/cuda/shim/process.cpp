@@ -178,12 +178,13 @@ bool Process::may_run_unmanaged() {
   const DriverTable& calls = driver();
   const char* const text = std::getenv("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE");
   const double percent = text == nullptr ? 0 : std::atof(text);
-  const bool limited = percent > 0 && percent < 100 && calls.cuDeviceGetAttribute != nullptr &&
+  const bool asked_for = percent > 0 && percent < 100;
+  const bool limited = asked_for && calls.cuDeviceGetAttribute != nullptr &&
                        calls.cuDeviceGetAttribute(&mps, CU_DEVICE_ATTRIBUTE_MPS_ENABLED, 0) == CUDA_SUCCESS && mps != 0;
   if (limited) say("tenant %s: MPS keeps it to %g %% of the SMs", tenant, percent);
   else
     say("tenant %s may run unmanaged only where MPS limits it (LITHOS_UNMANAGED=limit), and %s", tenant,
-        percent > 0 && percent < 100 ? "there is no MPS" : "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE is not set below 100");
+        asked_for ? "there is no MPS" : "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE is not set below 100");
   return limited;
 }
 

@@ -215,8 +215,7 @@ bool InlineDecider::wait_for_lease(Nanoseconds now, Decision& decision) {
   queue_.stuck_since = since;
   bool found = false;
   while (!found && now - since <= 2 * admission_.starvation_limit()) {
-    const Nanoseconds most = decision.verdict.retry_at == kNever ? kNapMost : decision.verdict.retry_at - now;
-    nap(now - since, std::clamp(most, kNapLeast, kNapMost));
+    nap(now - since, std::clamp(decision.verdict.retry_at - now, kNapLeast, kNapMost));
     now = host_now();
     found = try_once(now, decision);
   }
