@@ -44,7 +44,7 @@ Verdict everybody_may_run(const CheckInput& input) {
       if (bench.instance.ops<lithos_scheduler_ops>().decide(bench.instance.self(), machine.c(), answer.c()) < 0)
         continue;
       const lithos_lease& lease = answer.lease("batch");
-      if (!TpcSet(lease.usable[LITHOS_PRESSURE_IDLE]).empty() && (lease.flags & LITHOS_LEASE_HOLD) == 0)
+      if (!sdk::TpcSet(lease.usable[LITHOS_PRESSURE_IDLE]).empty() && (lease.flags & LITHOS_LEASE_HOLD) == 0)
         return passed();
     }
     return warned("for ten seconds a tenant without quota got nothing though all owners were idle");
@@ -61,7 +61,7 @@ Verdict own_tpcs_stay(const CheckInput& input) {
       return passed();
     const bool taken =
         answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED].words[0] != 0 &&
-        (TpcSet(answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED]) & machine.tenant(0).view().own).count() > 0;
+        (sdk::TpcSet(answer.lease("batch").usable[LITHOS_PRESSURE_PRESSED]) & machine.tenant(0).view().own).count() > 0;
     return taken ? warned("a best-effort tenant may use a pressed, latency-critical owner's TPCs") : passed();
   });
 }

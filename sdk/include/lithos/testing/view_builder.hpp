@@ -23,6 +23,8 @@
 
 namespace lithos::testing {
 
+using sdk::TpcSet;  // also beside another TpcSet in namespace lithos: the engine has one
+
 // A kernel of ordinary shape: `blocks` blocks of 256 threads, four to a TPC, cuttable.
 inline lithos_op make_op(std::uint64_t op_id, std::uint32_t blocks = 4096, std::uint32_t flags = LITHOS_OP_CUTTABLE) {
   lithos_op op{};
