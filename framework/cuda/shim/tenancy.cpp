@@ -223,6 +223,24 @@ bool InlineDecider::wait_for_lease(Nanoseconds now, Decision& decision) {
   return found;
 }
 
+bool InlineDecider::decide_now(const KernelInfo& kernel, std::uint32_t first_block, Nanoseconds now, bool urgent,
+                               Nanoseconds& stuck_since, Decision& decision) {
+  decision = {};
+  head_ = {};
+  head_.kernel = &kernel;
+  head_.next_block = first_block;
+  head_.urgent = urgent;
+  queue_.stuck_since = stuck_since;
+  decision.waited = stuck_since != kNever;
+  const bool goes = try_once(now, decision);
+  queue_.stuck_since = kNever;
+  if (goes) return true;
+  if (stuck_since == kNever) stuck_since = now;
+  if (!urgent && now - stuck_since <= 2 * admission_.starvation_limit()) return false;
+  go_home(decision);
+  return true;
+}
+
 // Its own TPCs, if it can finish there; else wherever the driver puts it: better unconfined than hung.
 void InlineDecider::go_home(Decision& decision) {
   const KernelInfo& kernel = *head_.kernel;
