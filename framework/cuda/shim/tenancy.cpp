@@ -26,6 +26,10 @@ Lease make_fixed_lease(const GpuShape& gpu, const Settings& settings) {
   lease.own = lease.masked ? *settings.fixed_tpcs & gpu.all() : gpu.all();
   lease.co_resident = lease.own;                    // who shares TPCs is the business of whoever fixed them
   lease.starvation_limit = Nanoseconds{1'000'000};  // nothing will change: do not wait for it
+  if (settings.hold_us != 0) {
+    lease.hold = true;
+    lease.starvation_limit = Nanoseconds{std::int64_t{1000} * settings.hold_us};
+  }
   return lease;
 }
 
