@@ -102,7 +102,13 @@ TEST_F(QueuedShim, AProgramThatEndsHasLaunchedEverything) {
 
 TEST_F(QueuedShim, AFailureIsToldByTheNextCallOfTheStream) {
   daemon.publish(testing::lease_of(3, TpcSet::first(8)));
-  EXPECT_EQ(ask("fail").value("result"), 701) << "a first launch shows its own";
+  EXPECT_EQ(ask("fail").value("result"), 0);  // its first
+  EXPECT_EQ(ask("wait_stream").value("result"), 0);
+  daemon.publish(held(4));
+  EXPECT_EQ(ask("fail").value("result"), 0);
+  EXPECT_EQ(ask("query_stream").value("result"), kNotReady);
+  daemon.publish(testing::lease_of(5, TpcSet::first(8)));
+  EXPECT_EQ(ask("wait_stream").value("result"), 701);
   EXPECT_EQ(ask("wait_stream").value("result"), 0);
 }
 

@@ -22,6 +22,7 @@ struct TenantLimits {
   TenantClass tenant_class = TenantClass::best_effort;
   double thread_limit = 0;        // percent of the GPU's SMs; 0: none
   std::uint32_t connections = 8;  // hardware work queues
+  bool queued = false;            // its launches wait in queues
 };
 
 struct UpState {
@@ -43,5 +44,8 @@ Result<UpState> read_state(const std::string& run_folder);
 // best effort, as for lithosd. Best effort runs below normal priority from its first launch on: the backstop that holds without lithosd
 // and the shim, too (docs/design/hardware.md §8, §9). Values that the caller's environment has already are left to it.
 EnvironmentChanges environment_of(const UpState& state, const std::string& tenant);
+
+// What is known of a tenant; a name that the configuration does not know is best effort.
+TenantLimits limits_of(const UpState& state, const std::string& tenant);
 
 }  // namespace lithos
