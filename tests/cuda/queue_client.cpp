@@ -146,6 +146,17 @@ struct Told {
   CUstream stream = nullptr;
   CUevent event = nullptr;
 
+  void capture(unsigned n) {
+    cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL);
+    for (unsigned i = 0; i < n; ++i) say("result", fold(words, i, 1, stream));
+    CUgraph graph = nullptr;
+    say("result", cuStreamEndCapture(stream, &graph));
+    std::size_t nodes = 0;
+    cuGraphGetNodes(graph, nullptr, &nodes);
+    say("nodes", nodes);
+    cuGraphDestroy(graph);
+  }
+
   void run(const std::string& what, unsigned n) {
     if (what == "launch")
       for (unsigned i = 0; i < n; ++i) say("result", fold(words, i, 1, stream));
@@ -156,6 +167,7 @@ struct Told {
     if (what == "end_event") say("result", cuEventDestroy_v2(event)), cuEventCreate(&event, 0);
     if (what == "wait_event") say("result", cuEventSynchronize(event));
     if (what == "wait_stream") say("result", cuStreamSynchronize(stream));
+    if (what == "capture") capture(n);
     if (what == "free") say("result", cuMemFree_v2(1));
     if (what == "end_stream") say("result", cuStreamDestroy_v2(stream)), cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING);
     say("launched", cuStandInCalls("cuLaunchKernel"));

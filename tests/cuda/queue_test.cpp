@@ -93,6 +93,12 @@ TEST_F(QueuedShim, WhatMayNotWaitSubmitsAtOnceThoughItIsHeld) {
   EXPECT_GE(ask("report").count("hurried"), 9);
 }
 
+TEST_F(QueuedShim, WhatIsCapturedDoesNotWait) {
+  EXPECT_EQ(ask("capture 3").value("nodes"), 3);
+  ask("launch 2");
+  EXPECT_EQ(launched(), 5) << "the captured ones; afterwards launches wait again";
+}
+
 TEST_F(QueuedShim, AProgramThatEndsHasLaunchedEverything) {
   ask("launch 5");
   EXPECT_EQ(value(), folded(0, 2));
