@@ -302,8 +302,11 @@ int CallQueues::take_failure(std::uint64_t stream) {
 bool CallQueues::dispatch() {
   if (waiting() == 0) return false;
   Lock lock(mutex_);
+  std::vector<StreamPtr> all;
+  for (const auto& [id, stream] : streams_)
+    if (!stream->calls.empty()) all.push_back(stream);
   bool moved = false;
-  for (const StreamPtr& stream : all_streams()) {
+  for (const StreamPtr& stream : all) {
     const bool ready = !stream->calls.empty() && !stream->submitting && !blocker(*stream);
     if (ready) moved |= step(lock, *stream, false);
   }
