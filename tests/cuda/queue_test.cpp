@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "cuda/queue/driver_calls.hpp"
@@ -66,6 +67,9 @@ TEST_F(QueuedShim, LaunchesWaitWhileTheProgramGoesOn) {
   EXPECT_EQ(ask("record").value("result"), 0);
   EXPECT_EQ(ask("query_event").value("result"), kNotReady);
   EXPECT_EQ(launched(), 2);
+  const auto told = [](const Record& record) { return record.kind == RecordKind::waiting; };
+  const auto records = daemon.records([&](const auto& all) { return std::any_of(all.begin(), all.end(), told); });
+  EXPECT_TRUE(std::any_of(records.begin(), records.end(), told)) << "the engine knows that somebody waits";
   daemon.publish(testing::lease_of(3, TpcSet::first(8)));
   EXPECT_EQ(ask("wait_stream").value("launched"), 7);
   EXPECT_EQ(ask("query_event").value("result"), 0);
@@ -155,6 +159,7 @@ TEST(QueuedPrograms, AFunctionNobodyHasReviewedEndsQueueing) {
   const Outcome outcome = world.run("queue_client", {"stranger"}, {{"LITHOS_TPCS", "0-7"}});
   EXPECT_NE(outcome.err.find("cuStandInCalls is a driver function that nobody has reviewed"), std::string::npos) << outcome.err;
   EXPECT_EQ(outcome.count("queued"), 1);
+  EXPECT_TRUE(outcome.reports("\"queueing\": \"is a driver function that nobody has reviewed\"")) << outcome.out;
   EXPECT_EQ(outcome.count("launches"), 3);
 }
 

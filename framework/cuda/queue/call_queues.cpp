@@ -324,7 +324,8 @@ void CallQueues::poke() { woken(); }
 
 std::uint64_t CallQueues::wait_for_work(std::uint64_t seen, std::chrono::nanoseconds longest) {
   const auto news = [&] { return news_.load(std::memory_order_seq_cst) != seen; };
-  for (int spin = 0; spin < kSpins; ++spin) {
+  // What waits and may not go now does so for long; what comes next comes soon.
+  for (int spin = 0; spin < kSpins && waiting() == 0; ++spin) {
     if (news()) return news_.load(std::memory_order_seq_cst);
     std::this_thread::yield();
   }

@@ -30,6 +30,11 @@ std::string plain(std::string text) {
   return text;
 }
 
+const char* queueing() {
+  if constexpr (kQueued) return queueing_state();
+  return "";
+}
+
 constexpr std::size_t kKernelsTold = 16;  // in a report
 
 // Tools that come before us say so in the environment; a library that is merely loaded (PyTorch loads CUPTI always)
@@ -210,7 +215,7 @@ std::string Process::report() const {
                      (reason == nullptr ? "" : reason) +
                      "\", \"daemon\": " + (tenancy_ != nullptr && tenancy_->has_daemon() ? "true" : "false") +
                      ", \"memory_used_bytes\": " + std::to_string(memory_.used()) +
-                     ", \"unknown_descriptors\": " + std::to_string(unknown_descriptors_.load()) +
+                     (kQueued ? ", \"queueing\": \"" + std::string(queueing()) + "\"" : "") + ", \"unknown_descriptors\": " + std::to_string(unknown_descriptors_.load()) +
                      ", \"foreign_descriptors\": " + std::to_string(foreign_descriptors_.load()) + ", \"counts\": {";
   for (unsigned i = 0; i < kCounts; ++i)
     text += std::string(i == 0 ? "" : ", ") + "\"" + name_of(static_cast<Count>(i)) + "\": " + std::to_string(sums[i]);

@@ -37,6 +37,7 @@ std::optional<CUresult> queue_launch(ThreadState& thread, const Operator* op, co
 
 void start_queueing();             // once the process is active
 void end_queueing_after_fork();    // in the child: what waits is the parent's
+const char* queueing_state();      // "on", "off", or why it has ended
 void completions_were_seen();      // what could not go before may now
 // What cuGetProcAddress hands out: the trampoline before this function, if there is one. A name nobody has reviewed ends queueing.
 void* before_which(const char* symbol, void* function);

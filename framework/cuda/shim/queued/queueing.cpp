@@ -71,6 +71,7 @@ void Queueing::start() {
 }
 
 void Queueing::meet_stranger(const char* symbol) {
+  if (Process::instance().standing() == Process::Standing::aside) return;
   {
     const std::lock_guard lock(stranger_mutex);
     if (*stranger != '\0') return;
@@ -177,6 +178,11 @@ void Queueing::capture_ended(CUstream stream) {
 
 void start_queueing() { Queueing::start(); }
 void end_queueing_after_fork() { switch_trampolines(false); }
+const char* queueing_state() {
+  const Queueing* const queueing = Queueing::instance();
+  if (queueing == nullptr) return "off";
+  return queueing->ended() == nullptr ? "on" : queueing->ended();
+}
 void completions_were_seen() {
   if (Queueing* const queueing = Queueing::instance(); queueing != nullptr && queueing->queues().waiting() != 0)
     queueing->queues().poke();
