@@ -23,6 +23,7 @@ struct RunArguments {
   std::string memory_limit;       // "8GiB"; empty: the daemon's
   std::uint32_t advertised_tpcs = 0;
   bool no_hook = false;
+  bool queued = false;            // its launches may wait; also if the configuration that is up says so
   std::vector<std::string> program;
 };
 

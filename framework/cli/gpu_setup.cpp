@@ -75,11 +75,11 @@ Result<std::string> find_real_driver() {
   return looked.text.substr(1);
 }
 
-Result<std::string> installed_shim() {
-  const std::string path = installation_prefix() + "/lib/lithos/cuda/libcuda.so.1";
+Result<std::string> installed_shim(bool queued) {
+  const std::string path = installation_prefix() + "/lib/lithos/cuda/" + (queued ? "libcuda_queued.so.1" : "libcuda.so.1");
   std::error_code error;
   if (fs::exists(path, error)) return path;
-  return not_found(path + " is not there: LithOS was built without a CUDA Toolkit");
+  return not_found(path + " is not there: LithOS was built without a CUDA Toolkit" + (queued ? ", or not for x86-64" : ""));
 }
 
 Result<std::string> make_shim_folder(const std::string& shim, const std::string& driver) {

@@ -14,8 +14,8 @@ namespace lithos {
 // Where that is a shim already (lithos run inside lithos run) the driver behind it. Errors: unavailable.
 Result<std::string> find_real_driver();
 
-// <prefix>/lib/lithos/cuda/libcuda.so.1. Errors: not_found, where this build has none.
-Result<std::string> installed_shim();
+// <prefix>/lib/lithos/cuda/libcuda.so.1, or libcuda_queued.so.1: the one whose launches may wait. Errors: not_found, where this build has none.
+Result<std::string> installed_shim(bool queued = false);
 
 // A folder of this user's with libcuda.so.1 and libcuda.so (the shim) and liblithos_real_cuda.so.1 (the real driver), as
 // symbolic links; made anew or brought up to date, safe against others that do the same. Errors: unavailable (nowhere

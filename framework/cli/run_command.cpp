@@ -14,6 +14,7 @@
 #include "cli/installation.hpp"
 #include "cli/up/up_state.hpp"
 #include "config/config.hpp"
+#include "daemon/reports.hpp"
 
 namespace lithos {
 namespace {
@@ -80,9 +81,22 @@ Status set_environment(const RunArguments& arguments, const std::string& folder)
   return {};
 }
 
+// Which shim: the one whose launches may wait is for best effort alone.
+Result<bool> may_queue(const RunArguments& arguments) {
+  const Result<UpState> up = read_state(run_folder(arguments.run_folder));
+  if (!up.ok()) return arguments.queued;
+  const TenantLimits known = limits_of(up.value(), arguments.tenant);
+  const bool queued = arguments.queued || known.queued;
+  if (!queued || known.tenant_class == TenantClass::best_effort) return queued;
+  return invalid_argument(fmt::format("--queued: {} is {}; only launches of best_effort tenants may wait", arguments.tenant,
+                                      name_of(known.tenant_class)));
+}
+
 // Everything before the program, or why it has to go without.
 Status prepare(const RunArguments& arguments) {
-  const Result<std::string> shim = installed_shim();
+  const Result<bool> queued = may_queue(arguments);
+  if (!queued.ok()) return queued.status();
+  const Result<std::string> shim = installed_shim(queued.value());
   if (!shim.ok()) return shim.status();
   const Result<std::string> driver = find_real_driver();
   if (!driver.ok()) return driver.status();

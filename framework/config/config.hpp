@@ -96,6 +96,7 @@ struct TenantConfig {
   std::vector<std::string> command;
   double thread_limit = 0;               // percent of the GPU's SMs; 0: none
   std::uint32_t connections = 8;         // hardware work queues
+  bool queued = false;                   // best effort: its launches wait for their lease while it goes on
   SourcePosition where;
 };
 

@@ -214,13 +214,14 @@ int run(const std::string& mode, unsigned n) {
   if (mode == "fork") return fork_and_launch(false), say_report(), 0;
   if (mode == "fork_first") return fork_and_launch(true), 0;
   if (!start()) return say_report(), 1;
-  if (mode == "launch") many(kernel("kernel"), n, nullptr), say_descriptors();
+  if (mode == "launch") many(kernel("kernel"), n, nullptr), cuCtxSynchronize(), say_descriptors();
   if (mode == "shapes") {  // n times each: grids of one, two and three dimensions
     const CUfunction f = kernel("shaped_kernel");
     const unsigned grids[][3] = {{4001, 1, 1}, {61, 67, 1}, {11, 13, 17}, {5, 1, 701}};
     for (unsigned i = 0; i < n; ++i)
       for (const auto& grid : grids)
         cuLaunchKernel(f, grid[0], grid[1], grid[2], 256, 1, 1, 0, nullptr, nullptr, nullptr);
+    cuCtxSynchronize();
     say_descriptors();
   }
   if (mode == "library") {  // as cudart launches: the library's kernel itself, 100 blocks that fit on the GPU at once

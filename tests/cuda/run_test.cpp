@@ -45,6 +45,15 @@ TEST(Run, CalibratesOnceAndRunsAProgramAsATenant) {
   EXPECT_EQ(ran.err, "");
 }
 
+TEST(Run, QueuedPutsTheOtherShimThere) {
+  const World world;
+  ASSERT_EQ(lithos(world, {"calibrate"}).status, 0);
+  const Outcome ran = lithos(world, {"run", "--tenant", "be", "--queued", "--tpcs", "3-6", "--", world.path("client"), "launch", "4"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_EQ(ran.count("masked"), 4) << ran.out << ran.err;
+  EXPECT_EQ(ran.count("queued"), 4) << ran.out;
+}
+
 TEST(Run, TheProgramsExitCodeIsTheExitCode) {
   const World world;
   EXPECT_EQ(

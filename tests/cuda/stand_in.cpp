@@ -48,6 +48,7 @@ struct CUfunc_st {
 };
 struct CUstream_st {
   struct CUgraph_st* capturing = nullptr;
+  unsigned flags = 0;
 };
 struct CUctx_st {
   int device = 0;
@@ -266,6 +267,10 @@ CUresult launch(CUfunction f, const Dims& grid, const Dims& block, unsigned shar
   return CUDA_SUCCESS;
 }
 
+#define STAND_IN_KERNELS
+#include "cuda/stand_in_order.inc"
+#undef STAND_IN_KERNELS
+
 void upload_graph(CUgraphExec exec) {
   if (exec->uploaded) return;
   exec->uploaded = true;
@@ -419,10 +424,12 @@ CUresult cuOccupancyMaxActiveClusters(int* clusters, CUfunction, const CUlaunchC
 
 // ---- launches --------------------------------------------------------------------------------------------
 CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
-                        unsigned shared, CUstream stream, void** parameters, void**) {
+                        unsigned shared, CUstream stream, void** parameters, void** extra) {
   count("cuLaunchKernel");
+  if (f->name == "failing" && std::exchange(f->loaded, true)) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;  // but not at first
   const CUresult result = launch(f, {gx, gy, gz}, {bx, by, bz}, shared, stream, 2);
   if (result == CUDA_SUCCESS && f->name == "lithos_mark_sm") mark_sms(parameters);
+  if (result == CUDA_SUCCESS && f->name == "fold") fold(parameters, extra);
   return result;
 }
 CUresult cuLaunchKernel_ptsz(CUfunction f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
@@ -459,13 +466,16 @@ CUresult cuLaunchGrid(CUfunction f, int width, int height) {
   return launch(f, {static_cast<unsigned>(width), static_cast<unsigned>(height), 1}, {64, 1, 1}, 0, nullptr, 2);
 }
 // A copy on the device is a kernel of the driver's own (hardware.md §7).
-CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr, CUdeviceptr, size_t bytes, CUstream) {
+CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream) {
+  if (to != 0) std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
   run(upload({static_cast<unsigned>(bytes / 4096 + 1), 1, 1}, {256, 1, 1}, 0, 2, true));
   return CUDA_SUCCESS;
 }
 
 // ---- streams, capture, graphs ----------------------------------------------------------------------------
-CUresult cuStreamCreate(CUstream* stream, unsigned) { return *stream = new CUstream_st, CUDA_SUCCESS; }
+CUresult cuStreamCreate(CUstream* stream, unsigned flags) {
+  return *stream = new CUstream_st{nullptr, flags}, CUDA_SUCCESS;
+}
 CUresult cuStreamDestroy_v2(CUstream stream) {
   delete stream;
   return CUDA_SUCCESS;
@@ -585,7 +595,11 @@ CUresult cuArray3DCreate_v2(CUarray* array, const CUDA_ARRAY3D_DESCRIPTOR* d) {
   return result;
 }
 CUresult cuArrayDestroy(CUarray array) { return cuMemFree_v2(reinterpret_cast<CUdeviceptr>(array)); }
-CUresult cuMemHostAlloc(void** out, size_t bytes, unsigned) { return *out = std::calloc(1, bytes), CUDA_SUCCESS; }
+CUresult cuMemHostAlloc(void** out, size_t bytes, unsigned flags) {
+  *out = std::calloc(1, bytes);
+  remember_host(*out, bytes, flags);
+  return CUDA_SUCCESS;
+}
 CUresult cuMemHostRegister_v2(void*, size_t, unsigned) {
   // Forbidden during a capture in global mode, as many calls are.
   return capturing_stream != nullptr && capture_mode == CU_STREAM_CAPTURE_MODE_GLOBAL
@@ -595,6 +609,8 @@ CUresult cuMemHostRegister_v2(void*, size_t, unsigned) {
 CUresult cuMemHostGetDevicePointer_v2(CUdeviceptr* out, void* host, unsigned) {
   return *out = reinterpret_cast<CUdeviceptr>(host), CUDA_SUCCESS;
 }
+
+#include "cuda/stand_in_order.inc"
 
 // ---- looking in ------------------------------------------------------------------------------------------
 unsigned cuStandInDescriptors(CUstandInDescriptor* out, unsigned most) {

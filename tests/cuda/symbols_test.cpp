@@ -10,8 +10,10 @@
 #include <set>
 #include <string>
 
+#include "cuda/queue/driver_calls.hpp"
 #include "test_paths.hpp"
 
+namespace lithos {
 namespace {
 
 std::string output_of(const std::string& command) {
@@ -22,7 +24,14 @@ std::string output_of(const std::string& command) {
   return text;
 }
 
-const std::string kShim = std::string(LITHOS_BINARY_DIR) + "/lib/lithos/cuda/libcuda.so.1";
+std::string shim(const std::string& name) { return std::string(LITHOS_BINARY_DIR) + "/lib/lithos/cuda/" + name; }
+
+// Both libraries: that of the queued path is made of the same sources.
+struct ShimSymbols : ::testing::TestWithParam<const char*> {
+  const std::string kShim = shim(GetParam());
+};
+INSTANTIATE_TEST_SUITE_P(Both, ShimSymbols, ::testing::Values("libcuda.so.1", "libcuda_queued.so.1"),
+                         [](const auto& one) { return std::string(one.param).substr(0, std::string(one.param).find('.')); });
 
 std::set<std::string> all_matches(const std::string& text, const std::string& pattern) {
   const std::regex regex(pattern);
@@ -32,7 +41,7 @@ std::set<std::string> all_matches(const std::string& text, const std::string& pa
 }
 
 #ifndef LITHOS_SANITIZED
-TEST(ShimSymbols, NothingIsNewerThanGlibc228) {
+TEST_P(ShimSymbols, NothingIsNewerThanGlibc228) {
   const std::string symbols = output_of("readelf --dyn-syms --wide " + kShim);
   ASSERT_FALSE(symbols.empty());
   for (const std::string& symbol : all_matches(symbols, R"(UND +([^ \n]+@GLIBC_[0-9.]+))")) {
@@ -43,7 +52,7 @@ TEST(ShimSymbols, NothingIsNewerThanGlibc228) {
   EXPECT_THAT(all_matches(symbols, R"((GLIBCXX_[0-9.]+|CXXABI_[0-9.]+))"), ::testing::IsEmpty());
 }
 
-TEST(ShimSymbols, NeedsTheDriverByThePrivateNameAndTheCLibrary) {
+TEST_P(ShimSymbols, NeedsTheDriverByThePrivateNameAndTheCLibrary) {
   const std::string dynamic = output_of("readelf -d " + kShim);
   EXPECT_EQ(all_matches(dynamic, R"(SONAME\).*\[([^\]]+)\])"), std::set<std::string>{"libcuda.so.1"});
   const std::set<std::string> needed = all_matches(dynamic, R"(NEEDED\).*\[([^\]]+)\])");
@@ -57,7 +66,7 @@ TEST(ShimSymbols, NeedsTheDriverByThePrivateNameAndTheCLibrary) {
 }
 #endif
 
-TEST(ShimSymbols, ShowsTheDriversFunctionsAndNothingElse) {
+TEST_P(ShimSymbols, ShowsTheDriversFunctionsAndNothingElse) {
   const std::string symbols = output_of("nm -D --defined-only " + kShim);
   const std::set<std::string> names = all_matches(symbols, R"( [A-Za-z] ([^\s@]+))");
   EXPECT_THAT(names, ::testing::Contains("cuLaunchKernel"));
@@ -67,13 +76,27 @@ TEST(ShimSymbols, ShowsTheDriversFunctionsAndNothingElse) {
 }
 
 // What is intercepted must exist in some driver under that very name: the toolkit's stub has them all.
-TEST(ShimSymbols, EveryInterceptedFunctionIsADrivers) {
+TEST_P(ShimSymbols, EveryInterceptedFunctionIsADrivers) {
   const std::string stub = output_of("nm -D --defined-only " LITHOS_CUDA_STUB);
   if (stub.empty()) GTEST_SKIP() << "no stub library in this toolkit";
   const std::set<std::string> known = all_matches(stub, R"( [A-Za-z] ([^\s@]+))");
-  for (const std::string& name :
-       all_matches(output_of("nm -D --defined-only " + kShim), R"( [A-Za-z] (cu[A-Z][^\s@]+))"))
+  for (const std::string& name : all_matches(output_of("nm -D --defined-only " + kShim), R"( [A-Za-z] (cu[A-Z][^\s@]+))")) {
+    if (std::regex_search(name, std::regex("GL|VDPAU"))) continue;  // the stub has none of those for graphics
     EXPECT_EQ(known.count(name), 1u) << name;
+  }
+}
+
+// A trampoline before every function that may mean something to what waits: neither harmless nor a launch nor cuGetProcAddress.
+TEST(QueuedSymbols, EveryFunctionThatMayMatterHasATrampoline) {
+  const std::string stub = output_of("nm -D --defined-only " LITHOS_CUDA_STUB);
+  if (stub.empty()) GTEST_SKIP() << "no stub library in this toolkit";
+  const std::set<std::string> ours = all_matches(output_of("nm -D --defined-only " + shim("libcuda_queued.so.1")), R"( [A-Za-z] (cu[A-Z][^\s@]+))");
+  for (const std::string& name : all_matches(stub, R"( [A-Za-z] (cu[A-Z][^\s@]+))")) {
+    const cuda::CallClass call_class = cuda::class_of_driver_call(name);
+    if (call_class == cuda::CallClass::harmless || call_class == cuda::CallClass::launch || call_class == cuda::CallClass::resolve) continue;
+    EXPECT_EQ(ours.count(name), 1u) << name << ": add it to framework/cuda/shim/queued/exported_calls.inc";
+  }
 }
 
 }  // namespace
+}  // namespace lithos

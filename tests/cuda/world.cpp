@@ -103,11 +103,11 @@ Outcome read_outcome(int status, std::string out, std::string err) {
   return outcome;
 }
 
-World::World() {
+World::World(const std::string& shim) {
   std::string name = fs::temp_directory_path() / "lithos-shim-XXXXXX";
   folder_ = ::mkdtemp(name.data());
   const std::string binary = LITHOS_BINARY_DIR;
-  fs::create_symlink(binary + "/lib/lithos/cuda/libcuda.so.1", folder_ + "/libcuda.so.1");
+  fs::create_symlink(binary + "/lib/lithos/cuda/" + shim, folder_ + "/libcuda.so.1");
   fs::create_symlink("libcuda.so.1", folder_ + "/libcuda.so");
   fs::create_symlink(binary + "/tests/cuda/driver/libcuda.so.1", folder_ + "/liblithos_real_cuda.so.1");
   std::ofstream map(folder_ + "/map.txt");

@@ -42,7 +42,8 @@ using Environment = std::map<std::string, std::string>;
 
 class World {
  public:
-  World();
+  // `shim`: which of the two libraries.
+  explicit World(const std::string& shim = "libcuda.so.1");
   ~World();
 
   const std::string& folder() const { return folder_; }

@@ -77,9 +77,12 @@ Launch Stage::launch_of(const TenantConfig& tenant, const Way& way) const {
   const auto named = options_.models.find(tenant.name);
   const std::string model = named != options_.models.end() ? named->second : fs::path(tenant.trace).stem().string();
   Launch launch{.command = {}, .environment = {{"NCCL_NVLS_ENABLE", "0"}, {"PYTHONUNBUFFERED", "1"}}, .folder = options_.tenants_folder, .log = options_.log};
-  if (way.kind == WayKind::lithosd)  // may not run unmanaged: what is measured is LithOS, or nothing
+  if (way.kind == WayKind::lithosd) {  // may not run unmanaged: what is measured is LithOS, or nothing
     launch.command = {installed_program("lithos"), "run", "--run-dir", folder_ + "/run", "--tenant", tenant.name, "--unmanaged", "refuse",
-                      "--stats", fmt::format("{}/{}.stats", folder_, tenant.name), "--"};
+                      "--stats", fmt::format("{}/{}.stats", folder_, tenant.name)};
+    if (tenant.queued) launch.command.push_back("--queued");
+    launch.command.push_back("--");
+  }
   for (const std::string& word : tenant.command) launch.command.push_back(replaced(word, "{model}", model));
   // An MPS of somebody else must not be found where none is wanted.
   launch.environment["CUDA_MPS_PIPE_DIRECTORY"] = folder_ + "/no-mps";

@@ -22,6 +22,8 @@ TenantClass class_named(const std::string& name) {
   return TenantClass::best_effort;
 }
 
+bool is_true(const Json& json) { return json.boolean() != nullptr && *json.boolean(); }
+
 Json to_json(const UpState& state) {
   Json tenants = Json::array(), lithosd = Json::object(), json = Json::object();
   for (const TenantLimits& tenant : state.tenants) {
@@ -30,7 +32,8 @@ Json to_json(const UpState& state) {
                     .set("class", name_of(tenant.tenant_class))
                     .set("thread_limit_percent", tenant.thread_limit)
                     .set("own_share_percent", tenant.own_share)
-                    .set("connections", tenant.connections));
+                    .set("connections", tenant.connections)
+                    .set("queued", tenant.queued));
   }
   lithosd.set("pid", state.lithosd.pid).set("started_ticks", state.lithosd.started);
   json.set("format", kFormat).set("config", state.config).set("set", state.set);
@@ -53,7 +56,7 @@ UpState state_from(const Json& json) {
                    static_cast<std::uint64_t>(lithosd.integer_of("started_ticks"))};
   for (const Json& one : json["tenants"].items_or_none())
     state.tenants.push_back({one.text_of("name"), class_named(one.text_of("class")), one.number_of("thread_limit_percent"),
-                             one.number_of("own_share_percent"), static_cast<std::uint32_t>(one.integer_of("connections"))});
+                             one.number_of("own_share_percent"), static_cast<std::uint32_t>(one.integer_of("connections")), is_true(one["queued"])});
   if (const Json& mps = json["mps"]; mps.is_object()) state.mps = MpsFolders{mps.text_of("pipe"), mps.text_of("log")};
   return state;
 }
@@ -63,7 +66,8 @@ UpState state_from(const Json& json) {
 std::vector<TenantLimits> limits_of(const Config& config, const PolicySetConfig& set, unsigned tpcs) {
   std::vector<TenantLimits> limits;
   for (const TenantConfig& tenant : config.tenants)
-    limits.push_back({tenant.name, tenant.tenant_class, tenant.thread_limit, tpcs == 0 ? 0 : 100.0 * quota_of(set, tenant) / tpcs, tenant.connections});
+    limits.push_back({tenant.name, tenant.tenant_class, tenant.thread_limit, tpcs == 0 ? 0 : 100.0 * quota_of(set, tenant) / tpcs, tenant.connections,
+                      tenant.queued});
   return limits;
 }
 
@@ -83,11 +87,15 @@ Result<UpState> read_state(const std::string& run_folder) {
   return state_from(json.value());
 }
 
+TenantLimits limits_of(const UpState& state, const std::string& tenant) {
+  for (const TenantLimits& known : state.tenants)
+    if (known.name == tenant) return known;
+  return {.name = tenant};
+}
+
 EnvironmentChanges environment_of(const UpState& state, const std::string& tenant, bool by_masks) {
   if (!state.mps) return {};
-  TenantLimits limits{.name = tenant};
-  for (const TenantLimits& known : state.tenants)
-    if (known.name == tenant) limits = known;
+  const TenantLimits limits = limits_of(state, tenant);
   EnvironmentChanges wanted{{"CUDA_DEVICE_MAX_CONNECTIONS", std::to_string(limits.connections)}};
   if (limits.tenant_class == TenantClass::best_effort) wanted.emplace("CUDA_MPS_CLIENT_PRIORITY", kBelowNormal);
   const double limit = limits.thread_limit > 0 ? limits.thread_limit : by_masks ? 0 : limits.own_share;

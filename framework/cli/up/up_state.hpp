@@ -23,6 +23,7 @@ struct TenantLimits {
   double thread_limit = 0;        // percent of the GPU's SMs; 0: none
   double own_share = 0;           // percent of the GPU's SMs that the set in force makes its own; 0: none
   std::uint32_t connections = 8;  // hardware work queues
+  bool queued = false;            // its launches wait in queues
 };
 
 struct UpState {
@@ -45,5 +46,8 @@ Result<UpState> read_state(const std::string& run_folder);
 // and the shim, too (docs/design/hardware.md §8, §9). `by_masks` false: nothing in the process will confine it, so MPS keeps it to its own
 // share where it has no thread_limit (docs/design/shim.md, "Without the hook"). Values that the caller's environment has already are left to it.
 EnvironmentChanges environment_of(const UpState& state, const std::string& tenant, bool by_masks);
+
+// What is known of a tenant; a name that the configuration does not know is best effort.
+TenantLimits limits_of(const UpState& state, const std::string& tenant);
 
 }  // namespace lithos

@@ -4,11 +4,29 @@
 #include <algorithm>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 namespace lithos::cuda {
 namespace {
 
 constexpr std::chrono::microseconds kAskAgain{50};  // of a driver that cannot take even an urgent call yet
+// Runs out when nothing moves for long enough.
+class Patience {
+ public:
+  using Clock = std::chrono::steady_clock;
+  Patience(std::chrono::nanoseconds length, std::uint64_t moves) : length_(length), moves_(moves), since_(Clock::now()) {}
+  bool is_over(std::uint64_t moves) {
+    if (length_.count() == 0) return true;
+    if (std::exchange(moves_, moves) != moves) since_ = Clock::now();
+    return Clock::now() - since_ > length_;
+  }
+
+ private:
+  std::chrono::nanoseconds length_;
+  std::uint64_t moves_;
+  Clock::time_point since_;
+};
+
 constexpr int kSpins = 200;  // before the dispatcher sleeps: waking it costs its waker 1–2 µs (hardware.md §10)
 
 }  // namespace
@@ -60,10 +78,20 @@ void CallQueues::remove_stream(std::uint64_t stream) {
   Lock lock(mutex_);
   const StreamPtr known = find(stream);
   if (known == nullptr) return;
-  drain(lock, known, last_sequence());
+  drain(lock, known, last_sequence(), Haste::urgent);
   if (known == legacy_) legacy_ = nullptr;
+  tell_failure(*known);  // nobody can hear it any more
   const auto found = streams_.find(stream);
   if (found != streams_.end() && found->second == known) streams_.erase(found);
+}
+
+void CallQueues::remove_all_streams() {
+  std::vector<std::uint64_t> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, stream] : streams_) all.push_back(id);
+  }
+  for (const std::uint64_t stream : all) remove_stream(stream);
 }
 
 void CallQueues::set_route(std::uint64_t stream, CallRoute route) {
@@ -77,7 +105,7 @@ int CallQueues::call(const QueuedCall& request, const CallArguments& arguments, 
   const bool too_large = stream != nullptr && arguments.bytes() > limits_.argument_bytes;
   if (stream == nullptr || too_large) {
     lock.unlock();
-    submit_all();
+    submit_all(Haste::patient);
     return call_directly(request, arguments);
   }
   QueuedCall call = request;
@@ -85,16 +113,16 @@ int CallQueues::call(const QueuedCall& request, const CallArguments& arguments, 
   if (stream->calls.empty()) stream->route = stream->wanted_route;
   push(*stream, call, arguments, copy);
   if (!at_once && stream->route == CallRoute::queued) {
-    const int failure = std::exchange(stream->failure, 0);
+    const int failure = tell_failure(*stream);
     lock.unlock();
     woken();
     return failure;
   }
   Awaited awaited{call.sequence};
   stream->awaited.push_back(&awaited);
-  drain(lock, stream, call.sequence);
+  drain(lock, stream, call.sequence, Haste::patient);
   std::erase(stream->awaited, &awaited);
-  return awaited.code != 0 ? awaited.code : std::exchange(stream->failure, 0);
+  return awaited.code != 0 ? awaited.code : tell_failure(*stream);
 }
 
 // What cannot be kept goes at once, after everything else.
@@ -112,17 +140,17 @@ int CallQueues::call_directly(QueuedCall call, const CallArguments& arguments) {
   for (;;) {
     const CallDriver::Answer answer = driver_.submit(call, true);
     if (answer.done) return answer.code;
-    std::this_thread::sleep_for(kAskAgain);
+    if (!answer.moved) std::this_thread::sleep_for(kAskAgain);
   }
 }
 
-// A full queue is submitted rather than waited for: whoever calls may hold what the GPU's work needs to go on.
+// Whoever calls may hold what the GPU's work needs to go on: the wait for room ends, as the driver's own would not.
 std::byte* CallQueues::make_room(Lock& lock, const StreamPtr& stream, std::uint32_t argument_bytes) {
   for (;;) {
     if (!stream->calls.full()) {
       if (std::byte* piece = stream->arguments.take(argument_bytes)) return piece;
     }
-    drain(lock, stream, last_sequence());
+    drain(lock, stream, stream->calls.front().sequence, Haste::patient);
   }
 }
 
@@ -155,8 +183,9 @@ std::optional<PendingCall> CallQueues::blocker(const Stream& stream) const {
 }
 
 // Each step goes from a call to one made earlier, or submits one, so this ends.
-void CallQueues::drain(Lock& lock, const StreamPtr& wanted, std::uint64_t wanted_until) {
+void CallQueues::drain(Lock& lock, const StreamPtr& wanted, std::uint64_t wanted_until, Haste haste) {
   if (!wanted->has_until(wanted_until)) return;
+  Patience patience(haste == Haste::urgent ? std::chrono::nanoseconds{0} : limits_.patience, moves_);
   std::vector<std::pair<StreamPtr, std::uint64_t>> needed{{wanted, wanted_until}};
   while (!needed.empty()) {
     const auto [stream, until] = needed.back();
@@ -166,13 +195,13 @@ void CallQueues::drain(Lock& lock, const StreamPtr& wanted, std::uint64_t wanted
       changed_.wait(lock);
     } else if (const auto before = blocker(*stream)) {
       needed.emplace_back(find(before->stream), before->sequence);
-    } else if (!step(lock, *stream, true)) {
+    } else if (!step(lock, *stream, patience.is_over(moves_))) {
       changed_.wait_for(lock, kAskAgain);
     }
   }
 }
 
-// Gives the front to the driver, without the lock. True if the driver has all of it.
+// Gives the front to the driver, without the lock. True if it has it, or a part of it.
 bool CallQueues::step(Lock& lock, Stream& stream, bool urgent) {
   const QueuedCall call = stream.calls.front();
   stream.submitting = true;
@@ -180,9 +209,11 @@ bool CallQueues::step(Lock& lock, Stream& stream, bool urgent) {
   const CallDriver::Answer answer = driver_.submit(call, urgent);
   lock.lock();
   stream.submitting = false;
+  const bool moved = answer.done || answer.moved;
+  if (moved) ++moves_;
   if (answer.done) finished(stream, call, answer.code);
   changed_.notify_all();
-  return answer.done;
+  return moved;
 }
 
 void CallQueues::finished(Stream& stream, const QueuedCall& call, int code) {
@@ -193,34 +224,79 @@ void CallQueues::finished(Stream& stream, const QueuedCall& call, int code) {
   const auto heard = std::find_if(stream.awaited.begin(), stream.awaited.end(),
                                   [&](const Awaited* a) { return a->sequence == call.sequence; });
   if (heard != stream.awaited.end()) (*heard)->code = code;
-  else if (code != 0 && stream.failure == 0) stream.failure = code;
+  else if (code != 0 && std::exchange(stream.failure, code) == 0) failures_.fetch_add(1, std::memory_order_release);
 }
 
-void CallQueues::submit_stream(std::uint64_t stream) {
+int CallQueues::tell_failure(Stream& stream) {
+  if (stream.failure != 0) failures_.fetch_sub(1, std::memory_order_release);
+  return std::exchange(stream.failure, 0);
+}
+
+std::vector<CallQueues::StreamPtr> CallQueues::all_streams() const {
+  std::vector<StreamPtr> all;
+  for (const auto& [id, stream] : streams_) all.push_back(stream);
+  return all;
+}
+
+void CallQueues::submit_stream(std::uint64_t stream, Haste haste) {
   if (waiting() == 0) return;
   Lock lock(mutex_);
-  const StreamPtr known = find(stream);
-  const bool everything = known == nullptr || known->kind == StreamKind::legacy;
-  if (!everything) return drain(lock, known, last_sequence());
-  lock.unlock();
-  submit_all();
+  const StreamPtr known = find(stream), legacy = legacy_;
+  if (known == nullptr || known->kind == StreamKind::legacy) {
+    lock.unlock();
+    return submit_all(haste);
+  }
+  const std::uint64_t until = last_sequence();
+  // Whatever follows on a blocking stream comes after what the legacy one has.
+  if (known->kind == StreamKind::blocking && legacy != nullptr) drain(lock, legacy, until, haste);
+  drain(lock, known, until, haste);
 }
 
-void CallQueues::submit_event(std::uint64_t event, bool waits_too) {
+void CallQueues::submit_event(std::uint64_t event, bool waits_too, Haste haste) {
   if (waiting() == 0) return;
   Lock lock(mutex_);
   const auto last = waits_too ? events_.latest(event) : events_.latest_record(event);
   if (!last) return;
-  if (const StreamPtr stream = find(last->stream)) drain(lock, stream, last->sequence);
+  if (const StreamPtr stream = find(last->stream)) drain(lock, stream, last->sequence, haste);
 }
 
-void CallQueues::submit_all() {
+void CallQueues::submit_all(Haste haste) {
   if (waiting() == 0) return;
   Lock lock(mutex_);
   const std::uint64_t until = last_sequence();
-  std::vector<StreamPtr> all;
-  for (const auto& [id, stream] : streams_) all.push_back(stream);
-  for (const StreamPtr& stream : all) drain(lock, stream, until);
+  for (const StreamPtr& stream : all_streams()) drain(lock, stream, until, haste);
+}
+
+bool CallQueues::waits(std::uint64_t stream) const {
+  if (waiting() == 0) return false;
+  const std::lock_guard lock(mutex_);
+  const StreamPtr known = find(stream);
+  return known != nullptr && !known->calls.empty();
+}
+
+bool CallQueues::record_waits(std::uint64_t event) const {
+  if (waiting() == 0) return false;
+  const std::lock_guard lock(mutex_);
+  return events_.latest_record(event).has_value();
+}
+
+bool CallQueues::is_clear(std::uint64_t stream, std::uint64_t event) const {
+  if (waiting() == 0) return true;
+  const std::lock_guard lock(mutex_);
+  const StreamPtr known = find(stream);
+  if (known == nullptr || !known->calls.empty() || (event != 0 && events_.latest(event))) return false;
+  if (known->kind == StreamKind::blocking) return legacy_ == nullptr || legacy_->calls.empty();
+  if (known->kind != StreamKind::legacy) return true;
+  return std::none_of(streams_.begin(), streams_.end(), [](const auto& other) {
+    return other.second->kind == StreamKind::blocking && !other.second->calls.empty();
+  });
+}
+
+int CallQueues::take_failure(std::uint64_t stream) {
+  if (!has_failures()) return 0;
+  const std::lock_guard lock(mutex_);
+  const StreamPtr known = find(stream);
+  return known == nullptr ? 0 : tell_failure(*known);
 }
 
 bool CallQueues::dispatch() {
@@ -248,7 +324,8 @@ void CallQueues::poke() { woken(); }
 
 std::uint64_t CallQueues::wait_for_work(std::uint64_t seen, std::chrono::nanoseconds longest) {
   const auto news = [&] { return news_.load(std::memory_order_seq_cst) != seen; };
-  for (int spin = 0; spin < kSpins; ++spin) {
+  // What waits and may not go now does so for long; what comes next comes soon.
+  for (int spin = 0; spin < kSpins && waiting() == 0; ++spin) {
     if (news()) return news_.load(std::memory_order_seq_cst);
     std::this_thread::yield();
   }

@@ -6,9 +6,10 @@
 //   - calls of one stream are submitted one at a time and in their order;
 //   - a wait is submitted after the record it means, and an event is never recorded anew under an earlier wait (event_book.hpp);
 //   - the legacy default stream and the blocking streams are submitted in the order of their calls relative to each other;
-//   - submit_*() and calls that go through at once return when what they name has been given to the driver. They ignore hold and limits and
-//     wait for no completion: not for the GPU, not for the program's host functions. So locks that a program holds across its calls, also
-//     while its tenant is held, cannot stop it.
+//   - submit_*() and calls that go through at once return when what they name has been given to the driver. Urgent ones ignore hold and limits
+//     and wait for no completion: not for the GPU, not for the program's host functions. Patient ones let hold and limits have their way as
+//     long as something moves at least every QueueLimits::patience, and are urgent from then on. So locks that a program holds across its
+//     calls, also while its tenant is held, cannot stop it.
 // Every constraint points to a call made earlier, so the earliest call that waits can always be submitted: no cycles.
 //
 // Threads: any. One lock for bookkeeping, never held while the driver is called; a stream is being submitted by one thread at a time, be it
@@ -37,8 +38,9 @@ namespace lithos::cuda {
 class CallDriver {
  public:
   struct Answer {
-    bool done = true;  // false: not now, or not all of it (a kernel with atoms left); ask again
-    int code = 0;      // of the driver, once done
+    bool done = true;   // false: not now, or not all of it (a kernel with atoms left); ask again
+    int code = 0;       // of the driver, once done
+    bool moved = false; // not done, but a part of it went
   };
   virtual ~CallDriver() = default;
   // One thread at a time for each stream. `urgent`: without regard to limits and hold; may still say later where a safety rule forbids it.
@@ -50,6 +52,9 @@ enum class StreamKind : std::uint8_t {
   non_blocking,
   legacy,  // the default stream of programs that were not compiled for per-thread ones; one per context
 };
+
+// How something is submitted that a caller needs to be with the driver.
+enum class Haste : std::uint8_t { urgent, patient };
 
 enum class CallRoute : std::uint8_t {
   through,  // goes to the driver before the call returns
@@ -65,8 +70,9 @@ struct CallArguments {
 };
 
 struct QueueLimits {
-  std::uint32_t calls = 1024;               // per stream; one more and the stream is submitted
+  std::uint32_t calls = 1024;               // per stream; one more waits for room, patiently
   std::uint32_t argument_bytes = 1u << 18;  // likewise
+  std::chrono::nanoseconds patience{0};     // without anything that moves; 0: nobody is patient
 };
 
 class CallQueues {
@@ -76,17 +82,26 @@ class CallQueues {
 
   void add_stream(std::uint64_t stream, StreamKind kind, CallRoute route);
   void remove_stream(std::uint64_t stream);               // submits it first
+  void remove_all_streams();                              // likewise
   void set_route(std::uint64_t stream, CallRoute route);  // from the next call that finds the stream's queue empty
 
   // Makes one call. Returns 0 if it waits; the driver's code if it went through; an earlier failure of its stream if there is one to tell.
   // `at_once`: it goes through whatever the route (the first launch of a function and shape). A stream that was never added: everything
-  // that waits is submitted, then the call goes through.
+  // that waits is submitted, then the call goes through. Patient, where it cannot just wait.
   int call(const QueuedCall& call, const CallArguments& arguments = {}, bool at_once = false);
 
-  void submit_stream(std::uint64_t stream);  // the legacy stream: and all blocking ones
-  void submit_event(std::uint64_t event,
-                    bool waits_too = false);  // the record it has now; with waits: before it is destroyed
-  void submit_all();
+  // What a call that goes to the driver by itself must find there: the legacy stream with all blocking ones, a blocking one with the legacy.
+  void submit_stream(std::uint64_t stream, Haste haste = Haste::urgent);
+  void submit_event(std::uint64_t event, bool waits_too = false,
+                    Haste haste = Haste::urgent);  // the record it has now; with waits: before it is destroyed
+  void submit_all(Haste haste = Haste::urgent);
+
+  bool waits(std::uint64_t stream) const;          // whether a call of this stream does
+  // Whether a call on it (of this event, if not 0) would have nothing before it that waits.
+  bool is_clear(std::uint64_t stream, std::uint64_t event = 0) const;
+  bool record_waits(std::uint64_t event) const;    // whether the record that the event would be asked about does
+  int take_failure(std::uint64_t stream);          // of a call that waited; 0: none that has not been told
+  bool has_failures() const { return failures_.load(std::memory_order_acquire) != 0; }
 
   // The dispatcher: submits what may go now, at most one call of each stream. True if something moved.
   bool dispatch();
@@ -106,9 +121,11 @@ class CallQueues {
   StreamPtr find(std::uint64_t stream) const;
   int call_directly(QueuedCall call, const CallArguments& arguments);
   std::byte* make_room(Lock& lock, const StreamPtr& stream, std::uint32_t argument_bytes);
+  std::vector<StreamPtr> all_streams() const;
+  int tell_failure(Stream& stream);
   void push(Stream& stream, QueuedCall& call, const CallArguments& arguments, std::byte* copy);
   // Submits everything of `stream` up to `until`, and what that depends on.
-  void drain(Lock& lock, const StreamPtr& stream, std::uint64_t until);
+  void drain(Lock& lock, const StreamPtr& stream, std::uint64_t until, Haste haste);
   bool step(Lock& lock, Stream& stream, bool urgent);
   void finished(Stream& stream, const QueuedCall& call, int code);
   std::optional<PendingCall> blocker(const Stream& stream) const;
@@ -124,6 +141,8 @@ class CallQueues {
   EventBook events_;
   std::atomic<std::uint64_t> last_sequence_{0};
   std::atomic<std::uint64_t> waiting_{0};
+  std::atomic<std::uint32_t> failures_{0};  // streams that have one to tell
+  std::uint64_t moves_ = 0;             // counts what went to the driver; for patience
   std::atomic<std::uint64_t> news_{0};  // counts reasons to look again
   std::atomic<bool> dispatcher_sleeps_{false};
 };

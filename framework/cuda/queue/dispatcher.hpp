@@ -10,9 +10,17 @@
 
 namespace lithos::cuda {
 
+// Until `ending`, which is looked at when something is queued or poked, or after a tenth of a second.
+inline void dispatch_until(CallQueues& queues, const std::atomic<bool>& ending) {
+  constexpr std::chrono::microseconds kLookAgain{100};  // time alone may let a call go
+  constexpr std::chrono::milliseconds kIdle{100};
+  for (std::uint64_t seen = 0; !ending.load(std::memory_order_acquire);)
+    if (!queues.dispatch()) seen = queues.wait_for_work(seen, queues.waiting() > 0 ? std::chrono::nanoseconds{kLookAgain} : kIdle);
+}
+
 class Dispatcher {
  public:
-  explicit Dispatcher(CallQueues& queues) : queues_(queues), thread_([this] { run(); }) {}
+  explicit Dispatcher(CallQueues& queues) : queues_(queues), thread_([this] { dispatch_until(queues_, ending_); }) {}
   ~Dispatcher() {
     ending_.store(true, std::memory_order_release);
     queues_.poke();
@@ -22,14 +30,6 @@ class Dispatcher {
   Dispatcher& operator=(const Dispatcher&) = delete;
 
  private:
-  static constexpr std::chrono::microseconds kLookAgain{100};  // time alone may let a call go
-
-  void run() {
-    for (std::uint64_t seen = 0; !ending_.load(std::memory_order_acquire);)
-      if (!queues_.dispatch())
-        seen = queues_.wait_for_work(seen, queues_.waiting() > 0 ? kLookAgain : kLookAgain * 100);
-  }
-
   CallQueues& queues_;
   std::atomic<bool> ending_{false};
   std::thread thread_;

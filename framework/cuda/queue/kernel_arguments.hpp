@@ -34,6 +34,10 @@ class ParameterLayout {
   std::size_t count() const { return places_.size(); }
   // `values[i]` points at the i-th parameter; `packed` has at least bytes() bytes.
   void pack(void* const* values, std::byte* packed) const;
+  // The other way: values[i] points into `packed`, for count() of them.
+  void point_into(std::byte* packed, void** values) const {
+    for (std::size_t i = 0; i < places_.size(); ++i) values[i] = packed + places_[i].offset;
+  }
 
  private:
   std::vector<ParameterPlace> places_;

@@ -39,8 +39,11 @@ enum class Count : std::uint8_t {
   graph_nodes_left,
   reports_dropped,  // a full ring
   memory_refused,   // allocations beyond the tenant's limit
+  queued,        // launches that could wait
+  queued_calls,  // other calls that waited behind them
+  hurried,       // submitted without regard to the lease's limits, since a call had to find them submitted
 };
-inline constexpr unsigned kCounts = 27;
+inline constexpr unsigned kCounts = 30;
 const char* name_of(Count count);
 
 class Counters {

@@ -3,15 +3,7 @@
 
 #include <dlfcn.h>
 
-// The shim's own functions, by the names under which they are exported. cuda.h renames some of them by macros, none
-// of those that intercepts.def lists; per-thread variants it does not declare at all.
-#define INTERCEPT(name, base, since, per_thread, parameters) extern "C" CUresult CUDAAPI name parameters;
-#pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"  // old programs call them all the same
-extern "C" {
-#include "cuda/shim/intercepts.def"
-}
-#undef INTERCEPT
 
 namespace lithos::cuda::shim {
 namespace {
@@ -54,6 +46,12 @@ void find_own_calls(void* library) {
   find(library, "cuGraphChildGraphNodeGetGraph", table.cuGraphChildGraphNodeGetGraph);
   find(library, "cuMemHostRegister_v2", table.cuMemHostRegister_v2);
   find(library, "cuMemHostGetDevicePointer_v2", table.cuMemHostGetDevicePointer_v2);
+  find(library, "cuCtxSetCurrent", table.cuCtxSetCurrent);
+  find(library, "cuFuncGetParamInfo", table.cuFuncGetParamInfo);
+  find(library, "cuKernelGetAttribute", table.cuKernelGetAttribute);
+  find(library, "cuPointerGetAttribute", table.cuPointerGetAttribute);
+  find(library, "cuStreamGetCtx", table.cuStreamGetCtx);
+  find(library, "cuStreamGetFlags", table.cuStreamGetFlags);
 }
 
 // Before any other constructor of ours, and before whoever links us: the loader runs a library's constructors before
@@ -77,5 +75,3 @@ const DriverTable& driver() { return table; }
 InterceptList intercepts() { return {entries, sizeof entries / sizeof entries[0]}; }
 
 }  // namespace lithos::cuda::shim
-
-#pragma GCC diagnostic pop

@@ -13,6 +13,12 @@
 #undef cuGetProcAddress
 #undef cuGraphNodeGetDependentNodes
 
+// The shim's own functions, by the names under which they are exported. cuda.h renames some of them by macros, none
+// of those that intercepts.def lists; per-thread variants it does not declare at all.
+#define INTERCEPT(name, base, since, per_thread, parameters) extern "C" CUresult CUDAAPI name parameters;
+#include "cuda/shim/intercepts.def"
+#undef INTERCEPT
+
 namespace lithos::cuda::shim {
 
 // NEEDED name of the real driver. Never libcuda.so.1: the loader would take us for it.
@@ -49,6 +55,13 @@ struct DriverTable {
   CUresult(CUDAAPI* cuGraphChildGraphNodeGetGraph)(CUgraphNode, CUgraph*) = nullptr;
   CUresult(CUDAAPI* cuMemHostRegister_v2)(void*, size_t, unsigned) = nullptr;
   CUresult(CUDAAPI* cuMemHostGetDevicePointer_v2)(CUdeviceptr*, void*, unsigned) = nullptr;
+  // The queued path.
+  CUresult(CUDAAPI* cuCtxSetCurrent)(CUcontext) = nullptr;
+  CUresult(CUDAAPI* cuFuncGetParamInfo)(CUfunction, size_t, size_t*, size_t*) = nullptr;
+  CUresult(CUDAAPI* cuKernelGetAttribute)(int*, CUfunction_attribute, CUkernel, CUdevice) = nullptr;
+  CUresult(CUDAAPI* cuPointerGetAttribute)(void*, CUpointer_attribute, CUdeviceptr) = nullptr;
+  CUresult(CUDAAPI* cuStreamGetCtx)(CUstream, CUcontext*) = nullptr;
+  CUresult(CUDAAPI* cuStreamGetFlags)(CUstream, unsigned*) = nullptr;
 };
 
 const DriverTable& driver();

@@ -14,7 +14,10 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #define LITHOS_OLD(result, name, parameters, arguments)           \
   extern "C" result lithos_old_##name parameters;                 \
@@ -53,6 +56,20 @@ LITHOS_OLD(int, pthread_rwlock_unlock, (pthread_rwlock_t * lock) noexcept, (lock
 extern "C" __attribute__((visibility("hidden"))) int lstat(const char* __restrict path,
                                                            struct stat* __restrict about) noexcept {
   return static_cast<int>(::syscall(SYS_newfstatat, AT_FDCWD, path, about, AT_SYMLINK_NOFOLLOW));
+}
+
+// Since glibc 2.30; what it is called with is a moment of the steady clock, and every condition variable here was made for the other one. A
+// clock that is set meanwhile makes the wait longer or shorter, and all who wait here look again.
+extern "C" __attribute__((visibility("hidden"))) int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex,
+                                                                           clockid_t clock, const timespec* until) {
+  constexpr long kSecond = 1'000'000'000;
+  timespec now{}, real{};
+  ::clock_gettime(clock, &now);
+  ::clock_gettime(CLOCK_REALTIME, &real);
+  const long left = std::max((until->tv_sec - now.tv_sec) * kSecond + until->tv_nsec - now.tv_nsec, 0L);
+  const long at = real.tv_nsec + left % kSecond;
+  const timespec then{real.tv_sec + left / kSecond + at / kSecond, at % kSecond};
+  return ::pthread_cond_timedwait(condition, mutex, &then);
 }
 
 // The runtime libraries ask whether there is more than one thread, to save atomic operations: we never know.

@@ -31,6 +31,8 @@ OperatorBook& operator_book() {
   return *made;
 }
 
+}  // namespace
+
 // Launches take a library's kernel where they take a function, and cudart launches nothing else; names and attributes
 // are asked of the function behind it.
 CUfunction function_of(std::uint64_t handle) {
@@ -43,6 +45,8 @@ CUfunction function_of(std::uint64_t handle) {
                      calls.cuKernelGetFunction(&behind, reinterpret_cast<CUkernel>(handle)) == CUDA_SUCCESS;
   return found && behind != nullptr ? behind : function;
 }
+
+namespace {
 
 // As rules and traces write names: "at::native::reduce_kernel<512, …>(…)".
 std::string readable(const char* name) {

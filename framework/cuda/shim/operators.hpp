@@ -15,6 +15,10 @@
 #include "cuda/patch.hpp"
 #include "engine/operator.hpp"
 
+namespace lithos::cuda {
+class ParameterLayout;
+}
+
 namespace lithos::cuda::shim {
 
 // A launch as the API was asked for it.
@@ -34,12 +38,15 @@ struct Operator {
   mutable EntryAddress entry;
   mutable std::atomic<bool> warm{false};            // has been launched: its code is loaded
   mutable std::atomic<bool> whole{false};           // its descriptor is not as a cut needs it
+  mutable std::atomic<const ParameterLayout*> parameters{nullptr};  // the queued path's (queue_launch.cpp)
   mutable std::atomic<std::uint32_t> unconfined{0};  // launches that ran unconfined though the tenant is to be confined
 };
 
 // The process's operator for this key, described if it is new; nullptr: the driver would not say what it is, or the
 // limit on operators is reached. Takes a lock, allocates, calls the driver: first launches only.
 const Operator* describe_operator(const LaunchKey& key);
+// The function behind a handle that launches take: cudart's are library kernels (CUkernel), of which names and attributes cannot be asked.
+CUfunction function_of(std::uint64_t handle);
 // The kernels that ran unconfined most often, and what they would have needed, as a JSON list.
 std::string operators_left(std::size_t most);
 // Handles may name other things from here on.

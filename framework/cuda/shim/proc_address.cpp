@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "cuda/shim/driver.hpp"
+#include "cuda/shim/queued/gate.hpp"
 
 namespace lithos::cuda::shim {
 namespace {
@@ -40,6 +41,7 @@ void put_ours(const char* symbol, void** function, int version, cuuint64_t flags
   const InterceptEntry* entry = by_address(*function);
   if (entry == nullptr) entry = by_name(symbol, version, flags);
   if (entry != nullptr) *function = entry->ours;
+  if constexpr (kQueued) *function = before_which(symbol, *function);
 }
 
 }  // namespace

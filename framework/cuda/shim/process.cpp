@@ -13,6 +13,7 @@
 
 #include "cuda/gpu_uuid.hpp"
 #include "cuda/shim/operators.hpp"
+#include "cuda/shim/queued/gate.hpp"
 #include "cuda/shim/tenancy.hpp"
 #include "cuda/shim/thread_state.hpp"
 #include "cuda/tpc_map_file.hpp"
@@ -27,6 +28,11 @@ constexpr const char* kAfterFork = "after fork";
 std::string plain(std::string text) {
   std::erase_if(text, [](char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' '; });
   return text;
+}
+
+const char* queueing() {
+  if constexpr (kQueued) return queueing_state();
+  return "";
 }
 
 constexpr std::size_t kKernelsTold = 16;  // in a report
@@ -160,6 +166,7 @@ CUresult Process::start() {
   if (reason == nullptr) {
     standing_.store(Standing::active, std::memory_order_release);
     tenancy_->start_service();
+    if constexpr (kQueued) start_queueing();
     return CUDA_SUCCESS;
   }
   stand_aside(reason);
@@ -194,6 +201,7 @@ void Process::on_fork() { instance().after_fork_in_child(); }
 void Process::after_fork_in_child() {
   reason_.store(kAfterFork, std::memory_order_relaxed);
   standing_.store(Standing::aside, std::memory_order_release);
+  if constexpr (kQueued) end_queueing_after_fork();
 }
 
 std::string Process::report() const {
@@ -207,7 +215,7 @@ std::string Process::report() const {
                      (reason == nullptr ? "" : reason) +
                      "\", \"daemon\": " + (tenancy_ != nullptr && tenancy_->has_daemon() ? "true" : "false") +
                      ", \"memory_used_bytes\": " + std::to_string(memory_.used()) +
-                     ", \"unknown_descriptors\": " + std::to_string(unknown_descriptors_.load()) +
+                     (kQueued ? ", \"queueing\": \"" + std::string(queueing()) + "\"" : "") + ", \"unknown_descriptors\": " + std::to_string(unknown_descriptors_.load()) +
                      ", \"foreign_descriptors\": " + std::to_string(foreign_descriptors_.load()) + ", \"counts\": {";
   for (unsigned i = 0; i < kCounts; ++i)
     text += std::string(i == 0 ? "" : ", ") + "\"" + name_of(static_cast<Count>(i)) + "\": " + std::to_string(sums[i]);
@@ -227,7 +235,7 @@ const char* name_of(Count count) {
       "launches", "masked", "not_confined", "conflict_too_few", "conflict_cluster", "conflict_resident", "refused",
       "captured", "unseen", "failed", "other_device", "starved", "waited", "timed", "untimed", "cut", "atoms", "cut_refused", "internal_masked",
       "internal_left", "graph_launches", "graph_kernels", "graph_nodes", "graph_nodes_masked", "graph_nodes_left",
-      "reports_dropped", "memory_refused"};
+      "reports_dropped", "memory_refused", "queued", "queued_calls", "hurried"};
   const auto index = static_cast<unsigned>(count);
   return index < kCounts ? kNames[index] : "unknown";
 }

@@ -12,6 +12,7 @@
 #include "cuda/shim/graphs.hpp"
 #include "cuda/shim/nap.hpp"
 #include "cuda/shim/process.hpp"
+#include "cuda/shim/queued/gate.hpp"
 #include "ipc/wake.hpp"
 
 namespace lithos::cuda::shim {
@@ -88,6 +89,8 @@ bool Service::step(Nanoseconds now) {
     watch_for_hangs(now);
   }
   settle(now);
+  if constexpr (kQueued)
+    if (completions) completions_were_seen();
   return reports || completions;
 }
 

@@ -97,6 +97,7 @@ Settings read_settings() {
   settings.hang_limit_s =
       static_cast<unsigned>(number_of("LITHOS_HANG_LIMIT_S", settings.hang_limit_s, 1'000'000, wrong));
   settings.force_atoms = static_cast<unsigned>(number_of("LITHOS_FORCE_ATOMS", 0, 4096, wrong));
+  settings.hold_us = static_cast<unsigned>(number_of("LITHOS_HOLD_US", 0, 1'000'000'000, wrong));
   const std::string unmanaged = text_of("LITHOS_UNMANAGED");
   if (unmanaged == "limit") settings.unmanaged = Unmanaged::limit;
   else if (unmanaged == "refuse") settings.unmanaged = Unmanaged::refuse;

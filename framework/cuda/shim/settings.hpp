@@ -28,6 +28,7 @@ struct Settings {
   bool hook = true;                      // LITHOS_HOOK=0: leave the tools interface to a profiler
   unsigned hang_limit_s = 30;            // LITHOS_HANG_LIMIT_S: name a kernel that runs longer; 0: never
   unsigned force_atoms = 0;              // LITHOS_FORCE_ATOMS: for tests; cut all that can be cut into so many parts
+  unsigned hold_us = 0;                  // LITHOS_HOLD_US: for tests; with a lease for life: every launch is held for so long
   std::string wrong;                     // what could not be read, for one line of complaint
 };
 

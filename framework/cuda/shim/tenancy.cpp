@@ -26,6 +26,10 @@ Lease make_fixed_lease(const GpuShape& gpu, const Settings& settings) {
   lease.own = lease.masked ? *settings.fixed_tpcs & gpu.all() : gpu.all();
   lease.co_resident = lease.own;                    // who shares TPCs is the business of whoever fixed them
   lease.starvation_limit = Nanoseconds{1'000'000};  // nothing will change: do not wait for it
+  if (settings.hold_us != 0) {
+    lease.hold = true;
+    lease.starvation_limit = Nanoseconds{std::int64_t{1000} * settings.hold_us};
+  }
   return lease;
 }
 
@@ -221,6 +225,24 @@ bool InlineDecider::wait_for_lease(Nanoseconds now, Decision& decision) {
   }
   queue_.stuck_since = kNever;
   return found;
+}
+
+bool InlineDecider::decide_now(const KernelInfo& kernel, std::uint32_t first_block, Nanoseconds now, bool urgent,
+                               Nanoseconds& stuck_since, Decision& decision) {
+  decision = {};
+  head_ = {};
+  head_.kernel = &kernel;
+  head_.next_block = first_block;
+  head_.urgent = urgent;
+  queue_.stuck_since = stuck_since;
+  decision.waited = stuck_since != kNever;
+  const bool goes = try_once(now, decision);
+  queue_.stuck_since = kNever;
+  if (goes) return true;
+  if (stuck_since == kNever) stuck_since = now;
+  if (!urgent && now - stuck_since <= 2 * admission_.starvation_limit()) return false;
+  go_home(decision);
+  return true;
 }
 
 // Its own TPCs, if it can finish there; else wherever the driver puts it: better unconfined than hung.

@@ -139,6 +139,10 @@ class InlineDecider final : private TenantPort {
     go_home(decision);
     return decision;
   }
+  // The same without waiting: false where it may not go now. `stuck_since`: since when; kNever: since now. After twice the starvation
+  // limit it goes where it safely can. `urgent`: it goes at once, whatever hold and limits say.
+  bool decide_now(const KernelInfo& kernel, std::uint32_t first_block, Nanoseconds now, bool urgent,
+                  Nanoseconds& stuck_since, Decision& decision);
   // Own TPCs and those of nobody: for graphs' nodes and for what the driver launches of itself. False: not confined.
   bool home(TpcSet& tpcs);
   // The same, made known to the callback (Process::home()).

@@ -77,10 +77,19 @@ ThreadState* thread_state() {
   for (std::uint32_t count = kSlotsPerThread; count >= kSlotsAtLeast; count /= 2) {
     const std::uint32_t first = completions.take(count);
     if (first == ipc::RunPool::kNone) continue;
+    state->has_slots = true;
     for (std::uint32_t i = 0; i < count; ++i) state->slots_in.push({first + i});
     break;
   }
   return state;
+}
+
+void follow_epoch(ThreadState& thread) {
+  const std::uint64_t epoch = Process::instance().epoch();
+  if (thread.seen_epoch == epoch) [[likely]] return;
+  thread.seen_epoch = epoch;
+  thread.operators.clear();
+  thread.context = thread.slots_base = 0;
 }
 
 ThreadState* managing_thread() {
@@ -89,12 +98,7 @@ ThreadState* managing_thread() {
     return nullptr;
   ThreadState* const state = thread_state();
   if (state == nullptr || state->in_driver != 0) return nullptr;
-  const std::uint64_t epoch = process.epoch();
-  if (state->seen_epoch != epoch) [[unlikely]] {
-    state->seen_epoch = epoch;
-    state->operators.clear();
-    state->context = state->slots_base = 0;
-  }
+  follow_epoch(*state);
   return state;
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/time.hpp"
 #include "cuda/atoms/atom_launch.hpp"
@@ -123,6 +124,8 @@ struct ThreadState {
   const Cutter::Context* cutting = nullptr;  // what launches in parts need there; nullptr: nothing is cut
   TpcSets tpc_sets;
   MaskBits masked_bits;  // what the last of them comes to
+  bool has_slots = false;              // of its own; else nothing that it launches is timed or cut
+  std::vector<std::byte> scratch;      // the queued path's
   std::uint32_t spare_slot = kNoSlot;  // taken for a launch that did not use it
   std::uint64_t next_generation = 0;   // high bits: this thread's number
 
@@ -168,6 +171,8 @@ class Inside {
   ThreadState& thread_;
 };
 
+// Caches forget what is no longer so.
+void follow_epoch(ThreadState& thread);
 // The state to account a call of the program to; nullptr: pass it on as it is.
 ThreadState* managing_thread();
 

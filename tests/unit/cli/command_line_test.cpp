@@ -39,11 +39,12 @@ TEST(CommandLineParsing, SimDefaults) {
 
 TEST(CommandLineParsing, RunKeepsTheProgramsOwnOptions) {
   const auto run =
-      std::get<RunArguments>(parse({"run", "--tenant", "hp", "--tpcs", "0-3", "--no-hook", "--advertised-tpcs", "8",
+      std::get<RunArguments>(parse({"run", "--tenant", "hp", "--tpcs", "0-3", "--no-hook", "--queued", "--advertised-tpcs", "8",
                                     "--", "python", "-c", "x", "--tenant", "not_ours"}));
   EXPECT_EQ(run.tenant, "hp");
   EXPECT_EQ(run.tpcs, "0-3");
   EXPECT_TRUE(run.no_hook);
+  EXPECT_TRUE(run.queued);
   EXPECT_EQ(run.advertised_tpcs, 8u);
   EXPECT_EQ(run.program, (std::vector<std::string>{"python", "-c", "x", "--tenant", "not_ours"}));
   EXPECT_EQ(exit_code_of({"run", "--", "python"}), 2);

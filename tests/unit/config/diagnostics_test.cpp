@@ -73,6 +73,12 @@ TEST_F(Diagnostics, ABareNumberWhereAUnitIsNeeded) {
             "/min)\n");
 }
 
+TEST_F(Diagnostics, OnlyBestEffortMayQueue) {
+  EXPECT_EQ(about_tenant("queued = true"), "");
+  EXPECT_EQ(messages("[[tenant]]\nname = \"hp\"\nclass = \"throughput\"\ntrace = \"a.csv\"\nqueued = true\n" + std::string(kSet)),
+            "x.toml:5:1: tenant.hp.queued: only launches of best_effort tenants may wait in queues: others go within their calls\n");
+}
+
 TEST_F(Diagnostics, WrongUnits) {
   EXPECT_EQ(about_tenant("slo = \"10sec\""),
             "x.toml:5:7: tenant.hp.slo = \"10sec\": unknown unit \"sec\" for a duration, for example \"250us\" (units: "

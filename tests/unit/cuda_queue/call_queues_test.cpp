@@ -101,6 +101,54 @@ TEST_F(Queues, AFullQueueIsSubmittedNotWaitedFor) {
   EXPECT_GE(driver.submitted().count(), 92u);
 }
 
+TEST_F(Queues, WhoeverIsPatientLetsTheDriverSayWhenButNotForEver) {
+  CallQueues patient(driver, {8, 256, std::chrono::milliseconds{20}});
+  patient.add_stream(kA, StreamKind::non_blocking, CallRoute::queued);
+  const QueuedCall kernel = make(CallKind::kernel, kA);
+  EXPECT_EQ(patient.call(kernel), 0);
+  const auto begin = std::chrono::steady_clock::now();
+  patient.submit_stream(kA, Haste::patient);  // the driver holds it: in the end it goes all the same
+  EXPECT_TRUE(driver.has(number_of(kernel)));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds{20});
+}
+
+TEST_F(Queues, WhatFollowsOnABlockingStreamFindsTheLegacyOneSubmitted) {
+  const auto legacy = call(CallKind::kernel, kLegacy), loose = call(CallKind::kernel, kLoose);
+  EXPECT_FALSE(queues.is_clear(kA));
+  EXPECT_FALSE(queues.waits(kA));
+  queues.submit_stream(kA);
+  EXPECT_TRUE(driver.has(legacy));
+  EXPECT_FALSE(driver.has(loose));
+  EXPECT_TRUE(queues.is_clear(kA));
+}
+
+TEST_F(Queues, ACallIsClearOfWhatNeitherItsStreamNorItsEventKnows) {
+  call(CallKind::kernel, kA);
+  EXPECT_TRUE(queues.is_clear(kB));
+  EXPECT_TRUE(queues.is_clear(kLoose));
+  EXPECT_FALSE(queues.is_clear(kA));
+  EXPECT_FALSE(queues.is_clear(kLegacy));
+  call(CallKind::record, kA, kEvent);
+  EXPECT_TRUE(queues.record_waits(kEvent));
+  EXPECT_FALSE(queues.is_clear(kLoose, kEvent));
+  EXPECT_TRUE(queues.is_clear(kLoose, kEvent + 1));
+  queues.submit_event(kEvent);
+  EXPECT_FALSE(queues.record_waits(kEvent));
+}
+
+TEST_F(Queues, AFailureCanBeAskedForOnce) {
+  const QueuedCall bad = make(CallKind::kernel, kA);
+  driver.fail(number_of(bad), 700);
+  EXPECT_EQ(queues.call(bad), 0);
+  EXPECT_FALSE(queues.has_failures());
+  queues.submit_stream(kA);
+  EXPECT_TRUE(queues.has_failures());
+  EXPECT_EQ(queues.take_failure(kB), 0);
+  EXPECT_EQ(queues.take_failure(kA), 700);
+  EXPECT_EQ(queues.take_failure(kA), 0);
+  EXPECT_FALSE(queues.has_failures());
+}
+
 TEST_F(Queues, TheFirstLaunchGoesThroughWithItsOwnCode) {
   call(CallKind::kernel, kA);
   const QueuedCall first = make(CallKind::kernel, kA);

@@ -88,19 +88,20 @@ class ProgramThread {
     std::memset(packed, 0, sizeof packed);
     if (at_once) { EXPECT_TRUE(driver_.has(number_of(call))); }
   }
+  Haste haste() { return dice_.chance(50) ? Haste::urgent : Haste::patient; }
   // What a query is told must be about the latest record.
   void query() {
     const std::uint64_t which = own_events_ + dice_.below(3);
-    queues_.submit_event(which, dice_.chance(20));
+    queues_.submit_event(which, dice_.chance(20), haste());
     const auto latest = recorded_.find(which);
     if (latest != recorded_.end()) { EXPECT_TRUE(driver_.has(latest->second)) << "event " << which; }
   }
   void synchronise(std::uint64_t which, bool alone) {
-    queues_.submit_stream(which);
+    queues_.submit_stream(which, haste());
     if (alone && which == 0 && streams_ == 1) { EXPECT_EQ(driver_.submitted().count(), numbers_.load()); }
   }
   void everything(bool alone) {
-    queues_.submit_all();
+    queues_.submit_all(haste());
     if (alone) { EXPECT_EQ(driver_.submitted().count(), numbers_.load()); }
   }
 
@@ -119,7 +120,9 @@ struct Program {
     for (const auto& [stream, kind] : kinds)
       queues.add_stream(stream, kind, dice.chance(85) ? CallRoute::queued : CallRoute::through);
   }
-  static QueueLimits limits(Dice& dice) { return {dice.between(2, 64), dice.between(16, 4096)}; }
+  static QueueLimits limits(Dice& dice) {
+    return {dice.between(2, 64), dice.between(16, 4096), std::chrono::microseconds{dice.chance(50) ? 0 : dice.between(1, 60)}};
+  }
   void check() {
     queues.submit_all();
     EXPECT_EQ(queues.waiting(), 0u);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The queued path as the rest of the shim sees it (docs/design/atoms.md). Two libraries are made of the same sources: libcuda.so.1, where
+// kQueued is false and nothing of this is there, and libcuda_queued.so.1, where best-effort tenants' launches wait for their lease while
+// the program goes on.
+#pragma once
+
+#include <cuda.h>
+
+#include <optional>
+
+#include "cuda/shim/operators.hpp"
+#include "cuda/shim/thread_state.hpp"
+
+namespace lithos::cuda::shim {
+
+#ifdef LITHOS_QUEUED
+inline constexpr bool kQueued = true;
+#else
+inline constexpr bool kQueued = false;
+#endif
+
+// A launch as the program asked for it.
+struct LaunchRequest {
+  CUfunction function = nullptr;
+  CUstream stream = nullptr;  // CU_STREAM_PER_THREAD for that of a per-thread variant
+  Dims grid{}, block{};
+  unsigned shared = 0;
+  void** parameters = nullptr;
+  void** extra = nullptr;
+  const CUlaunchAttribute* attributes = nullptr;
+  unsigned attribute_count = 0;
+  bool may_wait = true;  // false: a form of launch that is never queued
+};
+
+// The program's answer; empty: it goes to the driver now, and everything that must be there first is. `op` nullptr: nobody manages it.
+std::optional<CUresult> queue_launch(ThreadState& thread, const Operator* op, const LaunchRequest& request);
+
+void start_queueing();             // once the process is active
+void end_queueing_after_fork();    // in the child: what waits is the parent's
+const char* queueing_state();      // "on", "off", or why it has ended
+void completions_were_seen();      // what could not go before may now
+// What cuGetProcAddress hands out: the trampoline before this function, if there is one. A name nobody has reviewed ends queueing.
+void* before_which(const char* symbol, void* function);
+
+}  // namespace lithos::cuda::shim

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// CUDA programs whose results depend on the order of their calls: `queue_client MODE [N]`; or one that is told what to do line by line
+// (`talk FILE`: its memory is the file). On the stand-in, whose kernels, copies and host functions do something at once.
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "cuda/stand_in.h"
+
+#undef cuGetProcAddress
+
+namespace {
+
+void say(const char* key, unsigned long long value) { std::printf("%s %llu\n", key, value); }
+
+void say_report() {
+  using Report = std::size_t (*)(char*, std::size_t);
+  const auto report = reinterpret_cast<Report>(::dlsym(::dlopen("libcuda.so.1", RTLD_LAZY), "lithos_shim_report"));
+  std::vector<char> text(report == nullptr ? 1 : report(nullptr, 0) + 64);
+  if (report != nullptr) report(text.data(), text.size());
+  std::printf("report %s\n", text.data());
+}
+
+CUfunction kernel(const char* name) {
+  static CUmodule module = nullptr;
+  if (module == nullptr) cuModuleLoadData(&module, "");
+  CUfunction function = nullptr;
+  cuModuleGetFunction(&function, module, name);
+  return function;
+}
+
+bool start() {
+  const CUresult result = cuInit(0);
+  CUcontext context = nullptr;
+  cuDevicePrimaryCtxRetain(&context, 0);
+  cuCtxSetCurrent(context);
+  return result == CUDA_SUCCESS;
+}
+
+std::uint64_t* memory(std::size_t words, bool device) {
+  void* at = nullptr;
+  cuMemHostAlloc(&at, words * 8, device ? CU_MEMHOSTALLOC_DEVICEMAP : 0);
+  return static_cast<std::uint64_t*>(at);
+}
+CUdeviceptr address(const void* at) { return reinterpret_cast<CUdeviceptr>(at); }
+
+// By array or by packed buffer; both are overwritten as soon as the launch has returned.
+CUresult fold(std::uint64_t* where, std::uint64_t value, std::uint32_t step, CUstream stream, bool packed = false) {
+  struct { std::uint64_t where, value; std::uint32_t step; } all{reinterpret_cast<std::uint64_t>(where), value, step};
+  void* values[] = {&all.where, &all.value, &all.step};
+  std::size_t bytes = 20;
+  void* extra[] = {CU_LAUNCH_PARAM_BUFFER_POINTER, &all, CU_LAUNCH_PARAM_BUFFER_SIZE, &bytes, CU_LAUNCH_PARAM_END};
+  const CUresult result = cuLaunchKernel(kernel("fold"), 5000, 1, 1, 256, 1, 1, 0, stream, packed ? nullptr : values,
+                                         packed ? extra : nullptr);
+  std::memset(&all, 0xee, sizeof all);
+  return result;
+}
+
+// ---- random programs: what is done to a buffer is ordered by its stream, and by an event where the stream changes -------------------
+struct Random {
+  static constexpr unsigned kBuffers = 6, kStreams = 4, kWords = 4;
+  explicit Random(unsigned seed) : dice(seed) {
+    for (auto& stream : streams) cuStreamCreate(&stream, below(2) == 0 ? CU_STREAM_NON_BLOCKING : 0);
+    if (below(2) == 0) streams[0] = nullptr;
+    for (auto& buffer : buffers) buffer = memory(kWords, true);
+    for (auto& event : events) cuEventCreate(&event, 0);
+  }
+  unsigned below(unsigned n) { return static_cast<unsigned>(dice() % n); }
+
+  void step() {
+    const unsigned b = below(kBuffers), other = below(kBuffers);
+    std::uint64_t* const at = buffers[b];
+    const CUstream stream = streams[owner[b]];
+    switch (below(10)) {
+      case 0: move(b, below(kStreams)); break;
+      case 1: cuMemsetD32Async(address(at), below(1000), 2 * below(kWords), stream); break;
+      case 2: bring(other, owner[b]), cuMemcpyDtoDAsync_v2(address(at), address(buffers[other]), 8 * kWords, stream); break;
+      case 3: {  // pageable: read before the call returns
+        std::uint64_t value = below(1000);
+        cuMemcpyHtoDAsync_v2(address(at), &value, 8, stream);
+        value = ~value;
+        break;
+      }
+      case 4: cuLaunchHostFunc(stream, [](void* p) { auto* const w = static_cast<std::uint64_t*>(p); w[0] = w[0] * 3 + w[1]; }, at); break;
+      case 5: {
+        std::uint64_t seen = 0;
+        cuMemcpyDtoHAsync_v2(&seen, address(at), 8, stream);
+        cuStreamSynchronize(stream);
+        sum = sum * 31 + seen;
+        break;
+      }
+      case 6: if (below(8) == 0) renew_event(below(kBuffers)); break;
+      case 7: if (below(8) == 0) cuCtxSynchronize(), sum = sum * 31 + *at; break;
+      default: fold(at + below(kWords), dice(), below(100), stream, below(3) == 0); break;
+    }
+  }
+  // The buffer is the other stream's from here on.
+  void move(unsigned b, unsigned to) {
+    cuEventRecord(events[b], streams[owner[b]]);
+    cuStreamWaitEvent(streams[to], events[b], 0);
+    owner[b] = to;
+  }
+  void bring(unsigned b, unsigned to) {
+    if (owner[b] != to) move(b, to);
+  }
+  void renew_event(unsigned b) {
+    cuEventDestroy_v2(events[b]);
+    cuEventCreate(&events[b], 0);
+  }
+  std::uint64_t checksum() {
+    for (unsigned b = 0; b < kBuffers; ++b) {
+      cuEventRecord(events[b], streams[owner[b]]);
+      cuEventSynchronize(events[b]);
+      for (unsigned i = 0; i < kWords; ++i) sum = sum * 31 + buffers[b][i];
+    }
+    return sum;
+  }
+
+  std::mt19937_64 dice;
+  CUstream streams[kStreams] = {};
+  std::uint64_t* buffers[kBuffers] = {};
+  CUevent events[kBuffers] = {};
+  unsigned owner[kBuffers] = {};
+  std::uint64_t sum = 0;
+};
+
+void order(unsigned seeds) {
+  for (unsigned seed = 1; seed <= seeds; ++seed) {
+    Random program(seed);
+    for (unsigned i = 0; i < 120; ++i) program.step();
+    say("sum", program.checksum());
+  }
+}
+
+// ---- told line by line -----------------------------------------------------------------------------------
+struct Told {
+  std::uint64_t* words = nullptr;
+  CUstream stream = nullptr;
+  CUevent event = nullptr;
+
+  void capture(unsigned n) {
+    cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL);
+    for (unsigned i = 0; i < n; ++i) say("result", fold(words, i, 1, stream));
+    CUgraph graph = nullptr;
+    say("result", cuStreamEndCapture(stream, &graph));
+    std::size_t nodes = 0;
+    cuGraphGetNodes(graph, nullptr, &nodes);
+    say("nodes", nodes);
+    cuGraphDestroy(graph);
+  }
+
+  void run(const std::string& what, unsigned n) {
+    if (what == "launch")
+      for (unsigned i = 0; i < n; ++i) say("result", fold(words, i, 1, stream));
+    if (what == "fail") say("result", cuLaunchKernel(kernel("failing"), 5000, 1, 1, 256, 1, 1, 0, stream, nullptr, nullptr));
+    if (what == "record") say("result", cuEventRecord(event, stream));
+    if (what == "query_event") say("result", cuEventQuery(event));
+    if (what == "query_stream") say("result", cuStreamQuery(stream));
+    if (what == "end_event") say("result", cuEventDestroy_v2(event)), cuEventCreate(&event, 0);
+    if (what == "wait_event") say("result", cuEventSynchronize(event));
+    if (what == "wait_stream") say("result", cuStreamSynchronize(stream));
+    if (what == "capture") capture(n);
+    if (what == "free") say("result", cuMemFree_v2(1));
+    if (what == "end_stream") say("result", cuStreamDestroy_v2(stream)), cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING);
+    say("launched", cuStandInCalls("cuLaunchKernel"));
+    say("value", *words);
+    if (what == "report") say_report();
+    say("done", 1);
+    std::fflush(stdout);
+  }
+};
+
+void talk(const char* file) {
+  Told told;
+  const int fd = ::open(file, O_RDWR);
+  told.words = static_cast<std::uint64_t*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+  cuStreamCreate(&told.stream, CU_STREAM_NON_BLOCKING);
+  cuEventCreate(&told.event, 0);
+  for (char line[64]; std::fgets(line, sizeof line, stdin) != nullptr;) {
+    char what[32] = "";
+    unsigned n = 1;
+    std::sscanf(line, "%31s %u", what, &n);
+    told.run(what, n);
+  }
+}
+
+// A function that nobody has reviewed is asked for between launches.
+void stranger() {
+  std::uint64_t* const at = memory(1, true);
+  fold(at, 1, 1, nullptr);
+  void* found = nullptr;
+  cuGetProcAddress_v2("cuStandInCalls", &found, 13000, 0, nullptr);
+  fold(at, 2, 1, nullptr);
+  fold(at, 3, 1, nullptr);
+  cuStreamSynchronize(nullptr);
+}
+
+// This driver has no arrays: its absence must be told.
+void lacking() {
+  void* found = &found;
+  say("asked", cuGetProcAddress_v2("cuMemcpyAtoHAsync", &found, 13000, 0, nullptr));
+  say("found", found != nullptr);
+  const auto linked = reinterpret_cast<CUresult (*)(void*, CUarray, std::size_t, std::size_t, CUstream)>(
+      ::dlsym(RTLD_DEFAULT, "cuMemcpyAtoHAsync_v2"));
+  say("linked", linked == nullptr ? CUDA_SUCCESS : linked(nullptr, nullptr, 0, 0, nullptr));
+  cuGetProcAddress_v2("cuEventQuery", &found, 13000, 0, nullptr);
+  say("same_either_way", found == ::dlsym(RTLD_DEFAULT, "cuEventQuery"));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string mode = argc > 1 ? argv[1] : "order";
+  if (!start()) return 1;
+  if (mode == "order") order(argc > 2 ? static_cast<unsigned>(std::atoi(argv[2])) : 10);
+  if (mode == "talk") talk(argv[2]);
+  if (mode == "stranger") stranger();
+  if (mode == "lacking") lacking();
+  if (mode != "talk") say_report();
+  std::fflush(stdout);
+  return 0;
+}

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// The queued path under whole programs, with the stand-in for the driver and a daemon that the test steers: what waits, what submits it,
+// and that no program can tell (docs/design/atoms.md).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "cuda/queue/driver_calls.hpp"
+#include "cuda/world.hpp"
+#include "unit/cuda/descriptors.hpp"
+
+namespace lithos::cuda {
+namespace {
+
+using testing::Environment;
+using testing::Outcome;
+using testing::World;
+
+constexpr const char* kQueued = "libcuda_queued.so.1";
+constexpr int kNotReady = 600;
+
+// ---- a program that is held ------------------------------------------------------------------------------
+
+Lease held(std::uint64_t generation) {
+  Lease lease = testing::lease_of(generation, TpcSet::first(8));
+  lease.hold = true;
+  lease.starvation_limit = Nanoseconds{1'000'000'000'000};
+  return lease;
+}
+
+struct QueuedShim : ::testing::Test {
+  QueuedShim() {
+    std::ofstream(file) << std::string(4096, '\0');
+    daemon.accept(testing::lease_of(1, TpcSet::first(8)));
+    client = std::make_unique<testing::Talk>(world, "queue_client", std::vector<std::string>{"talk", file},
+                                             Environment{{"LITHOS_SOCKET", socket}});
+    ask("launch 2");  // its first goes through at once
+    ask("wait_stream");
+    daemon.wait_attached();
+    daemon.publish(held(2));
+  }
+  Outcome ask(const std::string& line) { return client->ask(line); }
+  long long launched() { return ask("look").value("launched"); }
+  std::uint64_t value() const {
+    std::uint64_t first = 0;
+    std::ifstream(file, std::ios::binary).read(reinterpret_cast<char*>(&first), sizeof first);
+    return first;
+  }
+  static std::uint64_t folded(std::uint64_t value, unsigned n) {
+    for (unsigned i = 0; i < n; ++i) value = value * 6364136223846793005u + i + 1;
+    return value;
+  }
+
+  const World world{kQueued};
+  const std::string socket = world.folder() + "/tenants.sock", file = world.folder() + "/words";
+  testing::SmallDaemon daemon{socket, testing::h200()};
+  std::unique_ptr<testing::Talk> client;
+};
+
+TEST_F(QueuedShim, LaunchesWaitWhileTheProgramGoesOn) {
+  const Outcome outcome = ask("launch 5");
+  EXPECT_EQ(outcome.value("launched"), 2);
+  for (auto [at, end] = outcome.lines.equal_range("result"); at != end; ++at) EXPECT_EQ(at->second, "0");
+  EXPECT_EQ(ask("query_stream").value("result"), kNotReady);
+  EXPECT_EQ(ask("record").value("result"), 0);
+  EXPECT_EQ(ask("query_event").value("result"), kNotReady);
+  EXPECT_EQ(launched(), 2);
+  const auto told = [](const Record& record) { return record.kind == RecordKind::waiting; };
+  const auto records = daemon.records([&](const auto& all) { return std::any_of(all.begin(), all.end(), told); });
+  EXPECT_TRUE(std::any_of(records.begin(), records.end(), told)) << "the engine knows that somebody waits";
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  EXPECT_EQ(ask("wait_stream").value("launched"), 7);
+  EXPECT_EQ(ask("query_event").value("result"), 0);
+  EXPECT_EQ(value(), folded(folded(0, 2), 5)) << "with the arguments as they were";
+  EXPECT_EQ(ask("report").count("queued"), 7);
+}
+
+TEST_F(QueuedShim, AWaitForAnEventWaitsForItsRecord) {
+  ask("launch 3");
+  ask("record");
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  EXPECT_EQ(ask("wait_event").value("launched"), 5);
+}
+
+TEST_F(QueuedShim, WhatMayNotWaitSubmitsAtOnceThoughItIsHeld) {
+  for (const char* call : {"free", "end_stream"}) {
+    ask("launch 3");
+    const long long before = launched();
+    EXPECT_EQ(ask(call).value("launched"), before + 3) << call;
+  }
+  ask("launch 3");
+  ask("record");
+  ask("launch 2");
+  EXPECT_EQ(ask("end_event").value("launched"), 11) << "up to its record";
+  EXPECT_GE(ask("report").count("hurried"), 9);
+}
+
+TEST_F(QueuedShim, WhatIsCapturedDoesNotWait) {
+  EXPECT_EQ(ask("capture 3").value("nodes"), 3);
+  ask("launch 2");
+  EXPECT_EQ(launched(), 5) << "the captured ones; afterwards launches wait again";
+}
+
+TEST_F(QueuedShim, AProgramThatEndsHasLaunchedEverything) {
+  ask("launch 5");
+  EXPECT_EQ(value(), folded(0, 2));
+  EXPECT_EQ(client->finish().status, 0);
+  EXPECT_EQ(value(), folded(folded(0, 2), 5));
+}
+
+TEST_F(QueuedShim, AFailureIsToldByTheNextCallOfTheStream) {
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  EXPECT_EQ(ask("fail").value("result"), 0);  // its first
+  EXPECT_EQ(ask("wait_stream").value("result"), 0);
+  daemon.publish(held(4));
+  EXPECT_EQ(ask("fail").value("result"), 0);
+  EXPECT_EQ(ask("query_stream").value("result"), kNotReady);
+  daemon.publish(testing::lease_of(5, TpcSet::first(8)));
+  EXPECT_EQ(ask("wait_stream").value("result"), 701);
+  EXPECT_EQ(ask("wait_stream").value("result"), 0);
+}
+
+// ---- whole programs --------------------------------------------------------------------------------------
+
+std::vector<std::string> sums(const Outcome& outcome) {
+  std::vector<std::string> all;
+  for (auto [at, end] = outcome.lines.equal_range("sum"); at != end; ++at) all.push_back(at->second);
+  return all;
+}
+
+TEST(QueuedPrograms, ComputeWhatTheyComputeWithoutUs) {
+  const World world(kQueued);
+  const Outcome bare = world.run("queue_client", {"order", "150"}, {{"LITHOS_TENANT", ""}});
+  ASSERT_EQ(sums(bare).size(), 150u) << bare.err;
+  const Outcome queued = world.run("queue_client", {"order", "150"}, {{"LITHOS_TPCS", "0-7"}});
+  EXPECT_EQ(queued.status, 0) << queued.err;
+  EXPECT_EQ(sums(queued), sums(bare));
+  EXPECT_GT(queued.count("queued"), 1000);
+  EXPECT_GT(queued.count("queued_calls"), 100);
+}
+
+TEST(QueuedPrograms, ComputeTheSameWhileTheyAreHeldAgainAndAgain) {
+  const World world(kQueued);
+  const Outcome bare = world.run("queue_client", {"order", "4"}, {{"LITHOS_TENANT", ""}});
+  const std::string socket = world.folder() + "/tenants.sock";
+  testing::SmallDaemon daemon(socket, testing::h200());
+  Lease lease = held(1);
+  lease.starvation_limit = Nanoseconds{100'000};
+  daemon.accept(lease);
+  const Outcome queued = world.run("queue_client", {"order", "4"}, {{"LITHOS_SOCKET", socket}});
+  EXPECT_EQ(sums(queued), sums(bare));
+  EXPECT_GT(queued.count("waited"), 0) << queued.out;
+}
+
+TEST(QueuedPrograms, AFunctionNobodyHasReviewedEndsQueueing) {
+  const World world(kQueued);
+  const Outcome outcome = world.run("queue_client", {"stranger"}, {{"LITHOS_TPCS", "0-7"}});
+  EXPECT_NE(outcome.err.find("cuStandInCalls is a driver function that nobody has reviewed"), std::string::npos) << outcome.err;
+  EXPECT_EQ(outcome.count("queued"), 1);
+  EXPECT_TRUE(outcome.reports("\"queueing\": \"is a driver function that nobody has reviewed\"")) << outcome.out;
+  EXPECT_EQ(outcome.count("launches"), 3);
+}
+
+TEST(QueuedPrograms, AFunctionThatThisDriverLacksIsNotThere) {
+  const World world(kQueued);
+  for (const char* tenant : {"", "test"}) {
+    const Outcome outcome = world.run("queue_client", {"lacking"}, {{"LITHOS_TENANT", tenant}});
+    EXPECT_NE(outcome.value("asked"), 0);
+    EXPECT_EQ(outcome.value("found"), 0);
+    EXPECT_EQ(outcome.value("linked"), 500);
+    EXPECT_EQ(outcome.value("same_either_way"), 1);
+  }
+}
+
+// The programs of shim_test, which know nothing of queues.
+TEST(QueuedPrograms, OfEveryKindAreConfinedAndCounted) {
+  const World world(kQueued);
+  const Environment environment{{"LITHOS_TPCS", "10-25"}};
+  const Outcome launches = world.run("client", {"launch", "20"}, environment);
+  EXPECT_EQ(launches.count("masked"), 20) << launches.out << launches.err;
+  const Outcome threads = world.run("client", {"threads", "6"}, environment);
+  EXPECT_EQ(threads.count("launches"), 1200);
+  EXPECT_EQ(threads.count("masked"), 1200) << threads.out;
+  const Outcome graph = world.run("client", {"graph", "3"}, environment);
+  EXPECT_EQ(graph.count("captured"), 3) << graph.out;
+  EXPECT_EQ(graph.count("graph_launches"), 3);
+  const Outcome fork = world.run("client", {"fork"}, environment);
+  EXPECT_EQ(fork.value("child"), 0) << fork.err;
+  for (const char* mode : {"proc_address", "dlsym", "per_thread"})
+    EXPECT_EQ(world.run("client_alone", {mode, "7"}, environment).count("masked"), 7) << mode;
+}
+
+TEST(QueuedPrograms, LaunchesInPartsRunEveryBlockOnce) {
+  const World world(kQueued);
+  const Outcome whole = world.run("client", {"shapes", "4"}, {{"LITHOS_TENANT", ""}});
+  const Outcome parts = world.run("client", {"shapes", "4"}, {{"LITHOS_TPCS", "0-7"}, {"LITHOS_FORCE_ATOMS", "5"}});
+  EXPECT_EQ(parts.status, 0) << parts.err;
+  EXPECT_GT(parts.count("cut"), 0) << parts.out;
+  EXPECT_EQ(parts.value("blocks"), whole.value("blocks"));
+  EXPECT_EQ(parts.value("block_sum"), whole.value("block_sum"));
+}
+
+}  // namespace
+}  // namespace lithos::cuda
