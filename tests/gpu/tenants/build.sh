@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # One relocatable folder with an installed LithOS, its libraries, and the tenants of `lithos bench colocate`: build.sh BUILD-FOLDER OUT. Needs a
-# built LithOS with the shim (the targets programs, policies and lithos_shim), no GPU. On a machine with a GPU, PyTorch and MPS:
+# built LithOS with the shim (the targets programs, lithos_shim and lithos_shim_queued), no GPU. On a machine with a GPU, PyTorch and MPS:
 #   OUT/lithos bench colocate --config OUT/configs/experiments/colocate.toml --tenants OUT --out r.json
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,7 +13,7 @@ out=$(cd "$out" && pwd)
 mkdir -p "$out"/{bin,lib/lithos/cuda,share/lithos,configs/experiments,configs/traces}
 cp "$build"/bin/{lithos,lithosd} "$out/bin/"
 cp -rL "$build/lib/lithos/policies" "$build/lib/lithos/plugins" "$out/lib/lithos/"
-cp -L "$build/lib/lithos/cuda/libcuda.so.1" "$out/lib/lithos/cuda/"
+cp -L "$build"/lib/lithos/cuda/libcuda*.so.1 "$out/lib/lithos/cuda/"
 cp "$root/configs/kernels.toml" "$out/share/lithos/"
 cp "$root/configs/kernels.toml" "$out/configs/"
 cp "$root"/configs/experiments/*.toml "$out/configs/experiments/"
