@@ -19,5 +19,6 @@ constexpr Nanoseconds from_u64(std::uint64_t ns) {
 }
 constexpr double to_seconds(Nanoseconds t) { return static_cast<double>(t.count()) * 1e-9; }
 constexpr double to_us(Nanoseconds t) { return static_cast<double>(t.count()) * 1e-3; }
+constexpr double to_ms(Nanoseconds t) { return static_cast<double>(t.count()) * 1e-6; }
 
 }  // namespace lithos

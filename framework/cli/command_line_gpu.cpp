@@ -34,7 +34,7 @@ void GpuCommands::add_run(CLI::App& program) {
   app.add_option("--advertised-tpcs", run_.advertised_tpcs, "Tell the program that the GPU has so many TPCs");
   app.add_option("--memory-limit", run_.memory_limit, "For example 8GiB (default: the configuration's)");
   app.add_flag("--queued", run_.queued, "Best effort only: launches wait for their lease while the program goes on (default: the configuration's)");
-  app.add_flag("--no-hook", run_.no_hook, "Leave the tools interface to a profiler; nothing is confined");
+  app.add_flag("--no-hook", run_.no_hook, "Leave the tools interface to a profiler; MPS alone confines, to the tenant's own share");
   app.add_option("--map", run_.map, "TPC map, without lithosd (default: what lithos calibrate keeps)")
       ->type_name("FILE");
   app.add_option("--kernel-rules", run_.kernel_rules, "Default: the shipped ones")->type_name("FILE");

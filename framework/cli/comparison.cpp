@@ -16,7 +16,6 @@ namespace {
 
 using Align = TextTable::Align;
 
-double to_ms(Nanoseconds t) { return to_seconds(t) * 1e3; }
 
 const TenantReport* find_tenant(const SetReport& report, const std::string& name) {
   const auto found =

@@ -48,7 +48,7 @@ Status take_from_up(const RunArguments& arguments, std::string& map) {
   const Result<UpState> up = read_state(run_folder(arguments.run_folder));
   if (up.status().code() == StatusCode::invalid_argument) return unavailable(up.status().message());
   if (!up.ok()) return {};
-  for (const auto& [variable, value] : environment_of(up.value(), arguments.tenant)) set(variable.c_str(), value);
+  for (const auto& [variable, value] : environment_of(up.value(), arguments.tenant, !arguments.no_hook)) set(variable.c_str(), value);
   if (map.empty()) map = up.value().map;
   return {};
 }

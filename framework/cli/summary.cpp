@@ -13,7 +13,6 @@ namespace {
 
 using Align = TextTable::Align;
 
-double to_ms(Nanoseconds t) { return to_seconds(t) * 1e3; }
 
 // The estimate of one number per run.
 template <class Of>

@@ -84,7 +84,7 @@ class BringUp {
     LoadedDaemonConfig loaded = load_daemon_config(state_.config, arguments_.set, state_.map);
     if (loaded.config == nullptr) return Failed{"config", "", invalid_argument(join_lines(loaded.diagnostics))};
     state_.set = loaded.config->set.name;
-    state_.tenants = limits_of(loaded.config->config);
+    state_.tenants = limits_of(loaded.config->config, loaded.config->set, loaded.config->gpu.tpcs);
     return std::nullopt;
   }
 

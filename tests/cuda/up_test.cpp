@@ -88,6 +88,27 @@ TEST_F(Up, StartsEverythingRunFindsItAndDownEndsIt) {
   EXPECT_EQ(again.out, "nothing is up at " + run + "\n");
 }
 
+// Without the hook nothing in the program confines it; MPS can, to as much as the set in force makes its own.
+TEST_F(Up, WithoutTheHookMpsKeepsATenantToItsOwnShare) {
+  ASSERT_EQ(lithos({"up", "--config", kConfig, "--set", "static_42_24"}).status, 0);
+  const auto environment = [&](std::vector<std::string> options, const Environment& extra = {}) {
+    std::vector<std::string> line{"run", "--tenant", "be"};
+    line.insert(line.end(), options.begin(), options.end());
+    for (const char* word : {"--", "/bin/sh", "-c", "env | tr = ' '"}) line.push_back(word);
+    return lithos(line, extra).lines;
+  };
+  constexpr const char* kLimit = "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE";
+  const auto unhooked = environment({"--no-hook"});
+  ASSERT_EQ(unhooked.count(kLimit), 1u);
+  EXPECT_EQ(unhooked.find(kLimit)->second, "36.36");  // 24 of 66 TPCs
+  EXPECT_EQ(environment({}).count(kLimit), 0u) << "masks confine it, and what it borrows is more";
+  EXPECT_EQ(environment({"--no-hook"}, {{kLimit, "10"}}).find(kLimit)->second, "10") << "somebody has chosen";
+  const Outcome ran = lithos({"run", "--tenant", "be", "--no-hook", "--unmanaged", "limit", "--", world.path("client"), "launch", "4"},
+                             {{"STAND_IN_MPS", "1"}});
+  EXPECT_EQ(ran.value("init"), 0) << ran.err;
+  EXPECT_NE(ran.err.find("MPS keeps it to 36.36 % of the SMs"), std::string::npos) << ran.err;
+}
+
 TEST_F(Up, TheMapIsMeasuredOnceAndDoctorSeesWhatIsUp) {
   ASSERT_EQ(up().status, 0);
   const Outcome doctor = lithos({"doctor"});

@@ -15,14 +15,14 @@ namespace {
 constexpr double kSloOfSoloP50 = 3;  // where the configuration states none
 constexpr double kMetGood = 0.99, kMetFair = 0.9;
 
-double rounded(double value) { return std::round(value * 1e4) / 1e4; }
+double to_four_places(double value) { return std::round(value * 1e4) / 1e4; }
 
 Json quantiles(const std::vector<std::int64_t>& values) {
   Json json = Json::object();
   json.set("n", static_cast<std::uint64_t>(values.size()));
   if (values.empty()) return json;
   for (const auto& [name, share] : {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"max", 1.0}})
-    json.set(name, rounded(percentile_ms(values, share)));
+    json.set(name, to_four_places(percentile_ms(values, share)));
   return json;
 }
 
@@ -38,25 +38,25 @@ SloMet met(const TenantRow& tenant, double slo) {
 Json open_loop_json(const ColocateResult& result, const Row& row, const TenantRow& tenant) {
   Json json = Json::object();
   if (tenant.name == result.leader) json.set("rate", row.rate);
-  json.set("arrivals", tenant.arrivals).set("done", tenant.done).set("done_per_s", rounded(tenant.per_s()));
+  json.set("arrivals", tenant.arrivals).set("done", tenant.done).set("done_per_s", to_four_places(tenant.per_s()));
   json.set("latency_ms", quantiles(tenant.latency_ns)).set("service_ms", quantiles(tenant.service_ns));
   const double slo = tenant.name == result.leader ? slo_ms(result, row.rate) : 0;
   if (slo > 0) {
     const SloMet good = met(tenant, slo);
-    json.set("slo_ms", rounded(slo)).set("slo_met", rounded(good.share)).set("goodput_per_s", rounded(good.goodput_per_s));
+    json.set("slo_ms", to_four_places(slo)).set("slo_met", to_four_places(good.share)).set("goodput_per_s", to_four_places(good.goodput_per_s));
   }
   const TenantRow* alone = tenant.name == result.leader ? leader_alone(result, row.rate) : nullptr;
   if (alone != nullptr && !tenant.latency_ns.empty())
     for (const auto& [name, share] : {std::pair{"p50_of_alone", 0.5}, {"p99_of_alone", 0.99}})
-      json.set(name, rounded(percentile_ms(tenant.latency_ns, share) / percentile_ms(alone->latency_ns, share)));
+      json.set(name, to_four_places(percentile_ms(tenant.latency_ns, share) / percentile_ms(alone->latency_ns, share)));
   return json;
 }
 
 Json closed_loop_json(const ColocateResult& result, const TenantRow& tenant) {
   Json json = Json::object();
-  json.set("iterations", tenant.done).set("per_s", rounded(tenant.per_s())).set("iteration_ms", quantiles(tenant.service_ns));
+  json.set("iterations", tenant.done).set("per_s", to_four_places(tenant.per_s())).set("iteration_ms", quantiles(tenant.service_ns));
   if (const TenantRow* alone = solo(result, tenant.name); alone != nullptr && alone->per_s() > 0)
-    json.set("of_solo", rounded(tenant.per_s() / alone->per_s()));
+    json.set("of_solo", to_four_places(tenant.per_s() / alone->per_s()));
   return json;
 }
 
@@ -80,12 +80,12 @@ Json anchor_json(const ColocateResult& result) {
     if (row.way != "alone" || !row.failed.empty()) continue;
     const TenantRow& alone = *row.of(result.leader);
     Json one = Json::object();
-    rates.add(one.set("rate", row.rate).set("p50_ms", rounded(percentile_ms(alone.latency_ns, 0.5)))
-                  .set("p99_ms", rounded(percentile_ms(alone.latency_ns, 0.99))).set("service_p50_ms", rounded(percentile_ms(alone.service_ns, 0.5)))
-                  .set("slo_ms", rounded(slo_ms(result, row.rate))));
+    rates.add(one.set("rate", row.rate).set("p50_ms", to_four_places(percentile_ms(alone.latency_ns, 0.5)))
+                  .set("p99_ms", to_four_places(percentile_ms(alone.latency_ns, 0.99))).set("service_p50_ms", to_four_places(percentile_ms(alone.service_ns, 0.5)))
+                  .set("slo_ms", to_four_places(slo_ms(result, row.rate))));
   }
   for (const auto& [tenant, model] : result.models)
-    if (const TenantRow* alone = solo(result, tenant)) solos.set(tenant, rounded(alone->per_s()));
+    if (const TenantRow* alone = solo(result, tenant)) solos.set(tenant, to_four_places(alone->per_s()));
   return anchor.set("alone", rates).set("solo_per_s", solos);
 }
 
@@ -103,12 +103,12 @@ Json swaps_json(const ColocateResult& result, const SwapResult& swaps) {
     if (values.empty()) return one;
     std::vector<double> sorted = values;
     std::sort(sorted.begin(), sorted.end());
-    return one.set("p50", rounded(sorted[sorted.size() / 2])).set("max", rounded(sorted.back()));
+    return one.set("p50", to_four_places(sorted[sorted.size() / 2])).set("max", to_four_places(sorted.back()));
   };
   json.set("pause_us", spread(swaps.pause_us)).set("answered_after_ms", spread(swaps.whole_ms));
-  interval.add(rounded(swaps.p99.low));
-  interval.add(rounded(swaps.p99.high));
-  json.set("p99_difference_ms", rounded(swaps.p99.mean));
+  interval.add(to_four_places(swaps.p99.low));
+  interval.add(to_four_places(swaps.p99.high));
+  json.set("p99_difference_ms", to_four_places(swaps.p99.mean));
   json.set("p99_difference_95_ms", swaps.p99.has_interval ? interval : Json());
   return json.set("without", row_json(result, swaps.without)).set("with", row_json(result, swaps.with));
 }

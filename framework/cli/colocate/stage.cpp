@@ -184,7 +184,7 @@ Status Stage::start_lithosd_with(const PolicySetConfig& set) {
   lithosd_ = started.value();
   in_force_ = &set;
   const std::string map = options_.device == kVirtualDevice ? "" : options_.device;
-  UpState up{options_.config.file, set.name, options.state_folder, options_.log, map, *lithosd_, mps_, limits_of(options_.config)};
+  UpState up{options_.config.file, set.name, options.state_folder, options_.log, map, *lithosd_, mps_, limits_of(options_.config, set, 0)};  // all by masks
   return write_state(options.run_folder, up);
 }
 

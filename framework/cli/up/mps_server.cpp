@@ -21,7 +21,7 @@ constexpr const char* kControl = "nvidia-cuda-mps-control";
 constexpr const char* kDefaultPipes = "/tmp/nvidia-mps";
 constexpr Nanoseconds kMpsAnswerLimit{10'000'000'000};
 constexpr Nanoseconds kStartLimit{20'000'000'000};
-constexpr Nanoseconds kQuitLimit{30'000'000'000};
+constexpr Nanoseconds kMpsQuitLimit{30'000'000'000};
 constexpr Nanoseconds kFirstLook{2'000'000}, kLongestPause{100'000'000};
 
 Launch control(const MpsFolders& folders, std::vector<std::string> arguments = {}) {
@@ -101,7 +101,7 @@ Result<std::vector<pid_t>> mps_clients(const MpsFolders& folders) {
 
 Status quit_mps(const MpsFolders& folders) {
   const std::optional<ProcessMark> daemon = control_daemon_of(folders.pipe);
-  const Result<std::string> told = ask(folders, "quit", kQuitLimit);
+  const Result<std::string> told = ask(folders, "quit", kMpsQuitLimit);
   // It may end before it has answered: what counts is whether it still runs.
   if (daemon && is_running(*daemon) && !end_process(*daemon, 0, kMpsAnswerLimit))
     return unavailable(fmt::format("{} (process {}) does not end{}", kControl, daemon->pid,

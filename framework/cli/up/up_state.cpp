@@ -31,6 +31,7 @@ Json to_json(const UpState& state) {
     tenants.add(one.set("name", tenant.name)
                     .set("class", name_of(tenant.tenant_class))
                     .set("thread_limit_percent", tenant.thread_limit)
+                    .set("own_share_percent", tenant.own_share)
                     .set("connections", tenant.connections)
                     .set("queued", tenant.queued));
   }
@@ -55,17 +56,19 @@ UpState state_from(const Json& json) {
                    static_cast<std::uint64_t>(lithosd.integer_of("started_ticks"))};
   for (const Json& one : json["tenants"].items_or_none())
     state.tenants.push_back({one.text_of("name"), class_named(one.text_of("class")), one.number_of("thread_limit_percent"),
-                             static_cast<std::uint32_t>(one.integer_of("connections")), is_true(one["queued"])});
+                             one.number_of("own_share_percent"), static_cast<std::uint32_t>(one.integer_of("connections")),
+                             is_true(one["queued"])});
   if (const Json& mps = json["mps"]; mps.is_object()) state.mps = MpsFolders{mps.text_of("pipe"), mps.text_of("log")};
   return state;
 }
 
 }  // namespace
 
-std::vector<TenantLimits> limits_of(const Config& config) {
+std::vector<TenantLimits> limits_of(const Config& config, const PolicySetConfig& set, unsigned tpcs) {
   std::vector<TenantLimits> limits;
   for (const TenantConfig& tenant : config.tenants)
-    limits.push_back({tenant.name, tenant.tenant_class, tenant.thread_limit, tenant.connections, tenant.queued});
+    limits.push_back({tenant.name, tenant.tenant_class, tenant.thread_limit, tpcs == 0 ? 0 : 100.0 * quota_of(set, tenant) / tpcs, tenant.connections,
+                      tenant.queued});
   return limits;
 }
 
@@ -91,12 +94,13 @@ TenantLimits limits_of(const UpState& state, const std::string& tenant) {
   return {.name = tenant};
 }
 
-EnvironmentChanges environment_of(const UpState& state, const std::string& tenant) {
+EnvironmentChanges environment_of(const UpState& state, const std::string& tenant, bool by_masks) {
   if (!state.mps) return {};
   const TenantLimits limits = limits_of(state, tenant);
   EnvironmentChanges wanted{{"CUDA_DEVICE_MAX_CONNECTIONS", std::to_string(limits.connections)}};
   if (limits.tenant_class == TenantClass::best_effort) wanted.emplace("CUDA_MPS_CLIENT_PRIORITY", kBelowNormal);
-  if (limits.thread_limit > 0) wanted.emplace("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", fmt::format("{:g}", limits.thread_limit));
+  const double limit = limits.thread_limit > 0 ? limits.thread_limit : by_masks ? 0 : limits.own_share;
+  if (limit > 0 && limit < 100) wanted.emplace("CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", fmt::format("{:.4g}", limit));
   std::erase_if(wanted, [](const auto& one) { return std::getenv(one.first.c_str()) != nullptr; });
   wanted.merge(environment_of(*state.mps));
   return wanted;

@@ -71,12 +71,8 @@ suite_across() {
   done
 }
 suite_steps() {
-  local turn
-  for turn in 1 2 3; do
-    run steps_bare_$turn 120 "$python" "$here/steps.py"
-    under steps_counted_$turn 120 "" "$python" "$here/steps.py"
-    [ "$turn" -lt "${TURNS:-3}" ] || break
-  done
+  run steps 400 "$python" "$here/steps.py" LD_LIBRARY_PATH="$folder${before:+:$before}" LITHOS_TENANT=check LITHOS_TPC_MAP="$map" \
+    LITHOS_KERNEL_RULES="$here/kernel_rules.txt" LITHOS_STATS="$out/steps.stats"
 }
 suite_routes() {
   local name
