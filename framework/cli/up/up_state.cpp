@@ -56,7 +56,8 @@ UpState state_from(const Json& json) {
                    static_cast<std::uint64_t>(lithosd.integer_of("started_ticks"))};
   for (const Json& one : json["tenants"].items_or_none())
     state.tenants.push_back({one.text_of("name"), class_named(one.text_of("class")), one.number_of("thread_limit_percent"),
-                             one.number_of("own_share_percent"), static_cast<std::uint32_t>(one.integer_of("connections")), is_true(one["queued"])});
+                             one.number_of("own_share_percent"), static_cast<std::uint32_t>(one.integer_of("connections")),
+                             is_true(one["queued"])});
   if (const Json& mps = json["mps"]; mps.is_object()) state.mps = MpsFolders{mps.text_of("pipe"), mps.text_of("log")};
   return state;
 }
