@@ -120,7 +120,7 @@ void add_bench_savings(CLI::App& app, BenchSavingsArguments& arguments) {
 }
 
 void add_report(CLI::App& app, ReportArguments& arguments) {
-  app.add_option("result", arguments.result, "What lithos sim --json or lithos bench policies --json wrote")
+  app.add_option("result", arguments.result, "What lithos sim --json or any lithos bench wrote")
       ->type_name("RESULT.json")
       ->required();
   app.add_option("-o,--out", arguments.out, "File to write; - is stdout")->type_name("FILE.html")->required();

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -14,7 +15,19 @@
 namespace lithos {
 namespace {
 
-constexpr std::string_view kFormats[] = {"lithos-sim-1", "lithos-bench-policies-1"};
+// What a result says that it is; each has its model in report/model.js or report/bench.js.
+struct Kind {
+  std::string_view key, value;
+};
+constexpr Kind kKinds[] = {{"format", "lithos-sim-1"},
+                           {"format", "lithos-bench-policies-1"},
+                           {"format", "lithos-bench-predict-1"},
+                           {"format", "lithos-bench-savings-1"},
+                           {"experiment", "colocate"}};
+
+bool known(const Json& result) {
+  return std::ranges::any_of(kKinds, [&](const Kind& kind) { return result.text_of(std::string(kind.key)) == kind.value; });
+}
 
 // "</script>" and "<!--" in a name would end the data or change how it is read; within JSON text "\u003c" is the same.
 std::string safe_in_script(const std::string& json) {
@@ -52,14 +65,11 @@ std::string outcome_names() {
 Result<std::string> render_html(const std::string& result_json) {
   const Result<Json> result = Json::parse(result_json);
   if (!result.ok()) return invalid_argument("not JSON: " + result.status().message());
-  const std::string format = result.value().text_of("format");
-  bool known = false;
-  for (const std::string_view one : kFormats) known |= format == one;
-  if (!known)
-    return invalid_argument(
-        fmt::format("\"format\" is {}: a report is made of what lithos sim --json or lithos bench policies --json "
-                    "wrote",
-                    format.empty() ? "missing" : "\"" + format + "\""));
+  if (!known(result.value())) {
+    const std::string format = result.value().text_of("format");
+    return invalid_argument(fmt::format("\"format\" is {}: a report is made of what lithos sim --json or lithos bench wrote",
+                                        format.empty() ? "missing" : "\"" + format + "\""));
+  }
   namespace assets = report_assets;
   const std::string data = safe_in_script(result.value().dump()), outcomes = outcome_names();
   return fill(assets::page, {{{"d3_license", assets::d3_license},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A result of `lithos sim --json` or `lithos bench policies --json` as one HTML file that loads nothing: the page's
+// A result of `lithos sim --json` or of any `lithos bench` as one HTML file that loads nothing: the page's
 // script and plot library are in it, the result is in it as data. Pure; any thread.
 #pragma once
 

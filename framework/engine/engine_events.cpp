@@ -2,6 +2,7 @@
 // What the engine tells exporters (policy_host/event_ring.hpp). Nothing here decides anything; each function is called
 // only if somebody wants what it tells.
 #include <algorithm>
+#include <cstring>
 
 #include "engine/engine_impl.hpp"
 
@@ -21,7 +22,74 @@ lithos_tpc_set words_of(const TpcSet& set) {
   return out;
 }
 
+// What every note of an atom has; all from `predicted_ns` on is left. `ran`: the record's operator, or the graph's kernel.
+[[gnu::always_inline]] inline void fill_atom(AtomNote& note, std::uint64_t tenant, const lithos_op& ran, const Record& record) {
+  note.outcome = static_cast<std::uint8_t>(record.coverage);
+  static_assert(AtomNote::kLast == 1);
+  note.flags = static_cast<std::uint8_t>(record.last);
+  note.tenant_id = tenant;
+  note.op_id = ran.op_id;
+  note.launch_id = value_of(record.launch);
+  note.first_block = record.first_block;
+  note.block_count = record.block_count;
+  note.blocks = ran.blocks;
+  note.queue = value_of(record.queue);
+  std::memcpy(note.tpcs.words, record.tpcs.words(), sizeof note.tpcs.words);  // copy_n() would be a call
+}
+
+// What the engine knew of the atom before it ended.
+[[gnu::always_inline]] inline void fill_announced(AtomNote& note, const FlyingAtom& atom) {
+  const std::int64_t predicted_ns = atom.predicted.count(), submitted_ns = atom.seen_at.count(), queued_ns = atom.arrived.count();
+  note.predicted_ns = static_cast<std::uint64_t>(predicted_ns);
+  note.submitted_ns = submitted_ns;
+  note.queued_ns = queued_ns;
+}
+
+[[gnu::always_inline]] inline void fill_times(AtomNote& note, const Record& record) {
+  const std::int64_t ended_ns = record.at.count(), started_ns = record.started.count();
+  note.ended_ns = ended_ns;
+  note.started_ns = started_ns;
+}
+
 }  // namespace
+
+// Atoms: what a launch costs more while somebody watches. No call from here, nothing that the reader can work out
+// (event_ring.cpp), and not part of on_record(), which has no registers to spare.
+
+[[gnu::noinline]] void Engine::Impl::tell_submitted(const Tenant& tenant, const FlyingAtom& atom, const Record& record, Nanoseconds now) {
+  const OperatorEntry& entry = tenant.operators[atom.op];
+  const bool graph = entry.graph != nullptr;
+  tap.emit_atom(LITHOS_EVENT_ATOM_SUBMITTED, now, [&](AtomNote& note) {
+    fill_atom(note, tenant.serial, entry.op, record);
+    fill_announced(note, atom);
+    note.ended_ns = note.started_ns = 0;
+    if (graph) note.flags |= AtomNote::kGraph, note.first_block = 0;
+  });
+}
+
+[[gnu::noinline]] void Engine::Impl::tell_ended(const Tenant& tenant, const lithos_op& ran, const FlyingAtom& atom, const Record& record,
+                                                Nanoseconds now) {
+  tap.emit_atom(LITHOS_EVENT_ATOM_ENDED, now, [&](AtomNote& note) {
+    fill_atom(note, tenant.serial, ran, record);
+    fill_announced(note, atom);
+    fill_times(note, record);
+  });
+}
+
+[[gnu::noinline]] void Engine::Impl::tell_graph_ended(const Tenant& tenant, const lithos_op& ran, const FlyingAtom& atom,
+                                                      const Record& record, Nanoseconds now) {
+  tap.emit_atom(LITHOS_EVENT_ATOM_ENDED, now, [&](AtomNote& note) {
+    fill_atom(note, tenant.serial, ran, record);
+    fill_announced(note, atom);
+    fill_times(note, record);
+    const bool kernel = ran.op_id != value_of(record.op);
+    note.first_block = record.node;
+    note.flags = static_cast<std::uint8_t>(note.flags | AtomNote::kGraph | (kernel ? AtomNote::kGraphNode : 0));
+    if (!kernel) return;
+    note.block_count = ran.blocks;
+    note.predicted_ns = value_of(record.op);
+  });
+}
 
 void Engine::Impl::tell_tenant(std::uint32_t type, const Tenant& tenant, Nanoseconds now) {
   tap.emit(type, now, tenant.serial, [&](EventSlot& slot) {

@@ -61,11 +61,6 @@ struct Engine::Impl {
   void nothing_in_flight(Tenant& tenant, Nanoseconds now);
   void head_changed(Tenant& tenant, QueueBook& queue, std::uint32_t tpcs_before, Nanoseconds now);
   void request_done(Tenant& tenant, Nanoseconds latency, Nanoseconds now);
-  // … and what exporters are told of it, if they want it
-  void tell_submitted(const Tenant& tenant, const FlyingAtom& atom, const Record& record, Nanoseconds now);
-  // `node`: the operator of the graph's kernel that ended; kAbsent: not in a graph, or not known. `atom`: null: nobody announced it.
-  void tell_ended(const Tenant& tenant, const OperatorEntry& entry, std::uint32_t node, const FlyingAtom* atom,
-                  const Record& record, Nanoseconds now);
 
   // engine_decisions.cpp
   void want_decision(std::uint32_t why, Nanoseconds now);
@@ -81,6 +76,10 @@ struct Engine::Impl {
   static std::span<const KernelInfo* const> kernels_of(const OperatorEntry& entry);
 
   // engine_events.cpp: what exporters are told; each is called only if tap.wants() its type
+  void tell_submitted(const Tenant& tenant, const FlyingAtom& atom, const Record& record, Nanoseconds now);
+  // `atom`: FlyingAtom{} where nobody announced it. `ran`: in a graph its kernel, or the graph itself if that is not known.
+  void tell_ended(const Tenant& tenant, const lithos_op& ran, const FlyingAtom& atom, const Record& record, Nanoseconds now);
+  void tell_graph_ended(const Tenant& tenant, const lithos_op& ran, const FlyingAtom& atom, const Record& record, Nanoseconds now);
   void tell_tenant(std::uint32_t type, const Tenant& tenant, Nanoseconds now);
   void tell_operator(const Tenant& tenant, const OperatorEntry& entry, Nanoseconds now);
   void tell_request(const Tenant& tenant, Nanoseconds latency, Nanoseconds now);

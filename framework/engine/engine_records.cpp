@@ -9,62 +9,16 @@ namespace lithos {
 namespace {
 
 constexpr Nanoseconds kMispredicted{50'000};           // paper §5.7
+const FlyingAtom kUnannounced{};
+
+// The graph's own where its kernel is not in the table.
+const lithos_op& op_of(const Tenant& tenant, const OperatorEntry& graph, std::uint32_t kernel) {
+  return kernel == FlatMap::kAbsent ? graph.op : tenant.operators[kernel].op;
+}
 
 Nanoseconds believable(Nanoseconds time) { return std::clamp(time, Nanoseconds{0}, kLongestBelieved); }
 
-// What the submission and the end of an atom have in common.
-inline void fill_atom(AtomNote& note, std::uint64_t tenant, const lithos_op& op, const Record& record) {
-  note.outcome = static_cast<std::uint8_t>(record.coverage);
-  note.flags = record.last ? AtomNote::kLast : 0;
-  note.tenant_id = tenant;
-  note.op_id = op.op_id;
-  note.launch_id = value_of(record.launch);
-  note.first_block = record.first_block;
-  note.block_count = record.block_count;
-  note.blocks = op.blocks;
-  note.queue = value_of(record.queue);
-  std::copy_n(record.tpcs.words(), LITHOS_TPC_WORDS, note.tpcs.words);
-}
-
 }  // namespace
-
-// With events on, these two are what a launch costs more: no call, nothing that the reader can work out (event_ring.cpp).
-[[gnu::always_inline]] inline void Engine::Impl::tell_submitted(const Tenant& tenant, const FlyingAtom& atom, const Record& record, Nanoseconds now) {
-  const OperatorEntry& entry = tenant.operators[atom.op];
-  tap.emit_atom(LITHOS_EVENT_ATOM_SUBMITTED, now, [&](AtomNote& note) {
-    fill_atom(note, tenant.serial, entry.op, record);
-    note.predicted_ns = static_cast<std::uint64_t>(atom.predicted.count());
-    note.ended_ns = note.started_ns = 0;
-    note.submitted_ns = atom.seen_at.count();
-    note.queued_ns = atom.arrived.count();
-    if (entry.graph != nullptr) note.flags |= AtomNote::kGraph, note.first_block = 0;
-  });
-}
-
-[[gnu::always_inline]] inline void Engine::Impl::tell_ended(const Tenant& tenant, const OperatorEntry& entry, std::uint32_t node,
-                              const FlyingAtom* atom, const Record& record, Nanoseconds now) {
-  tap.emit_atom(LITHOS_EVENT_ATOM_ENDED, now, [&](AtomNote& note) {
-    fill_atom(note, tenant.serial, entry.op, record);
-    note.ended_ns = record.at.count();
-    note.started_ns = record.started.count();
-    note.predicted_ns = 0;
-    note.submitted_ns = note.queued_ns = 0;
-    if (atom != nullptr) {
-      note.predicted_ns = static_cast<std::uint64_t>(atom->predicted.count());
-      note.submitted_ns = atom->seen_at.count();
-      note.queued_ns = atom->arrived.count();
-    }
-    if (entry.graph == nullptr) return;
-    note.flags |= AtomNote::kGraph;
-    note.first_block = record.node;
-    if (node >= tenant.operators.size()) return;
-    const lithos_op& kernel = tenant.operators[node].op;
-    note.flags |= AtomNote::kGraphNode;
-    note.op_id = kernel.op_id;
-    note.block_count = note.blocks = kernel.blocks;
-    note.predicted_ns = entry.op.op_id;
-  });
-}
 
 void Engine::on_record(const Record& record, Nanoseconds now) {
   Impl& e = *impl_;
@@ -180,7 +134,7 @@ void Engine::Impl::on_submitted(Tenant& tenant, QueueBook& queue, std::uint32_t 
   if (flies && queue.flying.front().key != head_before) head_changed(tenant, queue, tpcs_before, now);
   ++tenant.counters.atoms_submitted;
   if (tenant.statistics != nullptr && record.first_block == 0) tenant.statistics->queue_wait.add(now - atom.arrived);
-  if (tap.wants(LITHOS_EVENT_ATOM_SUBMITTED)) tell_submitted(tenant, atom, record, now);
+  if (tap.takes_atom(LITHOS_EVENT_ATOM_SUBMITTED)) tell_submitted(tenant, atom, record, now);
   const auto coverage = static_cast<unsigned>(record.coverage);
   if (record.last && coverage < kCoverageKinds) {
     ++tenant.counters.launches[coverage];
@@ -201,15 +155,15 @@ void Engine::Impl::on_completed(Tenant& tenant, QueueBook& queue, std::uint32_t 
   const bool graph_goes_on = entry.graph != nullptr && record.node != 0 && record.node < entry.graph->nodes.size();
   if (graph_goes_on) {
     if (record.node > entry.nodes.size()) { ++counters.bad_records; return; }
-    const bool runs = !queue.flying.empty() && queue.flying.front().key == key;
-    if (tap.wants(LITHOS_EVENT_ATOM_ENDED))
-      tell_ended(tenant, entry, entry.nodes[record.node - 1], runs ? &queue.flying.front() : nullptr, record, now);
-    observe(tenant, entry.nodes[record.node - 1], record, runs ? &queue.flying.front().mark : nullptr, now);
-    if (!runs) return;
-    FlyingAtom& graph = queue.flying.front();
-    graph.mark = activity.mark(tenant.activity, now);
-    graph.nodes_done = std::max(graph.nodes_done, record.node);
-    if (graph.started == kNever && record.node == 1) graph.started = record.started;
+    const std::uint32_t kernel = entry.nodes[record.node - 1];
+    FlyingAtom* const graph = !queue.flying.empty() && queue.flying.front().key == key ? &queue.flying.front() : nullptr;
+    if (tap.takes_atom(LITHOS_EVENT_ATOM_ENDED))
+      tell_graph_ended(tenant, op_of(tenant, entry, kernel), graph != nullptr ? *graph : kUnannounced, record, now);
+    observe(tenant, kernel, record, graph != nullptr ? &graph->mark : nullptr, now);
+    if (graph == nullptr) return;
+    graph->mark = activity.mark(tenant.activity, now);
+    graph->nodes_done = std::max(graph->nodes_done, record.node);
+    if (graph->started == kNever && record.node == 1) graph->started = record.started;
     return;
   }
   const bool doubled = record.sequence == 0 && key <= queue.last_completed;
@@ -223,8 +177,10 @@ void Engine::Impl::on_completed(Tenant& tenant, QueueBook& queue, std::uint32_t 
   ++tenant.counters.atoms_completed;
   const std::uint32_t seen_op = entry.graph != nullptr && record.node > 0 && record.node <= entry.nodes.size()
                                     ? entry.nodes[record.node - 1] : op;
-  if (tap.wants(LITHOS_EVENT_ATOM_ENDED))
-    tell_ended(tenant, entry, seen_op == op ? FlatMap::kAbsent : seen_op, known ? &atom : nullptr, record, now);
+  if (tap.takes_atom(LITHOS_EVENT_ATOM_ENDED)) {
+    if (entry.graph == nullptr) tell_ended(tenant, entry.op, atom, record, now);
+    else tell_graph_ended(tenant, op_of(tenant, entry, seen_op), atom, record, now);
+  }
   observe(tenant, seen_op, record, known ? &atom.mark : nullptr, now);
   if (record.last) launch_ended(tenant, queue, op, record, known ? &atom : nullptr, now);
   release_if_drained(tenant, now);

@@ -45,6 +45,7 @@ const char* name_of(Coverage coverage);
 struct Record {
   RecordKind kind{};
   Coverage coverage{};
+  bool last = true;             // the launch's last atom, or the graph's last node
   Pressure pressure{};          // the tenant's, in every record
   TenantId tenant{};
   QueueId queue{};
@@ -58,7 +59,6 @@ struct Record {
   Nanoseconds at{0};            // event's time (completed: the completion's)
   Nanoseconds started{0};       // completed only
   Nanoseconds predicted{0};     // submitted only
-  bool last = true;             // the launch's last atom, or the graph's last node
   std::uint64_t sequence = 0;          // counts the executor's records from 1
   std::uint64_t lease_generation = 0;  // newest lease the executor has read: older ones will not be used any more
   TpcSet spinning;                     // where its launches that may spin are in flight (DESIGN.md §5.1)

@@ -5,8 +5,9 @@
 
 namespace lithos {
 
-ExporterFeed::ExporterFeed(std::unique_ptr<ExporterService> service, std::function<void()> make_room)
-    : service_(std::move(service)), ring_(service_->wanted(), EventRing::kSlots, std::move(make_room)) {}
+ExporterFeed::ExporterFeed(std::unique_ptr<ExporterService> service, std::function<void()> make_room,
+                           std::size_t slots)
+    : service_(std::move(service)), ring_(service_->wanted(), slots, std::move(make_room)) {}
 
 Status ExporterFeed::counted(Status status) {
   if (!status.ok()) failures_.fetch_add(1, std::memory_order_relaxed);

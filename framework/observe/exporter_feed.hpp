@@ -32,7 +32,8 @@ class ExporterFeed {
   static constexpr std::size_t kBatch = 512;  // handed over at once, at most
 
   // `make_room`: called by the writer when the ring is full, and returns once there is room; empty: the event is dropped.
-  explicit ExporterFeed(std::unique_ptr<ExporterService> service, std::function<void()> make_room = {});
+  explicit ExporterFeed(std::unique_ptr<ExporterService> service, std::function<void()> make_room = {},
+                        std::size_t slots = EventRing::kSlots);
 
   EventRing& ring() { return ring_; }
   ExporterService& service() { return *service_; }

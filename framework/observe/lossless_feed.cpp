@@ -9,14 +9,14 @@
 namespace lithos {
 namespace {
 
-constexpr std::chrono::microseconds kLookEvery{2'000};
-constexpr std::uint64_t kRoomWanted = EventRing::kSlots / 2;  // of a full ring, before the writer goes on
+constexpr std::chrono::microseconds kLookEvery{500};
+constexpr std::uint64_t kRoomWanted = LosslessFeed::kSlots / 2;  // of a full ring, before the writer goes on
 
 }  // namespace
 
 struct LosslessFeed::Reader {
   explicit Reader(std::unique_ptr<ExporterService> service)
-      : feed(std::move(service), [this] { wait_for_room(); }) {
+      : feed(std::move(service), [this] { wait_for_room(); }, kSlots) {
     if (feed.ring().wanted() != 0) thread = std::thread([this] { run(); });
   }
   ~Reader() {
@@ -44,7 +44,7 @@ struct LosslessFeed::Reader {
       if (draining && feed.ring().waiting() == 0) draining = false, done.notify_all();
     }
   }
-  bool has_room() { return feed.ring().waiting() <= EventRing::kSlots - kRoomWanted; }
+  bool has_room() { return feed.ring().waiting() <= kSlots - kRoomWanted; }
 
   void wait_for_room() {
     std::unique_lock lock(mutex);

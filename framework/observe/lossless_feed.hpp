@@ -4,7 +4,7 @@
 //
 // What is exported is a function of what is written: events come in order, in batches whose borders do not depend on
 // the threads' pace (full ones, and what is left at a drain), and samples between the events they were taken between.
-// The exporter's thread looks every 2 ms, so that the simulation need not wake it: that would be a call to the kernel.
+// The exporter's thread looks every half millisecond, so that the simulation need not wake it: that would be a call to the kernel.
 // An exporter that takes no events costs no thread.
 // Threads    Everything is called by the simulation's thread.
 #pragma once
@@ -17,6 +17,8 @@ namespace lithos {
 
 class LosslessFeed {
  public:
+  static constexpr std::size_t kSlots = 2048;  // stays in the processor's cache, beside what the simulation has there
+
   explicit LosslessFeed(std::unique_ptr<ExporterService> service);
   ~LosslessFeed();
   LosslessFeed(const LosslessFeed&) = delete;

@@ -3,14 +3,14 @@
 
 namespace lithos {
 
-void spell_out(EventSlot& slot) {
+void spell_out(EventSlot& slot, std::uint32_t gpu) {
   const AtomNote note = slot.atom;
   const bool node = (note.flags & AtomNote::kGraphNode) != 0, graph = node || (note.flags & AtomNote::kGraph) != 0;
   slot.event = {};
   slot.text_used = 0;
-  slot.event.time_ns = note.time_ns;
+  slot.event.time_ns = to_u64(Nanoseconds{note.seen_ns});
   slot.event.type = note.type & ~AtomNote::kBit;
-  slot.event.gpu = note.gpu;
+  slot.event.gpu = gpu;
   slot.event.tenant_id = note.tenant_id;
   auto& atom = slot.event.as.atom;
   atom.launch_id = note.launch_id;

@@ -37,19 +37,19 @@ struct AtomNote {
   static constexpr std::uint32_t kBit = 1u << 31;  // in `type`: this is a note
   enum Flags : std::uint8_t { kLast = 1, kGraph = 2, kGraphNode = 4 };
 
-  std::uint64_t time_ns;  // up to here as in lithos_event
-  std::uint32_t type;
+  std::int64_t seen_ns;
+  std::uint32_t type;  // where lithos_event has it
   std::uint8_t outcome, flags;
-  std::uint16_t gpu;
+  std::uint16_t reserved;
   std::uint64_t tenant_id;
   std::uint64_t op_id, launch_id;
   std::uint32_t first_block, block_count;  // in a graph: the node's place and blocks
-  std::uint32_t blocks, queue;
   std::uint64_t predicted_ns;  // of a graph's node: the graph's op_id, for no node has a prediction of its own
+  std::uint32_t blocks, queue;
   lithos_tpc_set tpcs;
   std::int64_t ended_ns, started_ns, submitted_ns, queued_ns;
 };
-static_assert(sizeof(AtomNote) == 128);
+static_assert(sizeof(AtomNote) == 128 && offsetof(AtomNote, type) == offsetof(lithos_event, type));
 
 // Plugins step over slots by this struct's size: an event, and behind it what it points to.
 struct alignas(64) EventSlot {
@@ -74,8 +74,8 @@ struct alignas(64) EventSlot {
 };
 static_assert(sizeof(EventSlot) == 256);
 
-// Makes an event of a slot's note.
-void spell_out(EventSlot& slot);
+// Makes an event of a slot's note. `gpu`: whose engine wrote it.
+void spell_out(EventSlot& slot, std::uint32_t gpu);
 
 constexpr std::uint64_t event_bit(std::uint32_t type) { return std::uint64_t{1} << type; }
 
@@ -98,31 +98,43 @@ class EventRing {
   bool wants(std::uint32_t type) const { return (wanted_ & event_bit(type)) != 0; }
 
   // ---- writer ----------------------------------------------------------------------------------------------------
-  // The next slot, whose content is that of an old event; null: full, and the event counts as dropped.
-  [[gnu::always_inline]] EventSlot* claim() {
-    const std::uint64_t next = tail_.load(std::memory_order_relaxed);
-    if (next == room_until_ && !look_for_room()) [[unlikely]] {
-      dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-      return nullptr;
-    }
-    return &slots_[next & mask_];
+  // Before its first event; again only with the same GPU.
+  void written_by(std::uint32_t gpu) {
+    if (gpu_ != gpu) gpu_ = gpu;
   }
-  void commit(const EventSlot* slot) {
+  // Slots that are free; looks, and if it must makes room, where it knows of none. A call: ask ahead of several events.
+  std::uint64_t find_room() {
+    if (known_room() == 0) look_for_room();
+    return known_room();
+  }
+  // Writes the next slot, whose content is that of an old event; where no room is known of, the event counts as dropped.
+  template <class Write>
+  [[gnu::always_inline]] void append(Write&& write) {
+    const std::uint64_t next = tail_.load(std::memory_order_relaxed);
+    if (next == room_until_) [[unlikely]] {
+      dropped_.store(dropped_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+      return;
+    }
+    EventSlot& slot = slots_[next & mask_];
+    write(slot);
     // The ring is larger than a core's cache, and the reader's core has had the slots last: fetch ahead what is written soon.
-    const char* const soon = reinterpret_cast<const char*>(slot + kFetchAhead);
+    const char* const soon = reinterpret_cast<const char*>(&slot + kFetchAhead);
     for (std::size_t line = 0; line < sizeof(AtomNote); line += 64) fetch_to_write(soon + line);
-    tail_.store(tail_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    tail_.store(next + 1, std::memory_order_release);
   }
 
   // ---- reader ----------------------------------------------------------------------------------------------------
-  // Events that lie together, at most `most`; they stay until release().
+  // Events that lie together, at most `most`; they stay until release(). What is known later is not told as earlier, by a
+  // step's worth of time.
   const EventSlot* ready(std::size_t most, std::size_t& count) {
     const std::uint64_t head = head_.load(std::memory_order_relaxed);
     const auto available = static_cast<std::size_t>(tail_.load(std::memory_order_acquire) - head);
     const std::size_t at = head & mask_;
     count = std::min({available, most, mask_ + 1 - at});
-    for (EventSlot& slot : std::span(&slots_[at], count))
-      if ((slot.event.type & AtomNote::kBit) != 0) spell_out(slot);
+    for (EventSlot& slot : std::span(&slots_[at], count)) {
+      if ((slot.event.type & AtomNote::kBit) != 0) spell_out(slot, gpu_);
+      slot.event.time_ns = told_at_ns_ = std::max(told_at_ns_, slot.event.time_ns);
+    }
     return &slots_[at];
   }
   void release(std::size_t count) {
@@ -144,20 +156,19 @@ class EventRing {
     __builtin_prefetch(line, 1);
 #endif
   }
-  [[gnu::noinline]] bool look_for_room() {
-    if (see_room()) return true;
-    if (!make_room_) return false;
+  std::uint64_t known_room() const { return room_until_ - tail_.load(std::memory_order_relaxed); }
+  void look_for_room() {
+    see_room();
+    if (known_room() > 0 || !make_room_) return;
     make_room_();
-    return see_room();
+    see_room();
   }
-  bool see_room() {
-    room_until_ = head_.load(std::memory_order_acquire) + mask_ + 1;
-    return room_until_ != tail_.load(std::memory_order_relaxed);
-  }
+  void see_room() { room_until_ = head_.load(std::memory_order_acquire) + mask_ + 1; }
 
   static constexpr std::size_t kFetchAhead = 4;  // so many slots behind the last are fetched, and never used
 
   const std::function<void()> make_room_;
+  std::uint32_t gpu_ = 0;
   alignas(64) const std::uint64_t wanted_;
   const std::size_t mask_;
   const std::unique_ptr<EventSlot[]> slots_;
@@ -165,6 +176,7 @@ class EventRing {
   alignas(64) std::atomic<std::uint64_t> tail_ = 0;
   std::atomic<std::uint64_t> dropped_ = 0;
   alignas(64) std::atomic<std::uint64_t> head_ = 0;
+  std::uint64_t told_at_ns_ = 0;  // reader's
 };
 
 // The writer's end of all rings.
@@ -173,8 +185,10 @@ class EventTap {
   explicit EventTap(std::uint32_t gpu = 0) : gpu_(gpu) {}
 
   void add(EventRing& ring) {
+    ring.written_by(gpu_);
     rings_.push_back(&ring);
     wanted_ |= ring.wanted();
+    sure_ = 0;
   }
   void remove(EventRing& ring) {
     std::erase(rings_, &ring);
@@ -182,47 +196,56 @@ class EventTap {
     for (const EventRing* left : rings_) wanted_ |= left->wanted();
   }
   bool wants(std::uint32_t type) const { return (wanted_ & event_bit(type)) != 0; }
+  // Likewise of an atom; if so there is room now for one emit_atom(), which then makes no call.
+  bool takes_atom(std::uint32_t type) {
+    if (!wants(type)) return false;
+    make_room();
+    return true;
+  }
 
   // Calls fill(slot) once for each ring that wants the type and has room; fill sets every field of the type's member of
   // the union.
   template <class Fill>
   void emit(std::uint32_t type, Nanoseconds now, std::uint64_t tenant, Fill&& fill) {
-    each(type, now, [&](EventSlot& slot) {
+    make_room();
+    each(type, [&](EventSlot& slot) {
       slot.text_used = 0;
-      slot.event.time_ns = to_u64(last_at_);
+      slot.event.time_ns = to_u64(now);
       slot.event.type = type;
       slot.event.gpu = gpu_;
       slot.event.tenant_id = tenant;
       fill(slot);
     });
   }
-  // Likewise fill(note), for an atom; fill sets everything from outcome on, but not the GPU.
+  // Likewise fill(note), for an atom that takes_atom() was asked about; fill sets everything from outcome on.
   template <class Fill>
   void emit_atom(std::uint32_t type, Nanoseconds now, Fill&& fill) {
-    each(type, now, [&](EventSlot& slot) {
-      slot.atom.time_ns = to_u64(last_at_);
+    each(type, [&](EventSlot& slot) {
+      slot.atom.seen_ns = now.count();
       slot.atom.type = type | AtomNote::kBit;
-      slot.atom.gpu = static_cast<std::uint16_t>(gpu_);
       fill(slot.atom);
     });
   }
 
  private:
+  // For one event, in every ring. `sure_` counts how many more fit into each of them, so that nearly always nobody looks.
+  void make_room() {
+    if (--sure_ < 0) [[unlikely]] look_for_room();
+  }
+  [[gnu::noinline]] void look_for_room() {
+    std::uint64_t least = EventRing::kSlots;
+    for (EventRing* ring : rings_) least = std::min(least, ring->find_room());
+    sure_ = static_cast<std::int64_t>(least) - 1;
+  }
   template <class Write>
-  void each(std::uint32_t type, Nanoseconds now, Write&& write) {
-    if (now > last_at_) last_at_ = now;  // what is known later is not told as earlier, by a step's worth of time
-    for (EventRing* ring : rings_) {
-      if (!ring->wants(type)) continue;
-      EventSlot* const slot = ring->claim();
-      if (slot == nullptr) continue;
-      write(*slot);
-      ring->commit(slot);
-    }
+  void each(std::uint32_t type, Write&& write) {
+    for (EventRing* ring : rings_)
+      if (ring->wants(type)) ring->append(write);
   }
 
   std::vector<EventRing*> rings_;
   std::uint64_t wanted_ = 0;
-  Nanoseconds last_at_{0};
+  std::int64_t sure_ = 0;
   std::uint32_t gpu_;
 };
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "e2e/program.hpp"
+#include "test_paths.hpp"
 
 namespace lithos {
 namespace {
@@ -99,6 +100,38 @@ TEST_F(Report, SeveralSeedsAndCasesShowIntervals) {
   EXPECT_GT(count(dom, "class=\"interval\""), 0u);
   EXPECT_EQ(count(dom, "class=\"tail\""), 2u);
   EXPECT_EQ(count(dom, "class=\"tpcs\""), 0u) << "maps are of single runs";
+}
+
+// What the other benchmarks wrote, as it is committed: programs on a GPU, predictors, savings.
+TEST_F(Report, EveryBenchmarksResultIsDrawn) {
+  struct Case {
+    const char *result, *section, *says;
+  };
+  for (const auto& [result, section, says] : {
+           Case{"colocate/h200_gpt2.json", "rates", "p99 latency against rate: alone "},
+           Case{"predict/bench_predict.json", "compare", "Off by more than max(50 µs, 10 %), latency-critical: "},
+           Case{"rightsize/bench_rightsize.json", "compare", "Capacity saved: marginal "},
+           Case{"dvfs/bench_dvfs.json", "compare", "Energy saved: sensitivity "}}) {
+    const ProgramResult made = lithos("report " LITHOS_SOURCE_DIR "/docs/results/" + std::string(result) + " -o r.html");
+    ASSERT_EQ(made.exit_code, 0) << result << ": " << made.err;
+    const std::string dom = drawn("r.html");
+    if (dom.empty()) GTEST_SKIP() << "no Chromium here (Debian: chromium)";
+    EXPECT_THAT(dom, HasSubstr("data-errors=\"\"")) << result;
+    EXPECT_EQ(count(dom, "<section id=\"" + std::string(section) + "\""), 1u) << result;
+    EXPECT_THAT(dom, HasSubstr("aria-label=\"" + std::string(says))) << result;
+    EXPECT_GE(count(dom, "class=\"measure\""), 4u) << result;
+    EXPECT_THAT(dom, Not(HasSubstr("NaN"))) << result;
+    EXPECT_THAT(dom, Not(HasSubstr("undefined"))) << result;
+  }
+}
+
+TEST_F(Report, AJsonThatIsNoResultIsRefused) {
+  write("x.json", "{\"format\": \"lithos-top-1\"}");
+  const ProgramResult wrong = lithos("report x.json -o x.html");
+  EXPECT_EQ(wrong.exit_code, 3);
+  EXPECT_THAT(wrong.err, HasSubstr("\"lithos-top-1\""));
+  write("y.json", "{\"experiment\": \"other\"}");
+  EXPECT_THAT(lithos("report y.json -o x.html").err, HasSubstr("missing"));
 }
 
 }  // namespace

@@ -63,13 +63,13 @@ L.measurePanel = function (parent, measure, units, model) {
 
 L.compareSection = function (model) {
   const seeds = d3.max(model.units, u => u.seeds);
-  const section = L.section('compare', 'Policies compared', seeds > 1
+  const section = L.section('compare', model.lead ? 'Compared' : 'Policies compared', model.lead || (seeds > 1
     ? `Means over ${seeds} seeds; the lines through the dots are 95 % confidence intervals.`
-    : 'One run of each set: no intervals. Run with --seeds 10 to have them.');
+    : 'One run of each set: no intervals. Run with --seeds 10 to have them.'));
   const draw = group => {
     panels.textContent = '';
     const units = model.shown(group);
-    for (const measure of L.measures(units)) L.measurePanel(panels, measure, units, model);
+    for (const measure of (model.measures || L.measures)(units)) L.measurePanel(panels, measure, units, model);
   };
   const holder = L.el(section, 'div');
   const panels = L.el(section, 'div', { class: 'panels' });

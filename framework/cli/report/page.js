@@ -2,16 +2,23 @@
 // Puts the page together. What goes wrong is shown on the page and in <html data-errors>, for tests.
 L.repaint = [];
 
-L.head = function (result, model) {
+// What a simulation's result says of itself; other benchmarks' models bring their own (bench.js).
+L.simulationAbout = function (result, model) {
   const first = (model.units.find(u => u.run) || {}).run;
-  const parts = [result.config, result.gpu && result.gpu.toUpperCase(), first && `${L.number(first.simulated_s)} s measured`,
-    first && (model.units[0].seeds > 1 ? `${model.units[0].seeds} seeds from ${first.seed}` : `seed ${first.seed}`), `${model.units.length} sets of policies`].filter(Boolean);
-  const title = result.config ? result.config.split('/').pop().replace(/\.toml$/, '') : 'policies';
-  document.title = `LithOS report: ${title}`;
-  document.getElementById('title').textContent = `LithOS report: ${title}`;
-  document.getElementById('subtitle').textContent = parts.join(' · ');
-  document.getElementById('made').textContent = `Made by lithos ${result.lithos_version} report. Simulated on the virtual GPU; ` +
-    'what that was checked against is in docs/design/virtual-gpu.md. Drawn with D3 3.5.17.';
+  return {
+    title: result.config ? result.config.split('/').pop().replace(/\.toml$/, '') : 'policies',
+    parts: [result.config, result.gpu && result.gpu.toUpperCase(), first && `${L.number(first.simulated_s)} s measured`,
+      first && (model.units[0].seeds > 1 ? `${model.units[0].seeds} seeds from ${first.seed}` : `seed ${first.seed}`), `${model.units.length} sets of policies`],
+    made: `Made by lithos ${result.lithos_version} report. Simulated on the virtual GPU; what that was checked against is in docs/design/virtual-gpu.md.`,
+  };
+};
+L.simulationSections = () => [L.compareSection, L.latencySection, L.mapSection, L.timeSection, L.kernelSection, L.outcomeSection, L.energySection, L.noteSection];
+
+L.head = function (about) {
+  document.title = `LithOS report: ${about.title}`;
+  document.getElementById('title').textContent = `LithOS report: ${about.title}`;
+  document.getElementById('subtitle').textContent = about.parts.filter(Boolean).join(' · ');
+  document.getElementById('made').textContent = `${about.made} Drawn with D3 3.5.17.`;
 };
 
 L.theme = function () {
@@ -29,9 +36,10 @@ L.draw = function () {
   window.addEventListener('error', event => { root.dataset.errors += event.message + '; '; });
   const result = JSON.parse(document.getElementById('result').textContent);
   L.outcomes = JSON.parse(document.getElementById('outcomes').textContent);  // every name a launch may be counted under
-  const model = L.model(result);
-  L.head(result, model);
-  for (const section of [L.compareSection, L.latencySection, L.mapSection, L.timeSection, L.kernelSection, L.outcomeSection, L.energySection, L.noteSection]) {
+  const bench = L.models[result.format || result.experiment];
+  const model = (bench || L.model)(result);
+  L.head(bench ? model : L.simulationAbout(result, model));
+  for (const section of model.sections || L.simulationSections()) {
     try {
       section(model);
     } catch (error) {

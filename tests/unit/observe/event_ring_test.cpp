@@ -95,7 +95,7 @@ lithos_event spelled_out(std::uint32_t type, const AtomNote& note) {
   tap.emit_atom(type, Nanoseconds{2'000}, [&](AtomNote& to) {
     const AtomNote head = to;
     to = note;
-    to.time_ns = head.time_ns, to.type = head.type, to.gpu = head.gpu;
+    to.seen_ns = head.seen_ns, to.type = head.type;
   });
   std::size_t count = 0;
   (void)ring.ready(1, count);  // looking twice changes nothing
@@ -148,6 +148,53 @@ TEST(EventRing, ANoteOfAGraphsKernelNamesBoth) {
   EXPECT_EQ(whole.as.atom.graph_id, 11u);
   EXPECT_EQ(whole.as.atom.node, 0u);
   EXPECT_EQ(whole.as.atom.predicted_ns, 900u);
+}
+
+// One ring is full, another is not: the full one drops until its reader has made room, the other misses nothing.
+TEST(EventRing, AFullRingDropsForItselfAloneUntilThereIsRoom) {
+  EventRing small(kAll, 2), large(kAll, 8);
+  EventTap tap;
+  tap.add(small), tap.add(large);
+  const auto tell = [&] {
+    ASSERT_TRUE(tap.takes_atom(LITHOS_EVENT_ATOM_ENDED));
+    tap.emit_atom(LITHOS_EVENT_ATOM_ENDED, Nanoseconds{1}, [&](AtomNote& to) { to = a_note(), to.type = LITHOS_EVENT_ATOM_ENDED | AtomNote::kBit; });
+  };
+  for (int i = 0; i < 4; ++i) tell();
+  EXPECT_EQ(small.written(), 2u);
+  EXPECT_EQ(small.dropped(), 2u);
+  small.release(1);
+  tell(), tell();
+  EXPECT_EQ(small.written(), 3u);
+  EXPECT_EQ(small.dropped(), 3u);
+  EXPECT_EQ(large.written(), 6u);
+  EXPECT_EQ(large.dropped(), 0u);
+}
+
+// A ring that is added later is looked at before it is written to, however much room the others had.
+TEST(EventRing, ALatecomersRingIsLookedAtFirst) {
+  EventRing large(kAll, 8), small(kAll, 2);
+  EventTap tap;
+  tap.add(large);
+  tap.emit(LITHOS_EVENT_REQUEST, Nanoseconds{1}, 1, [](EventSlot&) {});
+  tap.add(small);
+  for (int i = 0; i < 3; ++i) tap.emit(LITHOS_EVENT_REQUEST, Nanoseconds{1}, 1, [](EventSlot&) {});
+  EXPECT_EQ(small.written(), 2u);
+  EXPECT_EQ(small.dropped(), 1u);
+  EXPECT_EQ(large.written(), 4u);
+}
+
+// What is known later is not told as earlier.
+TEST(EventRing, TimesAsToldNeverGoBack) {
+  EventRing ring(kAll, 8);
+  EventTap tap;
+  tap.add(ring);
+  for (const std::int64_t at : {5, 3, 9}) tap.emit(LITHOS_EVENT_REQUEST, Nanoseconds{at}, 1, [](EventSlot&) {});
+  std::size_t count = 0;
+  const EventSlot* const batch = ring.ready(8, count);
+  ASSERT_EQ(count, 3u);
+  EXPECT_EQ(batch[0].event.time_ns, 5u);
+  EXPECT_EQ(batch[1].event.time_ns, 5u);
+  EXPECT_EQ(batch[2].event.time_ns, 9u);
 }
 
 // The times are the tenant's.

@@ -52,7 +52,7 @@ TEST_F(LosslessFeedTest, AWriterWaitsForAnExporterThatHangs) {
     for (std::uint64_t launch = 1; launch <= kMany; ++launch) write_launch(feed.ring(), launch);
     feed.flush();
   });
-  EXPECT_TRUE(eventually([&] { return feed.ring().waiting() == EventRing::kSlots; }));
+  EXPECT_TRUE(eventually([&] { return feed.ring().waiting() == LosslessFeed::kSlots; }));
   EXPECT_EQ(written.wait_for(std::chrono::seconds(0)), std::future_status::timeout);
   ::close(::open(at("gate").c_str(), O_WRONLY | O_CLOEXEC));
   written.get();
