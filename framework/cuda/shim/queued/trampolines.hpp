@@ -32,5 +32,7 @@ CUresult invoke(unsigned index, const std::uint64_t* integers);
 }  // namespace lithos::cuda::shim
 
 // before_call.cpp
-extern "C" __attribute__((visibility("hidden"))) lithos::cuda::shim::BeforeCall lithos_before_call(
-    std::uint64_t index, const lithos::cuda::shim::SavedArguments* saved);
+extern "C" {
+[[gnu::visibility("hidden")]] lithos::cuda::shim::BeforeCall lithos_before_call(std::uint64_t index,
+                                                                               const lithos::cuda::shim::SavedArguments* saved);
+}
