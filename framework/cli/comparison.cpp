@@ -16,7 +16,6 @@ namespace {
 
 using Align = TextTable::Align;
 
-
 const TenantReport* find_tenant(const SetReport& report, const std::string& name) {
   const auto found =
       std::find_if(report.tenants.begin(), report.tenants.end(), [&](const TenantReport& t) { return t.name == name; });

@@ -71,7 +71,7 @@ std::string render_status(const Json& status, bool colour) {
   text += fmt::format("tenants {} (of {} that ever joined); decisions {}; completions {}\n",
                       status.integer_of("tenants"), status.integer_of("tenants_joined"), status.integer_of("decisions"),
                       status.integer_of("device_completions"));
-  const bool probation = policies["in_probation"].boolean() != nullptr && *policies["in_probation"].boolean();
+  const bool probation = policies.flag_of("in_probation");
   text += fmt::format("policies: generation {}{}; swaps {}, refused {}, rolled back {}, demoted {}\n\n",
                       policies.integer_of("generation"), probation ? ", in probation: the old ones are warm" : "",
                       policies.integer_of("swaps"), policies.integer_of("failed_changes"),
@@ -127,7 +127,7 @@ std::string render_list(const Json& answer, bool colour) {
   for (const char* title : {"kind", "policy", "version", "content", "library"})
     table.add_column(title, "", TextTable::Align::left);
   for (const Json& one : answer["policies"].items_or_none()) {
-    const bool out = one["quarantined"].boolean() != nullptr && *one["quarantined"].boolean();
+    const bool out = one.flag_of("quarantined");
     table.add_row({{one.text_of("kind")},
                    {one.text_of("policy"), Tone::strong},
                    {one.text_of("version")},

@@ -43,17 +43,8 @@ Result<std::string> write_rules(const std::string& toml, const std::string& fold
   return error ? Result<std::string>(unavailable("cannot write " + path)) : Result<std::string>(path);
 }
 
-// What `lithos up` has prepared for tenants of this run folder, if it has.
-Status take_from_up(const RunArguments& arguments, std::string& map) {
-  const Result<UpState> up = read_state(run_folder(arguments.run_folder));
-  if (up.status().code() == StatusCode::invalid_argument) return unavailable(up.status().message());
-  if (!up.ok()) return {};
-  for (const auto& [variable, value] : environment_of(up.value(), arguments.tenant, !arguments.no_hook)) set(variable.c_str(), value);
-  if (map.empty()) map = up.value().map;
-  return {};
-}
-
-Status set_environment(const RunArguments& arguments, const std::string& folder) {
+// `up`: what `lithos up` has prepared for tenants of this run folder; nullptr: nothing.
+Status set_environment(const RunArguments& arguments, const std::string& folder, const UpState* up) {
   std::uint64_t memory = 0;
   if (!arguments.memory_limit.empty()) {
     const Result<std::uint64_t> bytes = parse_bytes(arguments.memory_limit);
@@ -64,7 +55,10 @@ Status set_environment(const RunArguments& arguments, const std::string& folder)
       write_rules(arguments.kernel_rules.empty() ? shipped_kernel_rules() : arguments.kernel_rules, folder);
   if (!rules.ok()) return rules.status();
   std::string map = arguments.map;
-  if (Status taken = take_from_up(arguments, map); !taken.ok()) return taken;
+  if (up != nullptr) {
+    for (const auto& [variable, value] : environment_of(*up, arguments.tenant, !arguments.no_hook)) set(variable.c_str(), value);
+    if (map.empty()) map = up->map;
+  }
   const bool daemon = !arguments.no_daemon && arguments.tpcs.empty();
   const char* before = std::getenv("LD_LIBRARY_PATH");
   set("LD_LIBRARY_PATH", before != nullptr && *before != '\0' ? folder + ":" + before : folder);
@@ -82,10 +76,9 @@ Status set_environment(const RunArguments& arguments, const std::string& folder)
 }
 
 // Which shim: the one whose launches may wait is for best effort alone.
-Result<bool> may_queue(const RunArguments& arguments) {
-  const Result<UpState> up = read_state(run_folder(arguments.run_folder));
-  if (!up.ok()) return arguments.queued;
-  const TenantLimits known = limits_of(up.value(), arguments.tenant);
+Result<bool> may_queue(const RunArguments& arguments, const UpState* up) {
+  if (up == nullptr) return arguments.queued;
+  const TenantLimits known = limits_of(*up, arguments.tenant);
   const bool queued = arguments.queued || known.queued;
   if (!queued || known.tenant_class == TenantClass::best_effort) return queued;
   return invalid_argument(fmt::format("--queued: {} is {}; only launches of best_effort tenants may wait", arguments.tenant,
@@ -94,7 +87,10 @@ Result<bool> may_queue(const RunArguments& arguments) {
 
 // Everything before the program, or why it has to go without.
 Status prepare(const RunArguments& arguments) {
-  const Result<bool> queued = may_queue(arguments);
+  const Result<UpState> state = read_state(run_folder(arguments.run_folder));
+  if (state.status().code() == StatusCode::invalid_argument) return unavailable(state.status().message());
+  const UpState* const up = state.ok() ? &state.value() : nullptr;
+  const Result<bool> queued = may_queue(arguments, up);
   if (!queued.ok()) return queued.status();
   const Result<std::string> shim = installed_shim(queued.value());
   if (!shim.ok()) return shim.status();
@@ -102,7 +98,7 @@ Status prepare(const RunArguments& arguments) {
   if (!driver.ok()) return driver.status();
   const Result<std::string> folder = make_shim_folder(shim.value(), driver.value());
   if (!folder.ok()) return folder.status();
-  return set_environment(arguments, folder.value());
+  return set_environment(arguments, folder.value(), up);
 }
 
 }  // namespace

@@ -13,7 +13,6 @@ namespace {
 
 using Align = TextTable::Align;
 
-
 // The estimate of one number per run.
 template <class Of>
 Estimate over_runs(const RunGroup& group, Of&& of) {

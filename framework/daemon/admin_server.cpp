@@ -127,7 +127,7 @@ std::string AdminServer::answer(Client& client, const std::string& line) {
   const Json id = message.ok() ? message.value()["id"] : Json();
   reply.set("id", id);
   std::function<void(const std::string&)> progress;
-  if (message.ok() && message.value()["progress"].boolean() != nullptr && *message.value()["progress"].boolean())
+  if (message.ok() && message.value().flag_of("progress"))
     progress = [this, &client, &id](const std::string& what) {
       Json news = Json::object();
       client.out += news.set("id", id).set("progress", what).dump() + "\n";

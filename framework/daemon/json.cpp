@@ -92,6 +92,11 @@ std::int64_t Json::integer_of(const std::string& key, std::int64_t otherwise) co
   return found != nullptr ? *found : otherwise;
 }
 
+bool Json::flag_of(const std::string& key) const {
+  const bool* flag = (*this)[key].boolean();
+  return flag != nullptr && *flag;
+}
+
 Json& Json::set(std::string key, Json value) {
   if (is_null()) data_ = Object{};
   Object& object = std::get<Object>(data_);

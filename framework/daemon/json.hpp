@@ -47,10 +47,11 @@ class Json {
 
   // A member, or null. Of a thing that is no object: null.
   const Json& operator[](const std::string& key) const;
-  // Its text, or empty; its number, or 0; its integer, or `otherwise`.
+  // Its text, or empty; its number, or 0; its integer, or `otherwise`; whether it is true.
   std::string text_of(const std::string& key) const;
   double number_of(const std::string& key) const;
   std::int64_t integer_of(const std::string& key, std::int64_t otherwise = 0) const;
+  bool flag_of(const std::string& key) const;
   // Its items; of a thing that is no array: none.
   const Array& items_or_none() const;
 

@@ -131,14 +131,17 @@ class EventRing {
     const auto available = static_cast<std::size_t>(tail_.load(std::memory_order_acquire) - head);
     const std::size_t at = head & mask_;
     count = std::min({available, most, mask_ + 1 - at});
+    std::uint64_t told_at_ns = released_at_ns_;
     for (EventSlot& slot : std::span(&slots_[at], count)) {
       if ((slot.event.type & AtomNote::kBit) != 0) spell_out(slot, gpu_);
-      slot.event.time_ns = told_at_ns_ = std::max(told_at_ns_, slot.event.time_ns);
+      slot.event.time_ns = told_at_ns = std::max(told_at_ns, slot.event.time_ns);
     }
     return &slots_[at];
   }
   void release(std::size_t count) {
-    head_.store(head_.load(std::memory_order_relaxed) + count, std::memory_order_release);
+    const std::uint64_t head = head_.load(std::memory_order_relaxed) + count;
+    if (count > 0) released_at_ns_ = slots_[(head - 1) & mask_].event.time_ns;
+    head_.store(head, std::memory_order_release);
   }
 
   // ---- anybody ---------------------------------------------------------------------------------------------------
@@ -176,7 +179,7 @@ class EventRing {
   alignas(64) std::atomic<std::uint64_t> tail_ = 0;
   std::atomic<std::uint64_t> dropped_ = 0;
   alignas(64) std::atomic<std::uint64_t> head_ = 0;
-  std::uint64_t told_at_ns_ = 0;  // reader's
+  std::uint64_t released_at_ns_ = 0;  // reader's: the last event's that it gave back
 };
 
 // The writer's end of all rings.

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "cuda/client_calls.hpp"
 #include "cuda/stand_in.h"
 
 #undef cuGetProcAddress
@@ -21,32 +22,11 @@ namespace {
 
 void say(const char* key, long long value) { std::printf("%s %lld\n", key, value); }
 
-// What the shim counted; "" without it.
-void say_report() {
-  using Report = std::size_t (*)(char*, std::size_t);
-  void* const driver = ::dlopen("libcuda.so.1", RTLD_LAZY);
-  const auto report = reinterpret_cast<Report>(::dlsym(driver, "lithos_shim_report"));
-  std::vector<char> text(report == nullptr ? 1 : report(nullptr, 0) + 64);
-  if (report != nullptr) report(text.data(), text.size());
-  std::printf("report %s\n", text.data());
-}
-
 #ifndef CLIENT_ALONE
 
-CUfunction kernel(const char* name) {
-  static CUmodule module = nullptr;
-  if (module == nullptr) cuModuleLoadData(&module, "");
-  CUfunction function = nullptr;
-  cuModuleGetFunction(&function, module, name);
-  return function;
-}
-
 bool start() {
-  const CUresult result = cuInit(0);
+  const CUresult result = start_driver();
   say("init", result);
-  CUcontext context = nullptr;
-  cuDevicePrimaryCtxRetain(&context, 0);
-  cuCtxSetCurrent(context);
   return result == CUDA_SUCCESS;
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "cuda/client_calls.hpp"
 #include "cuda/stand_in.h"
 
 #undef cuGetProcAddress
@@ -21,29 +22,7 @@ namespace {
 
 void say(const char* key, unsigned long long value) { std::printf("%s %llu\n", key, value); }
 
-void say_report() {
-  using Report = std::size_t (*)(char*, std::size_t);
-  const auto report = reinterpret_cast<Report>(::dlsym(::dlopen("libcuda.so.1", RTLD_LAZY), "lithos_shim_report"));
-  std::vector<char> text(report == nullptr ? 1 : report(nullptr, 0) + 64);
-  if (report != nullptr) report(text.data(), text.size());
-  std::printf("report %s\n", text.data());
-}
-
-CUfunction kernel(const char* name) {
-  static CUmodule module = nullptr;
-  if (module == nullptr) cuModuleLoadData(&module, "");
-  CUfunction function = nullptr;
-  cuModuleGetFunction(&function, module, name);
-  return function;
-}
-
-bool start() {
-  const CUresult result = cuInit(0);
-  CUcontext context = nullptr;
-  cuDevicePrimaryCtxRetain(&context, 0);
-  cuCtxSetCurrent(context);
-  return result == CUDA_SUCCESS;
-}
+bool start() { return start_driver() == CUDA_SUCCESS; }
 
 std::uint64_t* memory(std::size_t words, bool device) {
   void* at = nullptr;

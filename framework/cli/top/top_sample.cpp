@@ -86,7 +86,7 @@ TopSample sample_of(const Json& status, const Json& before) {
   const Json& policies = status["policies"];
   sample.generation = policies.integer_of("generation");
   sample.swaps = policies.integer_of("swaps");
-  sample.in_probation = policies["in_probation"].boolean() != nullptr && *policies["in_probation"].boolean();
+  sample.in_probation = policies.flag_of("in_probation");
   for (const Json& policy : policies["policies"].items_or_none())
     sample.policies.push_back({policy.text_of("kind"), policy.text_of("policy"), policy.text_of("version"),
                                policy.integer_of("fallbacks"), policy.integer_of("faults")});

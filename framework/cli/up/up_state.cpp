@@ -22,8 +22,6 @@ TenantClass class_named(const std::string& name) {
   return TenantClass::best_effort;
 }
 
-bool is_true(const Json& json) { return json.boolean() != nullptr && *json.boolean(); }
-
 Json to_json(const UpState& state) {
   Json tenants = Json::array(), lithosd = Json::object(), json = Json::object();
   for (const TenantLimits& tenant : state.tenants) {
@@ -57,7 +55,7 @@ UpState state_from(const Json& json) {
   for (const Json& one : json["tenants"].items_or_none())
     state.tenants.push_back({one.text_of("name"), class_named(one.text_of("class")), one.number_of("thread_limit_percent"),
                              one.number_of("own_share_percent"), static_cast<std::uint32_t>(one.integer_of("connections")),
-                             is_true(one["queued"])});
+                             one.flag_of("queued")});
   if (const Json& mps = json["mps"]; mps.is_object()) state.mps = MpsFolders{mps.text_of("pipe"), mps.text_of("log")};
   return state;
 }

@@ -10,6 +10,7 @@ namespace lithos::cuda {
 namespace {
 
 constexpr std::chrono::microseconds kAskAgain{50};  // of a driver that cannot take even an urgent call yet
+
 // Runs out when nothing moves for long enough.
 class Patience {
  public:
@@ -86,12 +87,10 @@ void CallQueues::remove_stream(std::uint64_t stream) {
 }
 
 void CallQueues::remove_all_streams() {
-  std::vector<std::uint64_t> all;
-  {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [id, stream] : streams_) all.push_back(id);
-  }
-  for (const std::uint64_t stream : all) remove_stream(stream);
+  Lock lock(mutex_);
+  const std::vector<StreamPtr> all = all_streams();
+  lock.unlock();
+  for (const StreamPtr& stream : all) remove_stream(stream->id);
 }
 
 void CallQueues::set_route(std::uint64_t stream, CallRoute route) {
@@ -173,12 +172,16 @@ std::optional<PendingCall> CallQueues::blocker(const Stream& stream) const {
     const auto before = events_.before(front.object, front.sequence, front.kind == CallKind::record);
     if (before) return before;
   }
-  if (stream.kind == StreamKind::blocking && legacy_ != nullptr && legacy_->has_before(front.sequence))
-    return PendingCall{legacy_->id, front.sequence - 1};
+  return across_default_stream(stream, front.sequence);
+}
+
+// Of what the legacy default stream and the blocking ones wait for of each other.
+std::optional<PendingCall> CallQueues::across_default_stream(const Stream& stream, std::uint64_t sequence) const {
+  if (stream.kind == StreamKind::blocking && legacy_ != nullptr && legacy_->has_before(sequence))
+    return PendingCall{legacy_->id, sequence - 1};
   if (stream.kind != StreamKind::legacy) return std::nullopt;
   for (const auto& [id, other] : streams_)
-    if (other->kind == StreamKind::blocking && other->has_before(front.sequence))
-      return PendingCall{id, front.sequence - 1};
+    if (other->kind == StreamKind::blocking && other->has_before(sequence)) return PendingCall{id, sequence - 1};
   return std::nullopt;
 }
 
@@ -285,11 +288,7 @@ bool CallQueues::is_clear(std::uint64_t stream, std::uint64_t event) const {
   const std::lock_guard lock(mutex_);
   const StreamPtr known = find(stream);
   if (known == nullptr || !known->calls.empty() || (event != 0 && events_.latest(event))) return false;
-  if (known->kind == StreamKind::blocking) return legacy_ == nullptr || legacy_->calls.empty();
-  if (known->kind != StreamKind::legacy) return true;
-  return std::none_of(streams_.begin(), streams_.end(), [](const auto& other) {
-    return other.second->kind == StreamKind::blocking && !other.second->calls.empty();
-  });
+  return !across_default_stream(*known, last_sequence() + 1);
 }
 
 int CallQueues::take_failure(std::uint64_t stream) {

@@ -38,9 +38,9 @@ namespace lithos::cuda {
 class CallDriver {
  public:
   struct Answer {
-    bool done = true;   // false: not now, or not all of it (a kernel with atoms left); ask again
-    int code = 0;       // of the driver, once done
-    bool moved = false; // not done, but a part of it went
+    bool done = true;    // false: not now, or not all of it (a kernel with atoms left); ask again
+    int code = 0;        // of the driver, once done
+    bool moved = false;  // not done, but a part of it went
   };
   virtual ~CallDriver() = default;
   // One thread at a time for each stream. `urgent`: without regard to limits and hold; may still say later where a safety rule forbids it.
@@ -129,6 +129,7 @@ class CallQueues {
   bool step(Lock& lock, Stream& stream, bool urgent);
   void finished(Stream& stream, const QueuedCall& call, int code);
   std::optional<PendingCall> blocker(const Stream& stream) const;
+  std::optional<PendingCall> across_default_stream(const Stream& stream, std::uint64_t sequence) const;
   void woken();
 
   CallDriver& driver_;
@@ -142,8 +143,8 @@ class CallQueues {
   std::atomic<std::uint64_t> last_sequence_{0};
   std::atomic<std::uint64_t> waiting_{0};
   std::atomic<std::uint32_t> failures_{0};  // streams that have one to tell
-  std::uint64_t moves_ = 0;             // counts what went to the driver; for patience
-  std::atomic<std::uint64_t> news_{0};  // counts reasons to look again
+  std::uint64_t moves_ = 0;                 // counts what went to the driver; for patience
+  std::atomic<std::uint64_t> news_{0};      // counts reasons to look again
   std::atomic<bool> dispatcher_sleeps_{false};
 };
 

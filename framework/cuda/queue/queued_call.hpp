@@ -11,7 +11,6 @@ namespace lithos::cuda {
 
 enum class CallKind : std::uint8_t {
   kernel,         // arguments, grid, block
-  graph,          // object: the executable graph
   copy,           // of memory that nobody may change after the call: words
   set,            // memset: words
   host_function,  // words: function, pointer
@@ -23,7 +22,7 @@ struct QueuedCall {
   CallKind kind{};
   std::uint64_t stream = 0;
   std::uint64_t context = 0;  // in which it was called
-  std::uint64_t object = 0;   // function, graph or event
+  std::uint64_t object = 0;   // function or event
   Dim3 grid, block;
   std::uint32_t shared_bytes = 0;  // dynamic
   std::uint32_t argument_bytes = 0;

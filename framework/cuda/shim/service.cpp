@@ -2,15 +2,13 @@
 #include "cuda/shim/service.hpp"
 
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <sys/prctl.h>
 #include <time.h>
 
 #include <algorithm>
 
 #include "cuda/shim/graphs.hpp"
 #include "cuda/shim/nap.hpp"
+#include "cuda/shim/own_thread.hpp"
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/queued/gate.hpp"
 #include "ipc/wake.hpp"
@@ -32,32 +30,19 @@ constexpr std::size_t kReportsPerTurn = 4096;
 
 Service::Service(Tenancy& tenancy) : tenancy_(tenancy), reporter_(tenancy.config_, *this) {}
 
-// A thread of ours in somebody else's process: no signal of the program's may land on it.
 void Service::start(Tenancy& tenancy) {
   auto* const service = new Service(tenancy);
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  pthread_t thread;
-  const int failed = ::pthread_create(
-      &thread, nullptr,
-      [](void* self) -> void* {
-        static_cast<Service*>(self)->run();
-        return nullptr;
-      },
-      service);
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (failed != 0) {
-    delete service;
-    Process::instance().say("no service thread: completions will not be seen");
-    return;
-  }
-  ::pthread_detach(thread);
+  const auto run = [](void* self) -> void* {
+    static_cast<Service*>(self)->run();
+    return nullptr;
+  };
+  if (start_own_thread(run, service)) return;
+  delete service;
+  Process::instance().say("no service thread: completions will not be seen");
 }
 
 void Service::run() {
-  ::prctl(PR_SET_NAME, "lithos");
-  ::prctl(PR_SET_TIMERSLACK, kFineSlackNs);
+  settle_own_thread("lithos");
   if (const std::string& path = Process::instance().settings().times_file; !path.empty()) {
     times_ = std::fopen(path.c_str(), "we");
     if (times_ != nullptr) std::setvbuf(times_, nullptr, _IOLBF, 0);

@@ -18,5 +18,5 @@ g++ -std=c++20 -O2 -I"$here/../../../framework" -static-libstdc++ -static-libgcc
   "$build/framework/cuda/liblithos_cuda_calibrate.a" "$build/framework/cuda/liblithos_cuda_descriptor.a" -ldl
 cp -L "$build/lib/lithos/cuda/libcuda.so.1" "$out/libcuda_shim.so"
 cp -L "$build/lib/lithos/cuda/libcuda_queued.so.1" "$out/libcuda_queued_shim.so"
-cp "$here/run_all.sh" "$here/summary.py" "$out/"
+cp "$here/run_all.sh" "$here/../run_checks.sh" "$here/summary.py" "$out/"
 du -sh "$out"

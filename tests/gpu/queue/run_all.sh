@@ -1,41 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The queued path on a GPU: run_all.sh OUT [suite ...]; suites: map order held cut deadlock throughput. Lives beside what build.sh made. Every
-# command is a throw-away process under a timeout. One file for each run, and summary.json with what was wanted. SEEDS=1000, TURNS=100.
+# The queued path on a GPU: run_all.sh OUT [suite ...]; suites: map order held cut deadlock throughput. Lives beside what build.sh
+# made. One file for each run, and summary.json with what was wanted. SEEDS=1000, TURNS=100.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-out=${1:?usage: run_all.sh OUT [suite ...]}
-shift
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
-python=${PYTHON:-python3}
+suffix=out  # order says lines
+source "$here/run_checks.sh"
 seeds=${SEEDS:-1000}
-started=$SECONDS
-real=${LITHOS_REAL_CUDA:-$(ldconfig -p | awk '/libcuda\.so\.1 .*x86-64/ {print $NF; exit}')}
-[ -e "$real" ] || { echo "no libcuda.so.1 (set LITHOS_REAL_CUDA)"; exit 77; }
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-for kind in inline queued; do  # the two shims, each in a folder as `lithos run` makes it
-  mkdir "$folder/$kind"
-  ln -s libcuda.so.1 "$folder/$kind/libcuda.so"
-  ln -s "$real" "$folder/$kind/liblithos_real_cuda.so.1"
-done
-ln -s "$here/libcuda_shim.so" "$folder/inline/libcuda.so.1"
-ln -s "$here/libcuda_queued_shim.so" "$folder/queued/libcuda.so.1"
-map=$out/tpc_map.txt
-before=${LD_LIBRARY_PATH:-}
+put_shim "$folder/inline" "$here/libcuda_shim.so"
+put_shim "$folder/queued" "$here/libcuda_queued_shim.so"
 
-# run NAME SECONDS COMMAND...: stdout and stderr are kept.
-run() {
-  local name=$1 limit=$2 begin=$SECONDS
-  shift 2
-  timeout -k 3 "$limit" "$@" >"$out/$name.out" 2>"$out/$name.err"
-  local rc=$?
-  echo "[$((SECONDS - started)) s] $name: rc $rc, $((SECONDS - begin)) s"
-  echo "{\"name\": \"$name\", \"rc\": $rc, \"seconds\": $((SECONDS - begin))}" >>"$out/runs.jsonl"
-  [ $rc -eq 0 ] || tail -n 3 "$out/$name.err" | cut -c1-300
-  return $rc
-}
 # under inline|queued NAME SECONDS "VARIABLES" COMMAND...: the same, as a tenant.
 under() {
   local kind=$1 name=$2 limit=$3 variables=$4
@@ -44,7 +18,6 @@ under() {
   run "$name" "$limit" env LD_LIBRARY_PATH="$folder/$kind${before:+:$before}" LITHOS_TENANT=check LITHOS_TPC_MAP="$map" $variables "$@"
 }
 
-suite_map() { timeout -k 3 60 "$here/calibrate" "$real" >"$map" 2>"$out/map.err" && echo "map: $(grep -c '^tpc' "$map") TPCs" || cat "$out/map.err"; }
 suite_order() {
   run order_bare 300 "$here/order" 1 "$seeds" 2
   run order_bare_again 300 "$here/order" 1 "$seeds" 2

@@ -28,5 +28,5 @@ for rule in tomllib.load(open(sys.argv[1], "rb"))["kernel"]:
     print(natures.index(rule["nature"]), int(rule.get("persistent", False)), rule["pattern"])
 PY
 cp -L "$build/lib/lithos/cuda/libcuda.so.1" "$out/libcuda_shim.so"
-cp "$here"/*.py "$here/../probes/py/workloads.py" "$here/run_all.sh" "$out/"
+cp "$here"/*.py "$here/../probes/py/workloads.py" "$here/run_all.sh" "$here/../run_checks.sh" "$out/"
 du -sh "$out"

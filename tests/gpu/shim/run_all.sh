@@ -2,42 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # The shim's checks on a GPU: run_all.sh OUT [suite ...]; suites: map overhead across
 # steps confined times routes covered few_tpcs cut faults.
-# Lives beside what build.sh made. Every command is a throw-away process under a timeout: a wrong mask hangs a kernel for
-# ever. One JSON file for each check, and summary.json with what was wanted. SCALE=0.1 makes it short.
+# Lives beside what build.sh made. One JSON file for each check, and summary.json with what was wanted. SCALE=0.1 makes it short.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-out=${1:?usage: run_all.sh OUT [suite ...]}
-shift
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
+source "$here/run_checks.sh"
 scale=${SCALE:-1}
-python=${PYTHON:-python3}
-started=$SECONDS
 times() { awk "BEGIN {print int($1 * $scale)}"; }
+put_shim "$folder" "$here/libcuda_shim.so"
 
-# The driver that programs would get, under the name by which the shim needs it.
-real=${LITHOS_REAL_CUDA:-$(ldconfig -p | awk '/libcuda\.so\.1 .*x86-64/ {print $NF; exit}')}
-[ -e "$real" ] || { echo "no libcuda.so.1 (set LITHOS_REAL_CUDA)"; exit 77; }
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-ln -s "$here/libcuda_shim.so" "$folder/libcuda.so.1"
-ln -s libcuda.so.1 "$folder/libcuda.so"
-ln -s "$real" "$folder/liblithos_real_cuda.so.1"
-map=$out/tpc_map.txt
-before=${LD_LIBRARY_PATH:-}
-
-# run NAME SECONDS COMMAND...: stdout is the finding.
-run() {
-  local name=$1 limit=$2 begin=$SECONDS
-  shift 2
-  timeout -k 3 "$limit" "$@" >"$out/$name.json" 2>"$out/$name.err"
-  local rc=$?
-  [ -s "$out/$name.err" ] || rm -f "$out/$name.err"
-  echo "[$((SECONDS - started)) s] $name: rc $rc, $((SECONDS - begin)) s"
-  echo "{\"name\": \"$name\", \"rc\": $rc, \"seconds\": $((SECONDS - begin))}" >>"$out/runs.jsonl"
-  [ $rc -eq 0 ] || tail -n 3 "$out/$name.err" 2>/dev/null | cut -c1-300
-  return $rc
-}
 # under NAME SECONDS "VARIABLES" COMMAND...: the same, as a tenant.
 under() {
   local name=$1 limit=$2 variables=$3
@@ -51,7 +23,6 @@ sms_of() { # the SMs of TPCs FIRST..LAST of the map
 }
 count() { grep -c '^tpc' "$map"; }
 
-suite_map() { timeout -k 3 60 "$here/calibrate" "$real" >"$map" 2>"$out/map.err" && echo "map: $(count) TPCs" || cat "$out/map.err"; }
 suite_overhead() {
   local n
   n=$(times 1000000)

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cuda/shim/queued/queueing.hpp"
 
-#include <pthread.h>
-#include <signal.h>
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
 #include "cuda/queue/dispatcher.hpp"
-#include "cuda/shim/nap.hpp"
+#include "cuda/shim/own_thread.hpp"
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/queued/gate.hpp"
 #include "cuda/shim/queued/trampolines.hpp"
@@ -81,27 +77,16 @@ void Queueing::meet_stranger(const char* symbol) {
   if (Process::instance().active()) instance()->end(kStranger, stranger);
 }
 
-// As the service thread: no signal of the program's may land on it. Other threads' captures are none of its business.
 bool Queueing::run_dispatcher() {
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, &before);
-  pthread_t thread;
-  const int failed = ::pthread_create(
-      &thread, nullptr,
-      [](void* self) -> void* {
-        ::prctl(PR_SET_NAME, "lithos-queue");
-        ::prctl(PR_SET_TIMERSLACK, kFineSlackNs);
-        dispatches = true;
-        const QuietCapture quiet;
-        static const std::atomic<bool> never{false};
-        dispatch_until(static_cast<Queueing*>(self)->queues_, never);
-        return nullptr;
-      },
-      this);
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (failed == 0) ::pthread_detach(thread);
-  return failed == 0;
+  const auto run = [](void* self) -> void* {
+    settle_own_thread("lithos-queue");
+    dispatches = true;
+    const QuietCapture quiet;  // other threads' captures are none of its business
+    static const std::atomic<bool> never{false};
+    dispatch_until(static_cast<Queueing*>(self)->queues_, never);
+    return nullptr;
+  };
+  return start_own_thread(run, this);
 }
 
 void Queueing::end(const char* reason, const char* what) {
