@@ -140,6 +140,9 @@ Environment World::shell(const Environment& extra) const {
 }
 Environment World::tenant(const Environment& extra) const {
   Environment all{{"LD_LIBRARY_PATH", folder_}, {"LITHOS_TENANT", "test"}, {"LITHOS_TPC_MAP", folder_ + "/map.txt"}};
+#ifdef __SANITIZE_ADDRESS__
+  all["ASAN_OPTIONS"] = "detect_leaks=0:use_sigaltstack=0";  // programs here end without unloading their modules, as CUDA's do
+#endif
   for (const auto& [key, value] : extra) all[key] = value;
   return all;
 }
