@@ -75,7 +75,7 @@ class Bench {
     const std::string path = fs::absolute(arguments_.config).string();
     ParsedConfig parsed = parse_config_file(path);
     if (!parsed.config) return invalid_argument(join_lines(parsed.diagnostics));
-    config_ = std::move(*parsed.config);
+    if (Status chosen = choose_case(parsed); !chosen.ok()) return Status(chosen.code(), path + ": " + chosen.message());
     if (leader_of(config_) == nullptr) return invalid_argument(path + ": no tenant has arrivals of its own: whose latency should count?");
     for (const TenantConfig& tenant : config_.tenants)
       if (tenant.command.empty())
@@ -88,6 +88,17 @@ class Bench {
     return describe();
   }
 
+  Status choose_case(ParsedConfig& parsed) {
+    if (arguments_.case_name.empty() && parsed.points.front().case_name.empty()) {
+      config_ = std::move(*parsed.config);
+      return {};
+    }
+    if (arguments_.case_name.empty()) return invalid_argument("has cases: say which with --case, for example --case " + parsed.points.front().case_name);
+    Result<Config> config = config_of_case(parsed, arguments_.case_name);
+    if (config.ok()) config_ = std::move(config).value();
+    return config.status();
+  }
+
   Status describe() {
     std::string device = arguments_.device;
     if (device.empty()) {
@@ -97,6 +108,7 @@ class Bench {
     }
     if (device != kVirtualDevice) device = fs::absolute(device).string();
     stage_options_ = {config_, device, fs::absolute(arguments_.tenants_folder).string(), fs::absolute(arguments_.out + ".log").string()};
+    stage_options_.case_name = arguments_.case_name;
     for (const std::string& folder : arguments_.policy_path) stage_options_.policy_path.push_back(fs::absolute(folder).string());
     const TenantConfig& leader = *leader_of(config_);
     for (const TenantConfig& tenant : config_.tenants) {
@@ -110,6 +122,7 @@ class Bench {
     result_.command = own_command_line();
     result_.date = fmt::format("{:%FT%TZ}", fmt::gmtime(std::time(nullptr)));
     result_.config = config_.file;
+    result_.case_name = arguments_.case_name;
     result_.device = device;
     result_.duration = arguments_.duration;
     result_.seed = config_.run.seed;

@@ -88,6 +88,7 @@ void GpuCommands::add_colocate(CLI::App& bench) {
     return [&into](double count) { into = Nanoseconds{static_cast<std::int64_t>(count * 1e9)}; };
   };
   app.add_option("-c,--config", colocate_.config, "Tenants with their commands, sets of policies")->type_name("FILE")->required();
+  app.add_option("--case", colocate_.case_name, "Of a file with cases: which")->type_name("NAME");
   app.add_option("-o,--out", colocate_.out, "Results, written after each way; its log beside it")->type_name("RESULT.json")->required();
   app.add_option("--ways", colocate_.ways, "alone, alone_mps, time_slicing, mps, mps_priority, mps_threads[_N], static, or a set (default: all)")
       ->type_name("WAY,WAY…")

@@ -48,6 +48,7 @@ struct DownArguments {
 // lithos bench colocate
 struct ColocateArguments {
   std::string config, out;
+  std::string case_name;            // empty: the file has none
   std::vector<std::string> ways;    // empty: all
   std::vector<double> rates;        // per second, of the tenant whose latency counts; empty: the configuration's
   Nanoseconds duration{15'000'000'000};

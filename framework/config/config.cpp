@@ -204,6 +204,18 @@ ParsedConfig parse_config_text(const std::string& text, const std::string& file_
   return parsed;
 }
 
+Result<Config> config_of_case(const ParsedConfig& parsed, const std::string& name) {
+  std::vector<std::string> known;
+  for (const ConfigPoint& point : parsed.points) {
+    if (point.case_name == name && !name.empty()) return point.config;
+    if (!point.case_name.empty() && (known.empty() || known.back() != point.case_name)) known.push_back(point.case_name);
+  }
+  if (known.empty()) return not_found(fmt::format("no case is called \"{}\": the file has none", name));
+  const std::string near = closest_word(name, known);
+  return not_found(fmt::format("no case is called \"{}\"; {}", name,
+                               near.empty() ? fmt::format("there are: {}", fmt::join(known, ", ")) : fmt::format("did you mean \"{}\"?", near)));
+}
+
 ParsedConfig parse_config_file(const std::string& path) {
   const Result<std::string> text = read_text_file(path);
   if (!text.ok()) return {std::nullopt, {{{path, 0, 0}, text.status().message()}}};

@@ -163,6 +163,9 @@ struct ParsedConfig {
   std::vector<ConfigPoint> points = {};  // at least one if config is present: itself, where the file has neither
 };
 
+// What a [[case]] of the file comes to. Not found: no such case, said with those that there are.
+Result<Config> config_of_case(const ParsedConfig& parsed, const std::string& name);
+
 // Paths inside the file are relative to the file.
 ParsedConfig parse_config_file(const std::string& path);
 ParsedConfig parse_config_text(const std::string& text, const std::string& file_name);

@@ -25,11 +25,20 @@ std::string shipped_rules() {
   return "";
 }
 
-const PolicySetConfig* pick_set(const Config& config, const std::string& name) {
-  if (name.empty() && config.sets.size() == 1) return &config.sets.front();
+Result<PolicySetConfig> pick_set(const Config& config, const std::string& name) {
+  if (name.empty() && config.sets.size() == 1) return config.sets.front();
   for (const PolicySetConfig& set : config.sets)
-    if (set.name == (name.empty() ? "lithos" : name)) return &set;
-  return nullptr;
+    if (set.name == (name.empty() ? "lithos" : name)) return set;
+  return not_found(name.empty() ? "several sets and none called \"lithos\": say which with --set" : "no set is called \"" + name + "\"");
+}
+
+// "CASE/SET", or a set alone.
+std::string case_in(const std::string& name) { return name.substr(0, name.find('/') == std::string::npos ? 0 : name.find('/')); }
+std::string set_in(const std::string& name) { return name.substr(name.find('/') + 1); }
+
+Result<Config> pick_case(ParsedConfig& parsed, const std::string& name) {
+  if (name.find('/') == std::string::npos) return std::move(*parsed.config);
+  return config_of_case(parsed, case_in(name));
 }
 
 // A map says where the TPCs are; limits and clocks are those of the GPU that the configuration names.
@@ -68,15 +77,17 @@ LoadedDaemonConfig parse_daemon_config(const std::string& text, const std::strin
   loaded.diagnostics = std::move(parsed.diagnostics);
   if (!parsed.config) return loaded;
   auto config = std::make_unique<DaemonConfig>();
-  config->config = std::move(*parsed.config);
   config->text = text;
   const auto complain = [&](std::string message) {
     loaded.diagnostics.push_back({{file_name, 1, 1}, std::move(message)});
   };
-  if (const PolicySetConfig* set = pick_set(config->config, set_name)) config->set = *set;
-  else
-    complain(set_name.empty() ? "several sets and none called \"lithos\": say which with --set"
-                              : "no set is called \"" + set_name + "\"");
+  Result<Config> chosen = pick_case(parsed, set_name);
+  if (!chosen.ok()) return complain(chosen.status().message()), std::move(loaded);
+  config->config = std::move(chosen).value();
+  Result<PolicySetConfig> set = pick_set(config->config, set_in(set_name));
+  if (!set.ok()) complain(set.status().message());
+  else config->set = std::move(set).value();
+  if (set.ok() && !set_name.empty()) config->set.name = set_name;  // a case's set keeps the name by which it was asked for
   Result<GpuShape> gpu = shape_of(config->config.gpu, map_file);
   if (gpu.ok()) config->gpu = std::move(gpu).value();
   else complain(gpu.status().message());

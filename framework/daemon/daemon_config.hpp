@@ -25,7 +25,8 @@ struct LoadedDaemonConfig {
   std::vector<Diagnostic> diagnostics;
 };
 
-// `set_name` empty: the only set of the file, or the one called "lithos". Policies are not looked at.
+// `set_name` empty: the only set of the file, or the one called "lithos". CASE/SET: of a case of the file, and `set` keeps that name.
+// Policies are not looked at.
 // `map_file`: a real GPU's TPCs, instead of those of the configuration's `gpu`; empty: the virtual GPU.
 LoadedDaemonConfig load_daemon_config(const std::string& path, const std::string& set_name,
                                       const std::string& map_file = {});

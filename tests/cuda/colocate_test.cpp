@@ -164,6 +164,31 @@ TEST_F(Colocate, SchedulersAreExchangedWhileServing) {
   EXPECT_NE(done.out.find("7 exchanges of tpc_borrowing's scheduler"), std::string::npos) << done.out;
 }
 
+// What differs in a case reaches the tenants and lithosd.
+TEST_F(Colocate, OneCaseOfAFileIsMeasured) {
+  const std::string text = config_text() + R"([[case]]
+name = "slow"
+tenant.hp = { arrivals = { kind = "poisson", rate = "60/s" } }
+[[case]]
+name = "narrow"
+tenant.hp = { arrivals = { kind = "poisson", rate = "120/s" } }
+set.tpc_borrowing = { quotas = { hp = 50 } }
+)";
+  const Outcome which = bench({"--ways", "tpc_borrowing"}, text);
+  EXPECT_EQ(WEXITSTATUS(which.status), 3);
+  EXPECT_NE(which.err.find("has cases: say which with --case, for example --case slow"), std::string::npos) << which.err;
+  const Outcome typed = bench({"--case", "narow", "--ways", "tpc_borrowing"}, text);
+  EXPECT_EQ(WEXITSTATUS(typed.status), 3);
+  EXPECT_NE(typed.err.find("no case is called \"narow\"; did you mean \"narrow\"?"), std::string::npos) << typed.err;
+  const Outcome done = bench({"--case", "narrow", "--ways", "tpc_borrowing,slack"}, text);
+  ASSERT_EQ(done.status, 0) << done.err << log();
+  EXPECT_EQ(result.text_of("case"), "narrow");
+  EXPECT_EQ(row("alone").number_of("rate"), 120);
+  EXPECT_EQ(row("tpc_borrowing")["lithosd"]["hp"].integer_of("own_tpcs"), 50);
+  EXPECT_EQ(row("slack")["lithosd"]["hp"].integer_of("own_tpcs"), 66);
+  EXPECT_GT(row("slack").number_of("together"), row("slack")["be"].number_of("of_solo"));
+}
+
 TEST_F(Colocate, MistakesAreFoundBeforeAnythingStarts) {
   const Outcome no_way = bench({"--ways", "tpc_borowing"});
   EXPECT_EQ(WEXITSTATUS(no_way.status), 3);

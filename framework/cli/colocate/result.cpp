@@ -35,6 +35,23 @@ SloMet met(const TenantRow& tenant, double slo) {
   return {n / static_cast<double>(std::max<std::uint64_t>(tenant.arrivals, 1)), n / tenant.seconds};
 }
 
+// The work of all: each tenant's rate as a share of what it does alone; of the leader only what meets its objective. 0: not known.
+double together(const ColocateResult& result, const Row& row) {
+  double sum = 0;
+  for (const TenantRow& tenant : row.tenants) {
+    if (tenant.name == result.leader) {
+      const double slo = slo_ms(result, row.rate);
+      if (slo <= 0 || tenant.arrivals == 0) return 0;
+      sum += met(tenant, slo).share;
+    } else if (const TenantRow* alone = solo(result, tenant.name); alone != nullptr && alone->per_s() > 0) {
+      sum += tenant.per_s() / alone->per_s();
+    } else {
+      return 0;
+    }
+  }
+  return sum;
+}
+
 Json open_loop_json(const ColocateResult& result, const Row& row, const TenantRow& tenant) {
   Json json = Json::object();
   if (tenant.name == result.leader) json.set("rate", row.rate);
@@ -71,6 +88,7 @@ Json row_json(const ColocateResult& result, const Row& row) {
     if (!tenant.checksum.empty()) one.set("checksum", tenant.checksum);
     json.set(tenant.name, one);
   }
+  if (const double sum = together(result, row); sum > 0) json.set("together", to_four_places(sum));
   return row.lithosd.is_object() ? json.set("lithosd", row.lithosd) : json;
 }
 
@@ -183,6 +201,7 @@ std::string to_json(const ColocateResult& result) {
   for (const Row& row : result.rows) rows.add(row_json(result, row));
   json.set("experiment", "colocate").set("command", result.command).set("date", result.date).set("gpu", result.gpu).set("driver", result.driver);
   json.set("device", result.device).set("config", result.config).set("seconds", to_seconds(result.duration)).set("seed", result.seed);
+  if (!result.case_name.empty()) json.set("case", result.case_name);
   json.set("leader", result.leader).set("models", models);
   json.set("slo", result.slo.count() > 0 ? "the configuration's" : "3 x p50 alone");
   json.set("anchor", anchor_json(result)).set("rows", rows);
@@ -198,6 +217,7 @@ std::string render(const ColocateResult& result, bool colour) {
   const std::vector<std::string> others = closed_loops(result);
   for (const std::string& name : others)
     for (const char* title : {"/s", "of solo"}) table.add_column(title, name);
+  table.add_column("together");
   std::string failures;
   for (const Row& row : result.rows) {
     std::vector<Cell> cells{{row.way}, {row.rate > 0 ? short_number(row.rate) : ""}};
@@ -212,6 +232,7 @@ std::string render(const ColocateResult& result, bool colour) {
         cells.push_back({tenant != nullptr ? short_number(tenant->per_s()) : ""});
         cells.push_back({tenant != nullptr && alone != nullptr ? short_percent(tenant->per_s() / alone->per_s()) : ""});
       }
+      if (const double sum = together(result, row); sum > 0) cells.push_back({fmt::format("{:.2f}", sum)});
     }
     table.add_row(std::move(cells));
   }

@@ -32,6 +32,7 @@ struct SwapResult {
 
 struct ColocateResult {
   std::string command, date, gpu, driver, config, device;
+  std::string case_name;                       // of the configuration; empty: it has none
   Nanoseconds duration{0};
   std::uint64_t seed = 0;
   std::string leader;                          // whose latency counts

@@ -169,7 +169,7 @@ Status Stage::need_lithosd(const PolicySetConfig& set) {
   }
   DaemonArguments request;
   request.request = "config.apply";
-  request.set = set.name;
+  request.set = name_for_lithosd(set);
   const Result<Json> done = ask_lithosd(request);
   if (!done.ok()) return done.status();
   in_force_ = &set;
@@ -177,14 +177,18 @@ Status Stage::need_lithosd(const PolicySetConfig& set) {
   return {};
 }
 
+std::string Stage::name_for_lithosd(const PolicySetConfig& set) const {
+  return options_.case_name.empty() ? set.name : options_.case_name + "/" + set.name;
+}
+
 Status Stage::start_lithosd_with(const PolicySetConfig& set) {
-  LithosdOptions options{options_.config.file, set.name, options_.device, folder_ + "/run", folder_ + "/state", options_.log, options_.policy_path};
+  LithosdOptions options{options_.config.file, name_for_lithosd(set), options_.device, folder_ + "/run", folder_ + "/state", options_.log, options_.policy_path};
   Result<ProcessMark> started = start_lithosd(options);
   if (!started.ok()) return Status(started.status().code(), "lithosd: " + started.status().message());
   lithosd_ = started.value();
   in_force_ = &set;
   const std::string map = options_.device == kVirtualDevice ? "" : options_.device;
-  UpState up{options_.config.file, set.name, options.state_folder, options_.log, map, *lithosd_, mps_, limits_of(options_.config, set, 0)};  // all by masks
+  UpState up{options_.config.file, options.set, options.state_folder, options_.log, map, *lithosd_, mps_, limits_of(options_.config, set, 0)};  // all by masks
   return write_state(options.run_folder, up);
 }
 

@@ -25,6 +25,7 @@ struct StageOptions {
   std::map<std::string, std::string> models = {};  // by tenant: what {model} in its command is; else its trace's name
   std::vector<std::string> policy_path = {};
   bool no_mps = false;                        // sets under lithosd go without
+  std::string case_name = {};                 // that `config` is of its file
   Nanoseconds start_limit{180'000'000'000};   // of a tenant, until it is ready
 };
 
@@ -63,6 +64,7 @@ class Stage {
   Status need_mps();
   Status need_lithosd(const PolicySetConfig& set);
   Status start_lithosd_with(const PolicySetConfig& set);
+  std::string name_for_lithosd(const PolicySetConfig& set) const;
   void end_lithosd_now();
 
   const StageOptions options_;

@@ -23,6 +23,23 @@ def resnet50(batch):
     return step
 
 
+def train_classifier(name, batch):
+    import torchvision
+    net = getattr(torchvision.models, name)(weights=None).train().to(DEVICE, memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(net.parameters(), lr=1e-3, momentum=0.9)
+    x = torch.randn(batch, 3, 224, 224, device=DEVICE).to(memory_format=torch.channels_last)
+    labels = torch.randint(0, 1000, (batch,), device=DEVICE)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cuda", torch.bfloat16):
+            loss = F.cross_entropy(net(x), labels)
+        loss.backward()
+        optimizer.step()
+        return loss
+    return step
+
+
 # ---------------------------------------------------------------- Llama shape
 class RmsNorm(nn.Module):
     def __init__(self, width):
@@ -150,8 +167,23 @@ def train_transformer(batch, seq, width, heads, layers, vocab, causal):
     return step
 
 
+def infer_transformer(batch, seq, width, heads, layers, vocab):
+    net = Transformer(width, heads, layers, vocab, 512, False, dropout=0.0).half().eval().to(DEVICE)
+    tokens = torch.randint(0, vocab, (batch, seq), device=DEVICE)
+
+    def step():
+        with torch.inference_mode():
+            return net(tokens)
+    return step
+
+
 WORKLOADS = {
+    "resnet50_infer_b1": lambda: resnet50(1),
     "resnet50_infer_b16": lambda: resnet50(16),
+    "resnet50_train_b64": lambda: train_classifier("resnet50", 64),
+    "vgg16_train_b32": lambda: train_classifier("vgg16", 32),
+    "bert_large_infer_b1_s128": lambda: infer_transformer(1, 128, 1024, 16, 24, 30522),
+    "bert_large_infer_b8_s384": lambda: infer_transformer(8, 384, 1024, 16, 24, 30522),
     "llama8l_prefill_b8_s2048": lambda: llama(8, 8, 2048),
     "gpt2_medium_train_b16_s1024": lambda: train_transformer(16, 1024, 1024, 16, 24, 50257, True),
     "llama8b_decode_b1_kv512": lambda: llama(32, 1, 1, cached=512),
