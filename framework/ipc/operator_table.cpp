@@ -54,6 +54,8 @@ OperatorTableReader::Known* OperatorTableReader::locate(OperatorId op) {
   return nullptr;
 }
 
+std::uint64_t OperatorTableReader::load_version(const Known& known) const { return load(&area_->operators[known.entry].version); }
+
 void OperatorTableReader::refresh(Known& known) const {
   const OperatorEntry& entry = area_->operators[known.entry];
   for (unsigned i = 0; i < kTries; ++i) {

@@ -39,6 +39,11 @@ class OperatorTableReader {
   // nullptr: not decided yet. The pointer stays valid; what it points to changes with later calls for the same
   // operator.
   const OperatorDecision* find(OperatorId op);
+  // Another number whenever find() says something else; 0: not decided yet.
+  std::uint64_t version(OperatorId op) {
+    Known* const known = value_of(op) == 0 ? nullptr : locate(op);
+    return known == nullptr ? 0 : load_version(*known);
+  }
 
  private:
   struct Known {
@@ -48,6 +53,7 @@ class OperatorTableReader {
   };
   Known* locate(OperatorId op);
   void refresh(Known& known) const;
+  std::uint64_t load_version(const Known& known) const;
 
   const Area* area_;
   FlatMap index_;  // operator → position in known_

@@ -348,6 +348,31 @@ TEST(ShimWithDaemon, LaunchesFollowTheLeaseAndAreTold) {
   EXPECT_THAT(daemon.kernels(), ::testing::Contains("steady"));
 }
 
+// A launch like the last one is not thought through again, and is still as the latest word has it.
+TEST(ShimWithDaemon, WhatIsDecidedAboutAnOperatorCountsFromTheNextLaunch) {
+  const World world;
+  const std::string socket = world.folder() + "/tenants.sock";
+  testing::SmallDaemon daemon(socket, testing::h200());
+  daemon.accept(testing::lease_of(1, TpcSet::first(40)));
+  std::ofstream(world.folder() + "/rules.txt") << "1 0 steady\n";  // its blocks do not wait for each other
+  testing::Talk client(world, "client", {"steady"}, {{"LITHOS_SOCKET", socket}, {"LITHOS_KERNEL_RULES", world.folder() + "/rules.txt"}});
+  const Outcome before = client.ask("5");
+  ASSERT_FALSE(before.descriptors.empty()) << before.out;
+  const auto on = [](const Outcome& outcome) { return outcome.descriptors.back().on.count(); };
+  EXPECT_GT(on(before), 7u);
+  const std::vector<Record> records = daemon.records([](const auto& all) { return has_completed(all, 5); });
+  OperatorDecision decision;
+  decision.device_tpcs = testing::h200().tpcs;
+  for (const unsigned tpcs : {7u, 5u}) {
+    decision.tpcs = tpcs;
+    for (const Record& record : records)
+      if (record.kind == RecordKind::completed) daemon.peer().publish_operator(record.op, decision);
+    EXPECT_EQ(on(client.ask("3")), tpcs);
+  }
+  daemon.publish(testing::lease_of(2, TpcSet::range(30, 33)));
+  EXPECT_EQ(on(client.ask("1")), 3u);
+}
+
 // Nobody lends to a tenant that is idle: a launch that waits for a lease must say that its tenant works, or it waits out the limit.
 TEST(ShimWithDaemon, WhoWaitsForALeaseIsNotIdle) {
   const World world;

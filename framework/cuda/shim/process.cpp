@@ -80,8 +80,9 @@ bool SharedMask::read(MaskBits& bits) const {
 
 // ---- Process ---------------------------------------------------------------------------------------------
 
-Process& Process::instance() {
-  static Process* const process = new Process;  // never destroyed: other threads may call until the very end
+Process& Process::make() {
+  static Process* const process = new Process;
+  made_.store(process, std::memory_order_release);
   return *process;
 }
 

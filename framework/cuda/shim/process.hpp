@@ -42,7 +42,11 @@ class Process {
  public:
   enum class Standing : std::uint8_t { idle, active, aside };
 
-  static Process& instance();
+  // Never destroyed: other threads may call until the very end.
+  static Process& instance() {
+    Process* const made = made_.load(std::memory_order_acquire);
+    return made != nullptr ? *made : make();
+  }
 
   // After the program's cuInit succeeded. CUDA_SUCCESS, or the error that a refused tenant is to see.
   CUresult start();
@@ -73,6 +77,8 @@ class Process {
   void write_stats() const;  // to settings().stats_file, if that is set
 
  private:
+  static Process& make();
+  inline static constinit std::atomic<Process*> made_{nullptr};
   const char* prepare();  // nullptr, or why not
   const char* find_gpu();
   const char* install_hook();

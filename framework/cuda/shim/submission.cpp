@@ -158,6 +158,10 @@ void raise_pressure(Prepared& prepared, Nanoseconds now) {
 void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds& now, Prepared& prepared) {
   Tenancy& tenancy = *Process::instance().tenancy();
   thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
+  if (const InlineDecider::Decision* known = prepared.report.first_block == 0 ? thread.decider->steady(op.info) : nullptr) {
+    prepared.decision = *known;
+    return;
+  }
   prepared.decision = thread.decider->decide(op.info, prepared.report.first_block, now, [&] {
     if (is_capturing(stream)) return false;
     // The tenant works from now on: nobody is lent anything while it is idle.

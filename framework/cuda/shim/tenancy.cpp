@@ -210,6 +210,13 @@ bool InlineDecider::try_once(Nanoseconds now, Decision& decision) {
   return true;
 }
 
+void InlineDecider::keep_if_steady(const Decision& decision, std::uint64_t version) {
+  const KernelInfo& kernel = *head_.kernel;
+  const bool whole = head_.next_block == 0 && decision.verdict.blocks >= kernel.blocks;
+  if (!whole || decision.starved || lease_.lenders != 0 || lease_.hold || lease_.launches_per_s > 0) return;
+  steady_[steady_index(kernel)] = {&kernel, lease_.generation, version, decision};
+}
+
 // Twice the limit: after the first, admission lets it run at its minimum, and the engine gathers rights for it.
 bool InlineDecider::wait_for_lease(Nanoseconds now, Decision& decision) {
   constexpr Nanoseconds kNapMost{50'000};

@@ -129,14 +129,26 @@ class InlineDecider final : private TenantPort {
     bool waited = false, starved = false;
     bool confine = true;  // false: nothing that is safe for it is the tenant's; leave the driver's mask
   };
+  // What decide() said of a whole launch of this kernel and would say again: the lease and what is decided about the operator are as they
+  // were, and neither time nor others' pressure comes into it. nullptr: ask.
+  const Decision* steady(const KernelInfo& kernel) {
+    const Lease& now = lease();
+    const Steady& known = steady_[steady_index(kernel)];
+    if (known.kernel != &kernel || known.generation != now.generation) return nullptr;
+    return operators_ == nullptr || operators_->version(kernel.id) == known.version ? &known.decision : nullptr;
+  }
   template <class MayWait>
   Decision decide(const KernelInfo& kernel, std::uint32_t first_block, Nanoseconds now, MayWait&& may_wait) {
     Decision decision;
     head_ = {};
     head_.kernel = &kernel;
     head_.next_block = first_block;
-    if (try_once(now, decision) || (may_wait() && wait_for_lease(now, decision))) return decision;
-    go_home(decision);
+    const std::uint64_t version = operators_ == nullptr ? 0 : operators_->version(kernel.id);
+    if (try_once(now, decision)) {
+      keep_if_steady(decision, version);
+      return decision;
+    }
+    if (!may_wait() || !wait_for_lease(now, decision)) go_home(decision);
     return decision;
   }
   // The same without waiting: false where it may not go now. `stuck_since`: since when; kNever: since now. After twice the starvation
@@ -154,6 +166,18 @@ class InlineDecider final : private TenantPort {
   std::uint64_t lease_generation() { return lease().generation & ((std::uint64_t{1} << kAttachmentShift) - 1); }
 
  private:
+  struct Steady {
+    const KernelInfo* kernel = nullptr;
+    std::uint64_t generation = 0, version = 0;
+    Decision decision;
+  };
+  static constexpr std::size_t kSteady = 256;
+  static std::size_t steady_index(const KernelInfo& kernel) {
+    const auto at = reinterpret_cast<std::uintptr_t>(&kernel);
+    return (at >> 6 ^ at >> 14) % kSteady;
+  }
+  // `version`: of what was decided about the operator, from before it was asked for.
+  void keep_if_steady(const Decision& decision, std::uint64_t version);
   bool try_once(Nanoseconds now, Decision& decision);
   bool wait_for_lease(Nanoseconds now, Decision& decision);
   void go_home(Decision& decision);
@@ -180,6 +204,7 @@ class InlineDecider final : private TenantPort {
   std::array<std::uint64_t, Lease::kMaxLenders> key_of_slot_{};
   Lease lease_;
   bool lapsed_ = false;
+  std::array<Steady, kSteady> steady_{};
   std::uint64_t published_generation_ = ~std::uint64_t{0};
   TpcSet published_home_;
   bool published_masked_ = false;

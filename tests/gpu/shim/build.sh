@@ -28,5 +28,8 @@ for rule in tomllib.load(open(sys.argv[1], "rb"))["kernel"]:
     print(natures.index(rule["nature"]), int(rule.get("persistent", False)), rule["pattern"])
 PY
 cp -L "$build/lib/lithos/cuda/libcuda.so.1" "$out/libcuda_shim.so"
+# Where, from cuLaunchKernel on, the shim keeps whether it stands aside: steps.py switches it.
+nm -C "$out/libcuda_shim.so" | awk '/ T cuLaunchKernel$/ {from = $1} /Process::made_$/ {to = $1} END {print from, to}' |
+  { read -r from to; echo $((16#$to - 16#$from)); } >"$out/standing.offset"
 cp "$here"/*.py "$here/../probes/py/workloads.py" "$here/run_all.sh" "$here/../run_checks.sh" "$out/"
 du -sh "$out"

@@ -42,8 +42,8 @@ suite_across() {
   done
 }
 suite_steps() {
-  run steps 400 "$python" "$here/steps.py" LD_LIBRARY_PATH="$folder${before:+:$before}" LITHOS_TENANT=check LITHOS_TPC_MAP="$map" \
-    LITHOS_KERNEL_RULES="$here/kernel_rules.txt" LITHOS_STATS="$out/steps.stats"
+  # shellcheck disable=SC2086
+  under steps 400 "" "$python" "$here/steps.py" "${STEPS_SECONDS:-12}" ${STEPS_MODELS:-}
 }
 suite_routes() {
   local name
