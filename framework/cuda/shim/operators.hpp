@@ -8,7 +8,9 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "cuda/atoms/entry_address.hpp"
@@ -27,8 +29,10 @@ struct LaunchKey {
   Dims grid{}, block{}, cluster{};
   std::uint32_t dynamic_shared_bytes = 0;
   std::uint32_t special = 0;  // not 0: cooperative, programmatic dependent launch, device-updatable: never cut
-  friend bool operator==(const LaunchKey&, const LaunchKey&) = default;
+  std::uint32_t filler = 0;   // so that it is compared as the seven words that it is
+  friend bool operator==(const LaunchKey& a, const LaunchKey& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 };
+static_assert(std::has_unique_object_representations_v<LaunchKey> && sizeof(LaunchKey) == 7 * sizeof(std::uint64_t));
 
 struct Operator {
   LaunchKey key;

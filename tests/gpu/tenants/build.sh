@@ -18,7 +18,7 @@ cp "$root/configs/kernels.toml" "$out/share/lithos/"
 cp "$root/configs/kernels.toml" "$out/configs/"
 cp "$root"/configs/experiments/*.toml "$out/configs/experiments/"
 cp "$root"/configs/traces/*.csv "$out/configs/traces/"
-cp "$here"/*.py "$here/../probes/py/workloads.py" "$out/"
+cp "$here"/*.py "$here/four_gpus.sh" "$here/../probes/py/workloads.py" "$out/"
 # Every library but those of the C library and the loader. The programs look in $ORIGIN/../lib and nothing of it is in the environment:
 # PyTorch must get its own.
 for file in "$out"/bin/* "$out"/lib/lithos/p*/*.so; do ldd "$file"; done | awk -v out="$out/" '$3 ~ /^\// && index($3, out) != 1 && $1 !~ /^(libc|libm|libdl|libpthread|librt|libresolv)\.so/ {print $3}' | sort -u |
