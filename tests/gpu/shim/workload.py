@@ -123,11 +123,13 @@ def traced(name):
     return work
 
 
+def named(name):
+    import workloads
+    return WORK[name] if name in WORK else traced(name) if name in workloads.WORKLOADS else sys.exit(f"workload.py: no workload is called {name}")
+
+
 WORK = {f.__name__: f for f in (gemm, fft, convolution, attention, graph, compiled, threads, forks, triton_kernel, cupy_arrays, jax_arrays,
                                 vgg16_training)}
-for trace in ("resnet50_infer_b16", "llama8l_prefill_b8_s2048", "gpt2_medium_train_b16_s1024", "llama8b_decode_b1_kv512",
-              "llama8b_prefill_b1_s512", "bert_base_train_b32_s128"):
-    WORK[trace] = traced(trace)
 
 
 def main():
@@ -135,12 +137,12 @@ def main():
     kernels = None
     if "--count" in sys.argv:
         with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
-            results = WORK[name]()
+            results = named(name)()
             torch.cuda.synchronize()
         kernels = sum(1 for e in profile.events() if e.device_type == torch.autograd.DeviceType.CUDA
                       and not e.name.startswith(("Memcpy", "Memset")))
     else:
-        results = WORK[name]()
+        results = named(name)()
         torch.cuda.synchronize()
     digest = hashlib.sha256(b"".join(r.detach().cpu().numpy().tobytes() for r in results)).hexdigest()
     print(json.dumps({"workload": name, "digest": digest, "cupti_kernels": kernels}))

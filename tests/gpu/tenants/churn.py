@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """32 PyTorch tenants that join and leave for five minutes on one GPU under real MPS: churn.py FOLDER (which build.sh made) OUT.json [SECONDS [TENANTS]].
 
-A service owns half of the TPCs and serves all the time; every other tenant owns one and borrows, lives for a few seconds, and the next takes its place. One in
-eight is killed in the middle of its kernels. Whoever ends of itself must have computed what it computes alone. Exit code 1 if one has not."""
+A service owns half of the TPCs and serves all the time; every other tenant owns one and borrows, lives for a few seconds, and the next takes its place. Whoever ends
+of itself must have computed what it computes alone. Afterwards the same for a while with one in eight killed in the middle of its kernels, and, for comparison,
+that under MPS without LithOS: who comes while MPS clears up is refused by it. Exit code 1 if one computed something else, or was refused though nobody had been killed."""
 import json
 import os
 import random
@@ -14,7 +15,8 @@ import time
 
 folder, out = os.path.abspath(sys.argv[1]), sys.argv[2]
 seconds, tenants = float((sys.argv[3:] + ["300"])[0]), int((sys.argv[4:] + ["32"])[0])
-KILLED_OF = 8
+KILLED_OF, KILLING_S = 8, 40
+REFUSED = ("devices unavailable", "device(s) is/are busy or unavailable", "out of memory")
 work = tempfile.mkdtemp(prefix="lithos")
 environment = {**os.environ, "LITHOS_RUN_DIR": f"{work}/run", "NCCL_NVLS_ENABLE": "0"}
 GUEST = """
@@ -46,13 +48,14 @@ while time.time() < end or not times:
         graph.replay()
     stream.synchronize()
     times.append(1e3 * (time.perf_counter() - begin))
-    if len(times) % 500 == 1:
+    if len(times) % 50 == 1:
         digests.add(hashlib.sha256(graph.output.float().cpu().numpy().tobytes()).hexdigest()[:16])
     time.sleep(0.002)
 times.sort()
 print(json.dumps({"requests": len(times), "p50_ms": times[len(times) // 2], "p99_ms": times[len(times) * 99 // 100], "digests": sorted(digests)}), flush=True)
 """
 STEPS = (100, 200, 400, 800)
+IDENTITY = ["-i", os.environ["CUDA_VISIBLE_DEVICES"]] if os.environ.get("CUDA_VISIBLE_DEVICES", "").startswith("GPU-") else []
 
 
 def config():
@@ -96,38 +99,58 @@ def ended(process, output, timeout=120):
 class Place:
     """One name, and who has it now."""
 
-    def __init__(self, name, dice):
-        self.name, self.dice, self.lives, self.killed, self.wrong = name, dice, 0, 0, []
+    def __init__(self, name, dice, wanted, killed_of, managed):
+        self.name, self.dice, self.wanted, self.killed_of, self.managed = name, dice, wanted, killed_of, managed
+        self.found = {"lives": 0, "killed": 0, "refused": 0, "wrong": []}
         self.join()
 
     def join(self):
-        self.steps, self.kill_at = self.dice.choice(STEPS), None
-        self.doomed = self.dice.randrange(KILLED_OF) == 0
-        self.process, self.output = start(self.name, GUEST, self.steps)
-        self.deadline = time.time() + 150
+        self.steps, self.kill_at, self.born = self.dice.choice(STEPS), None, time.time()
+        self.doomed = self.killed_of != 0 and self.dice.randrange(self.killed_of) == 0
+        self.process, self.output = start(self.name, GUEST, self.steps, self.managed)
 
-    def look(self, wanted, more):
+    def end_if_due(self):
         now = time.time()
         if self.doomed and self.kill_at is None and "ready" in text_of(self.output):
             self.kill_at = now + self.dice.uniform(0.2, 2)
-        if self.kill_at is not None and now > self.kill_at and self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait()
-        elif self.process.poll() is None and now > self.deadline:
+        hung = now > self.born + 150
+        if self.process.poll() is None and (hung or (self.kill_at is not None and now > self.kill_at)):
             self.process.kill()
             self.process.wait()
-            self.wrong.append("hung: " + text_of(self.output)[-200:])
+            if hung:
+                self.found["wrong"].append("hung: " + text_of(self.output)[-200:])
+
+    def look(self, more):
+        """False: nobody lives here any more."""
+        if self.process is None:
+            return False
+        self.end_if_due()
         if self.process.poll() is None:
             return True
-        self.lives += 1
         said = text_of(self.output)
-        if self.process.returncode == -signal.SIGKILL and self.kill_at is not None:
-            self.killed += 1
-        elif f"digest {wanted[self.steps]}" not in said:
-            self.wrong.append(f"{self.process.returncode}: {said[-300:]}")
+        self.found["lives"] += 1
+        if self.process.returncode == -signal.SIGKILL:
+            self.found["killed"] += 1
+        elif "lithos:" not in said and "digest" not in said and any(what in said for what in REFUSED):
+            self.found["refused"] += 1
+        elif f"digest {self.wanted[self.steps]}" not in said:
+            self.found["wrong"].append(f"ended with {self.process.returncode}: {said[:300]} … {said[-200:]}")
+        self.process = None
         if more:
             self.join()
         return more
+
+
+def churn(wanted, seconds, killed_of, managed):
+    dice, begin, memory = random.Random(1), time.time(), []
+    places = [Place(f"t{i}", dice, wanted, killed_of, managed) for i in range(1, tenants)]
+    while any([place.look(time.time() - begin < seconds) for place in places]):
+        time.sleep(0.05)
+        if len(memory) <= (time.time() - begin) / 10:
+            used = subprocess.run(["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", *IDENTITY], capture_output=True, text=True).stdout
+            memory.append(int(used.splitlines()[0]))
+    total = {key: sum(place.found[key] for place in places) for key in ("lives", "killed", "refused")}
+    return {"seconds": seconds, **total, "wrong": [f"{place.name} {what}" for place in places for what in place.found["wrong"]], "memory_mib_each_10_s": memory}
 
 
 def digest_alone(steps):
@@ -139,25 +162,25 @@ service_alone = json.loads(ended(*start("hp_alone", SERVICE, 5, managed=False))[
 code, text = lithos("up", "--config", config(), "--set", "lithos")
 if code != 0:
     sys.exit(f"lithos up: {text}")
-service = start("hp", SERVICE, seconds + 20)
-dice = random.Random(1)
-places = [Place(f"t{i}", dice) for i in range(1, tenants)]
-begin = time.time()
-while any([place.look(wanted, time.time() - begin < seconds) for place in places]):
-    time.sleep(0.05)
-    if time.time() - begin > seconds + 160:
-        break
+service = start("hp", SERVICE, seconds)
+calm = churn(wanted, seconds, 0, True)
 code, said = ended(*service)
 served = json.loads(said.splitlines()[-1]) if code == 0 else {"failed": said[-400:]}
 status = json.loads(lithos("status", "--json")[1])
+killing = churn(wanted, KILLING_S, KILLED_OF, True)
+with open(f"{work}/run/lithosd.log") as file:
+    log = [line for line in file.read().splitlines() if "level=info" not in line or "event=ready" in line]
+pipe = json.load(open(f"{work}/run/up.json"))["mps"]
+environment |= {"CUDA_MPS_PIPE_DIRECTORY": pipe["pipe"], "CUDA_MPS_LOG_DIRECTORY": pipe["log"]}
+without = churn(wanted, KILLING_S, KILLED_OF, False)
 down = lithos("down")
-wrong = [f"{place.name} {what}" for place in places for what in place.wrong]
-gpu = subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"], capture_output=True, text=True).stdout.splitlines()[0]
-lives, killed = sum(place.lives for place in places), sum(place.killed for place in places)
-good = not wrong and served.get("digests") == service_alone["digests"] and lives > 2 * tenants * (seconds >= 300) and down[0] == 0
+gpu = subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader", *IDENTITY], capture_output=True, text=True).stdout.strip()
+same = bool(served.get("digests")) and set(served["digests"]) <= set(service_alone["digests"])
+good = same and not (calm["wrong"] or calm["refused"] or killing["wrong"]) and calm["lives"] >= 2 * tenants and down[0] == 0
 json.dump({"check": "churn", "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "gpu": gpu, "command": "churn.py " + " ".join(["FOLDER", "OUT.json", *sys.argv[3:]]),
-           "tenants": tenants, "seconds": seconds, "lives": lives, "killed_in_their_kernels": killed, "wrong": wrong, "service_alone": service_alone, "service": served,
-           "lithosd": {key: status.get(key) for key in ("tenants_joined", "decisions", "bad_records", "repaired_leases", "lost_completions")}, "down": down[1].splitlines()[-1:], "good": good},
-          open(out, "w"), indent=1)
-print("ok" if good else "BAD", lives, "lives,", killed, "killed,", len(wrong), "wrong;", served)
+           "tenants": tenants, "good": good, "service_alone": service_alone, "service": served, "joining_and_leaving": calm, "and_killed_in_their_kernels": killing,
+           "killed_under_mps_without_lithos": without, "log": log[:40], "down": down[1].splitlines()[-1:],
+           "lithosd": {key: status.get(key) for key in ("uptime_s", "tenants_joined", "decisions", "bad_records", "repaired_leases", "lost_completions")}}, open(out, "w"), indent=1)
+brief = [{key: found[key] if key != "wrong" else len(found[key]) for key in ("lives", "killed", "refused", "wrong")} for found in (calm, killing, without)]
+print("ok" if good else "BAD", *brief, served)
 sys.exit(0 if good else 1)
