@@ -15,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/simulations_in_turns.hpp"
 #include "policy_host/catalog.hpp"
 #include "sim/inputs.hpp"
 #include "sim/simulation.hpp"
@@ -220,66 +221,55 @@ PluginConfig exporter(const std::string& id, std::map<std::string, RawValue> par
   return plugin;
 }
 
-struct Took {
-  double wall_s = 0, cpu_s = 0;  // processor time: of the simulation's thread, without the exporter's
-  std::uint64_t atoms = 1;
-};
-
-bool run_once(const std::vector<PluginConfig>& plugins, benchmark::State& state, Took& took) {
+Result<SetReport> simulate(const std::vector<PluginConfig>& plugins, const std::function<void(double)>& progress) {
   static PolicyCatalog catalog({LITHOS_BINARY_DIR "/lib/lithos/policies"});
   static const Config config = colocation();
   static const std::shared_ptr<const SimInputs> inputs = load_inputs(config).inputs;
   SimOptions options;
   options.inputs = inputs;
   options.solo_rates = false;
+  options.progress = progress;
   static const char* const seconds = std::getenv("EXPORT_BENCH_SIMULATED_S");  // fewer where instructions are counted
   options.duration = Nanoseconds{static_cast<std::int64_t>((seconds != nullptr ? std::atof(seconds) : 5) * 1e9)};
   options.plugins = plugins;
   options.plugin_folders = {LITHOS_BINARY_DIR "/lib/lithos/plugins", LITHOS_BINARY_DIR "/tests/bench/modules"};
-  const Result<SetReport> report = run_set(config, policies(), catalog, options);
-  if (!report.ok()) {
-    state.SkipWithError(report.status().message().c_str());
-    return false;
-  }
-  took = {report.value().wall_s, report.value().cpu_s, report.value().atoms};
-  return true;
+  return run_set(config, policies(), catalog, options);
 }
 
-// The median of how much longer the second of each pair took, in percent, with the interval that covers the true median
-// in 95 % of all cases: by rank, so whatever the distribution.
-void tell_slower(benchmark::State& state, const std::string& what, std::vector<double> ratios) {
-  std::sort(ratios.begin(), ratios.end());
-  const auto n = static_cast<double>(ratios.size());
-  const double half = 0.98 * std::sqrt(n);  // 1.96 standard deviations of a binomial with p = 0.5
-  const auto at = [&](double rank) {
-    return 100 * (ratios[static_cast<std::size_t>(std::clamp(rank, 0.0, n - 1))] - 1);
-  };
-  state.counters[what + "_percent"] = at(n / 2);
-  state.counters[what + "_percent_low"] = at(std::floor(n / 2 - half));
-  state.counters[what + "_percent_high"] = at(std::ceil(n / 2 + half));
+void tell_more(benchmark::State& state, const std::string& what, const std::vector<double>& ratios) {
+  const Percent more = percent_more(ratios);
+  state.counters[what + "_percent"] = more.median;
+  state.counters[what + "_percent_low"] = more.low;
+  state.counters[what + "_percent_high"] = more.high;
 }
 
-// The same simulation with and without, in turns, each pair in the other order than the one before.
+// The same simulation with and without, in turns of some 90 ms: what the exporter has not taken at a turn's end, a ring at
+// most, is a fifth of it. Who begins changes with each pair of runs.
 void with_and_without(benchmark::State& state, const std::vector<PluginConfig>& plugins) {
-  std::vector<double> wall, cpu, extra_ns;
-  Took without, with;
+  constexpr unsigned kStepsOfATurn = 20;  // of 200 in a run
+  std::vector<double> wall, cpu;
+  std::uint64_t atoms = 0;
   bool with_first = false;
-  if (!run_once(plugins, state, with) || !run_once({}, state, without)) return;  // warm
   for (auto _ : state) {
     with_first = !with_first;
-    if (with_first && !run_once(plugins, state, with)) return;
-    if (!run_once({}, state, without)) return;
-    if (!with_first && !run_once(plugins, state, with)) return;
-    state.SetIterationTime(with.wall_s + without.wall_s);
-    wall.push_back(with.wall_s / without.wall_s);
-    cpu.push_back(with.cpu_s / without.cpu_s);
-    extra_ns.push_back((with.wall_s - without.wall_s) * 1e9 / static_cast<double>(with.atoms));
+    const auto run = [&](bool with) {
+      return [&, with](const std::function<void(double)>& progress) {
+        const Result<SetReport> report = simulate(with ? plugins : std::vector<PluginConfig>{}, progress);
+        if (!report.ok()) state.SkipWithError(report.status().message().c_str());
+        else atoms = report.value().atoms;
+      };
+    };
+    const SimulationsInTurns both(run(with_first), run(!with_first), kStepsOfATurn);
+    const std::vector<Turn>&with = both.turns(with_first ? 0 : 1), &without = both.turns(with_first ? 1 : 0);
+    for (std::size_t i = 0; i < std::min(with.size(), without.size()); ++i) {
+      wall.push_back(with[i].wall_ns / without[i].wall_ns);
+      cpu.push_back(with[i].cpu_ns / without[i].cpu_ns);
+    }
   }
   if (wall.empty()) return;
-  tell_slower(state, "slower", wall);
-  tell_slower(state, "own_cpu", cpu);
-  state.counters["extra_ns_per_atom"] = median(extra_ns);
-  state.counters["atoms"] = static_cast<double>(with.atoms);
+  tell_more(state, "slower", wall);
+  tell_more(state, "own_cpu", cpu);
+  state.counters["atoms_of_a_run"] = static_cast<double>(atoms);
   state.counters["pairs"] = static_cast<double>(wall.size());
 }
 
@@ -291,14 +281,22 @@ void Simulation_Timeline(benchmark::State& state) {
   with_and_without(state, {exporter("perfetto", {{"path", {std::string("/dev/null"), {}}}})});
 }
 void Simulation_AllEvents(benchmark::State& state) { with_and_without(state, {exporter("null")}); }
+void Simulation_TimelinesEvents(benchmark::State& state) {
+  with_and_without(state, {exporter("null", {{"submissions", {false, {}}}})});
+}
+void Simulation_BusyNeighbour(benchmark::State& state) {
+  with_and_without(state, {exporter("null", {{"submissions", {false, {}}}, {"count_to", {std::int64_t{1500}, {}}}})});
+}
 void Simulation_JsonLines(benchmark::State& state) {
   with_and_without(state, {exporter("jsonl", {{"path", {std::string("/dev/null"), {}}}})});
 }
-BENCHMARK(Simulation_Nothing)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(Simulation_Metrics)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(Simulation_Timeline)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(Simulation_AllEvents)->UseManualTime()->Unit(benchmark::kMillisecond);
-BENCHMARK(Simulation_JsonLines)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Simulation_Nothing)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Simulation_Metrics)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Simulation_Timeline)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Simulation_AllEvents)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Simulation_TimelinesEvents)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Simulation_BusyNeighbour)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(Simulation_JsonLines)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace lithos::test

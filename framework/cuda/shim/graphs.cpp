@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "cuda/shim/annotations.hpp"
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/quiet.hpp"
 #include "cuda/shim/tenancy.hpp"
@@ -178,7 +179,11 @@ void report(ThreadState& thread, GraphExec& exec, CUstream stream, std::uint64_t
 template <class Call>
 CUresult launch_graph(CUgraphExec handle, CUstream stream, Call&& call) {
   ThreadState* const thread = managing_thread();
-  if (thread == nullptr) return call();
+  if (thread == nullptr) {
+    AnnotatedRange range;
+    range.passed_on(0, 0);
+    return call();
+  }
   thread->counters.add(Count::graph_launches);
   GraphExec* const exec = find(handle);
   const Nanoseconds now = host_now();

@@ -2,6 +2,7 @@
 // Kernel launches: within the program's call (DESIGN.md §4, inline path), or handed to the queued path.
 #include <cuda.h>
 
+#include "cuda/shim/annotations.hpp"
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/queued/gate.hpp"
 #include "cuda/shim/submission.hpp"
@@ -15,6 +16,8 @@ namespace {
 template <class Call>
 CUresult launch_parts(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds now, Prepared& prepared,
                       const Parts& parts, Call&& call) {
+  AnnotatedRange range;
+  range.managed("in parts: ", op.info.name, op.info.blocks);
   for (;;) {
     await_slot(thread);
     const PartSent sent = send_part(thread, op, stream, now, prepared, parts, call);
@@ -48,6 +51,14 @@ CUresult launch(ThreadState& thread, const LaunchKey& key, LaunchRequest request
     return submit(thread, *op, stream, now, prepared, nullptr, call);
   }
   return launch_parts(thread, *op, stream, now, prepared, parts, call);
+}
+
+// A launch that is not ours to manage.
+template <class Call>
+CUresult pass_on(CUfunction function, const Dims& grid, Call&& call) {
+  AnnotatedRange range;
+  range.passed_on(reinterpret_cast<std::uint64_t>(function), std::uint64_t{grid[0]} * grid[1] * grid[2]);
+  return call();
 }
 
 LaunchKey key_of(CUfunction function, const Dims& grid, const Dims& block, unsigned shared, std::uint32_t special) {
@@ -86,16 +97,17 @@ CUresult launch_kernel(Kernel real, bool per_thread, CUfunction f, const Dims& g
     return real(f, grid[0], grid[1], grid[2], block[0], block[1], block[2], shared, stream, parameters, extra);
   };
   ThreadState* const thread = managing_thread();
-  return thread == nullptr ? call() : launch(*thread, key_of(f, grid, block, shared, 0), {f, stream, grid, block, shared, parameters, extra},
-                                            per_thread, call);
+  return thread == nullptr ? pass_on(f, grid, call)
+                           : launch(*thread, key_of(f, grid, block, shared, 0), {f, stream, grid, block, shared, parameters, extra}, per_thread, call);
 }
 
 using KernelEx = decltype(driver().cuLaunchKernelEx);
 CUresult launch_kernel_ex(KernelEx real, bool per_thread, const CUlaunchConfig* config, CUfunction f, void** parameters,
                           void** extra) {
   const auto call = [&] { return real(config, f, parameters, extra); };
-  ThreadState* const thread = config == nullptr ? nullptr : managing_thread();
-  if (thread == nullptr) return call();
+  if (config == nullptr) return call();
+  ThreadState* const thread = managing_thread();
+  if (thread == nullptr) return pass_on(f, {config->gridDimX, config->gridDimY, config->gridDimZ}, call);
   const CUlaunchConfig& c = *config;
   const LaunchRequest request{f, c.hStream, {c.gridDimX, c.gridDimY, c.gridDimZ}, {c.blockDimX, c.blockDimY, c.blockDimZ},
                               c.sharedMemBytes, parameters, extra, c.attrs, c.attrs == nullptr ? 0 : c.numAttrs};
@@ -109,8 +121,8 @@ CUresult launch_cooperative(Cooperative real, bool per_thread, CUfunction f, con
     return real(f, grid[0], grid[1], grid[2], block[0], block[1], block[2], shared, stream, parameters);
   };
   ThreadState* const thread = managing_thread();
-  return thread == nullptr ? call() : launch(*thread, key_of(f, grid, block, shared, 1),
-                                            {.function = f, .stream = stream, .may_wait = false}, per_thread, call);
+  return thread == nullptr ? pass_on(f, grid, call)
+                           : launch(*thread, key_of(f, grid, block, shared, 1), {.function = f, .stream = stream, .may_wait = false}, per_thread, call);
 }
 
 // The interface of CUDA 3: the block is set on the function before, and nobody tells us. Counted, and masked as what

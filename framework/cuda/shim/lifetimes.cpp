@@ -3,6 +3,7 @@
 // program's waits, after which its launches so far were one request.
 #include <cuda.h>
 
+#include "cuda/shim/annotations.hpp"
 #include "cuda/shim/operators.hpp"
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/tenancy.hpp"
@@ -14,6 +15,7 @@ namespace {
 // Before the call: afterwards another thread may be given the same handle.
 template <class Call>
 CUresult unload(Call&& call) {
+  forget_annotated_names();
   if (Process::instance().active()) forget_functions();
   return call();
 }

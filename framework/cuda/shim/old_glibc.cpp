@@ -30,6 +30,7 @@
 
 LITHOS_OLD(void*, dlopen, (const char* path, int mode) noexcept, (path, mode))
 LITHOS_OLD(void*, dlsym, (void* __restrict library, const char* __restrict name) noexcept, (library, name))
+LITHOS_OLD(int, dlclose, (void* library) noexcept, (library))
 LITHOS_OLD(int, dladdr, (const void* address, Dl_info* about) noexcept, (address, about))  // the tests' stand-in driver
 LITHOS_OLD(int, pthread_create,
            (pthread_t* __restrict thread, const pthread_attr_t* __restrict attributes, void* (*start)(void*),

@@ -80,12 +80,16 @@ Dims cluster_of(const LaunchKey& key, CUfunction function) {
           part(CU_FUNC_ATTRIBUTE_REQUIRED_CLUSTER_DEPTH)};
 }
 
+std::string name_of(CUfunction function) {
+  const char* name = nullptr;
+  const bool found = driver().cuFuncGetName != nullptr && driver().cuFuncGetName(&name, function) == CUDA_SUCCESS && name != nullptr;
+  const std::string text = found ? readable(name) : "";
+  return text.empty() ? "(unnamed)" : text;
+}
+
 KernelShape shape_of(const LaunchKey& key, CUfunction function, const Dims& cluster) {
   KernelShape shape;
-  const char* name = nullptr;
-  if (driver().cuFuncGetName != nullptr && driver().cuFuncGetName(&name, function) == CUDA_SUCCESS && name != nullptr)
-    shape.name = readable(name);
-  if (shape.name.empty()) shape.name = "(unnamed)";
+  shape.name = name_of(function);
   shape.grid = dim_of(key.grid);
   shape.block = dim_of(key.block);
   shape.cluster = dim_of(cluster);
@@ -98,6 +102,11 @@ KernelShape shape_of(const LaunchKey& key, CUfunction function, const Dims& clus
 }
 
 }  // namespace
+
+std::string kernel_name(std::uint64_t handle) {
+  const QuietCapture quiet;
+  return name_of(function_of(handle));
+}
 
 const Operator* describe_operator(const LaunchKey& key) {
   OperatorBook& all = operator_book();

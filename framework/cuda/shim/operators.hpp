@@ -51,6 +51,8 @@ struct Operator {
 const Operator* describe_operator(const LaunchKey& key);
 // The function behind a handle that launches take: cudart's are library kernels (CUkernel), of which names and attributes cannot be asked.
 CUfunction function_of(std::uint64_t handle);
+// Its name as rules and traces write it; "(unnamed)" where the driver has none. Calls the driver, disturbs no capture.
+std::string kernel_name(std::uint64_t handle);
 // The kernels that ran unconfined most often, and what they would have needed, as a JSON list.
 std::string operators_left(std::size_t most);
 // Handles may name other things from here on.

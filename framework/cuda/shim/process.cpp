@@ -12,6 +12,7 @@
 #include <mutex>
 
 #include "cuda/gpu_uuid.hpp"
+#include "cuda/shim/annotations.hpp"
 #include "cuda/shim/operators.hpp"
 #include "cuda/shim/queued/gate.hpp"
 #include "cuda/shim/tenancy.hpp"
@@ -157,7 +158,9 @@ const char* Process::prepare() {
 CUresult Process::start() {
   const std::lock_guard lock(start_mutex);
   if (standing() != Standing::idle) return CUDA_SUCCESS;
+  const Nanoseconds began = host_now();
   const char* const reason = prepare();
+  start_took_ = host_now() - began;
   if (settings_.tenant.empty()) {
     stand_aside(reason);
     return CUDA_SUCCESS;
@@ -168,9 +171,11 @@ CUresult Process::start() {
     standing_.store(Standing::active, std::memory_order_release);
     tenancy_->start_service();
     if constexpr (kQueued) start_queueing();
+    annotate_if_asked(Annotated::managed);
     return CUDA_SUCCESS;
   }
   stand_aside(reason);
+  annotate_if_asked(Annotated::passed_on);
   return may_run_unmanaged() ? CUDA_SUCCESS : CUDA_ERROR_NOT_PERMITTED;
 }
 
@@ -201,6 +206,7 @@ void Process::on_fork() { instance().after_fork_in_child(); }
 // One store: everything else in this memory belongs to the parent.
 void Process::after_fork_in_child() {
   reason_.store(kAfterFork, std::memory_order_relaxed);
+  annotated.store(Annotated::nothing, std::memory_order_relaxed);  // the tool's threads and files are the parent's, too
   standing_.store(Standing::aside, std::memory_order_release);
   if constexpr (kQueued) end_queueing_after_fork();
 }

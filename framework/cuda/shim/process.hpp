@@ -54,6 +54,8 @@ class Process {
   Standing standing() const { return standing_.load(std::memory_order_acquire); }
   // For good; said once on stderr, kept for reports.
   void stand_aside(const char* reason);
+  const char* reason() const { return reason_.load(std::memory_order_acquire); }  // nullptr: not aside
+  Nanoseconds start_took() const { return start_took_; }                          // of the program's cuInit
 
   const Settings& settings() const { return settings_; }
   const MaskGeometry& geometry() const { return geometry_; }
@@ -95,6 +97,7 @@ class Process {
   const DescriptorLayout* layout_ = nullptr;
   Tenancy* tenancy_ = nullptr;  // never destroyed: threads may be in it until the very end
   bool hooked_ = false;
+  Nanoseconds start_took_{0};
   unsigned advertised_tpcs_ = 0;
   MemoryBudget memory_;
   SharedMask home_;

@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "cuda/shim/annotations.hpp"
 #include "cuda/shim/quiet.hpp"
 #include "executor/block_range.hpp"
 
@@ -162,8 +163,10 @@ void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanosecond
     prepared.decision = *known;
     return;
   }
+  AnnotatedRange waiting;
   prepared.decision = thread.decider->decide(op.info, prepared.report.first_block, now, [&] {
     if (is_capturing(stream)) return false;
+    waiting.managed("waits for its lease: ", op.info.name, op.info.blocks);
     // The tenant works from now on: nobody is lent anything while it is idle.
     raise_pressure(prepared, now);
     tenancy.report_only(thread, waiting_report(op, prepared.report.queue, prepared.report.first_block));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "cli/trace/perfetto_reader.hpp"
+#include "e2e/views/protoc_check.hpp"
 #include "fault/support.hpp"
 
 namespace lithos::testing {
@@ -79,6 +80,10 @@ TEST_F(Trace, OfARunningDaemon) {
     EXPECT_GT(slices(trace, "GPU 0 (virtual)", "GPC 0"), 0u);
   }
   expect_flows(trace);
+  std::size_t events = 0;
+  if (has_protoc()) {  // else protoc_test says why not
+    EXPECT_THAT(wrong_with_trace(folder.at("live.perfetto-trace"), events), ::testing::IsEmpty());
+  }
   // Latecomers are told what there is: the policies in force and what operators are called.
   bool policy = false, named = false;
   for (const PerfettoEvent& one : trace.events) {
