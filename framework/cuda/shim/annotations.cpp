@@ -20,7 +20,7 @@ namespace {
 
 enum class Tool : std::uint8_t { unasked, being_loaded, there };
 std::atomic<Tool> tool{Tool::unasked};
-nvtxDomainHandle_t domain = nullptr;  // constant once the tool is there
+nvtxDomainHandle_t tool_domain = nullptr;  // constant once the tool is there
 
 nvtxEventAttributes_t message(const char* text) {
   nvtxEventAttributes_t attributes{};
@@ -39,7 +39,7 @@ void say_where_we_stand() {
   std::snprintf(text, sizeof text, "tenant %s: %s%s; LithOS took %.1f ms of cuInit", process.settings().tenant.c_str(),
                 reason != nullptr ? "standing aside: " : "managed", reason != nullptr ? reason : "", waited_ms);
   const nvtxEventAttributes_t attributes = message(text);
-  nvtxDomainMarkEx(domain, &attributes);
+  nvtxDomainMarkEx(tool_domain, &attributes);
 }
 
 // The first to ask loads it; who comes meanwhile goes on without.
@@ -47,8 +47,8 @@ bool tool_is_there() {
   Tool now = tool.load(std::memory_order_acquire);
   if (now != Tool::unasked) return now == Tool::there;
   if (!tool.compare_exchange_strong(now, Tool::being_loaded)) return false;
-  domain = nvtxDomainCreateA("LithOS");
-  if (domain == nullptr) {  // it could not be loaded, or does not want to hear of us
+  tool_domain = nvtxDomainCreateA("LithOS");
+  if (tool_domain == nullptr) {  // it could not be loaded, or does not want to hear of us
     annotated.store(Annotated::nothing, std::memory_order_relaxed);
     return false;
   }
@@ -81,7 +81,7 @@ const Name& name_of(std::uint64_t function) {
     if (const auto known = all.by_function.find(function); known != all.by_function.end()) return *known->second;
   }
   Name fresh{function == 0 ? "graph" : kernel_name(function), nullptr};
-  fresh.registered = nvtxDomainRegisterStringA(domain, fresh.text.c_str());
+  fresh.registered = nvtxDomainRegisterStringA(tool_domain, fresh.text.c_str());
   const std::lock_guard lock(all.mutex);
   const Name& kept = all.names.try_emplace(fresh.text, fresh).first->second;
   all.by_function.emplace(function, &kept);
@@ -91,7 +91,7 @@ const Name& name_of(std::uint64_t function) {
 void push(nvtxEventAttributes_t attributes, std::uint64_t blocks) {
   attributes.payloadType = NVTX_PAYLOAD_TYPE_UNSIGNED_INT64;
   attributes.payload.ullValue = blocks;
-  nvtxDomainRangePushEx(domain, &attributes);
+  nvtxDomainRangePushEx(tool_domain, &attributes);
 }
 
 }  // namespace
@@ -124,7 +124,7 @@ void AnnotatedRange::begin_managed(const char* doing, const std::string& kernel,
 }
 
 void AnnotatedRange::end() {
-  nvtxDomainRangePop(domain);
+  nvtxDomainRangePop(tool_domain);
   open_ = false;
   busy = false;
 }

@@ -84,6 +84,10 @@ TEST(ShippedRules, TheFirstMatchIsTheRightOne) {
       "sm90_xmma_wgrad_indexed_implicit_gemm_bf16bf16_bf16f32_f32_nhwckrsc_nhwc_tilesize64x64x64_warpgroupsize1x1x1_g1_"
       "execute_"
       "segment_k_on_kernel__5x_cudnn",
+      KernelNature::independent, true);
+  expect(
+      "sm90_xmma_wgrad_indexed_implicit_gemm_bf16bf16_bf16f32_f32_nhwckrsc_nhwc_tilesize64x64x64_warpgroupsize1x1x1_g1_"
+      "execute_split_k_kernel__5x_cudnn",
       KernelNature::co_resident, true);
   expect("ncclDevKernel_AllReduce_Sum_f32_RING_LL(ncclDevKernelArgsStorage<4096ul>)", KernelNature::never_touch, false);
   expect("nvshmemi_signal_wait", KernelNature::never_touch, false);
