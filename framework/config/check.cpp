@@ -103,6 +103,13 @@ std::uint32_t quota_of(const PolicySetConfig& set, const TenantConfig& tenant) {
   return own == set.quotas.end() ? tenant.quota_tpcs : own->second;
 }
 
+std::uint32_t connections_of(const Config& config, const TenantConfig& tenant) {
+  // On an H100 half of 32 PyTorch processes with 8 each did not get a context; with 2 each, MPS's own number, all do (docs/results/colocate, churn.json).
+  constexpr std::size_t kForAll = 64, kMost = 8, kLeast = 2;
+  if (tenant.connections != 0) return tenant.connections;
+  return static_cast<std::uint32_t>(std::clamp(kForAll / std::max<std::size_t>(config.tenants.size(), 1), kLeast, kMost));
+}
+
 Nanoseconds tolerates_of(const PolicySetConfig& set, const TenantConfig& tenant) {
   const auto own = set.tolerates.find(tenant.name);
   return own == set.tolerates.end() ? tenant.tolerates : own->second;

@@ -95,7 +95,7 @@ struct TenantConfig {
   // A CUDA program on a real GPU: what starts it (lithos bench colocate), and what MPS is told of it before it starts.
   std::vector<std::string> command;
   double thread_limit = 0;               // percent of the GPU's SMs; 0: none
-  std::uint32_t connections = 8;         // hardware work queues
+  std::uint32_t connections = 0;         // hardware work queues; 0: connections_of()
   bool queued = false;                   // best effort: its launches wait for their lease while it goes on
   SourcePosition where;
 };
@@ -176,6 +176,8 @@ std::vector<Diagnostic> check_against_device(const Config& config, unsigned tpcs
 // What holds for a tenant in a set: the set's own entry if it has one, else the tenant's. Without masks every quota is 0.
 bool takes_part(const PolicySetConfig& set, const TenantConfig& tenant);
 std::uint32_t quota_of(const PolicySetConfig& set, const TenantConfig& tenant);
+// Hardware work queues of a CUDA program: the GPU has them for all, and who comes when there are none left is refused by the driver.
+std::uint32_t connections_of(const Config& config, const TenantConfig& tenant);
 Nanoseconds tolerates_of(const PolicySetConfig& set, const TenantConfig& tenant);
 
 // How the audited rules treat a kernel, by the first pattern that its name matches (DESIGN.md §5.1).

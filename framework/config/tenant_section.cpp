@@ -92,7 +92,7 @@ const KeyTable<TenantConfig>& tenant_keys() {
                     reader.number("thread_limit", into.thread_limit, kLeastThreadLimit, kMostThreadLimit);
                   }),
        count_key("connections", &T::connections, "likewise: hardware work queues (`CUDA_DEVICE_MAX_CONNECTIONS`); more tenants fit where each has fewer",
-                 {.min = 1, .max = kMaxConnections}),
+                 {.min = 1, .max = kMaxConnections}, {.unset = "8; with over 8 tenants 64 for all, at least 2 each"}),
        flag_key("queued", &T::queued,
                 "of a CUDA program, best effort only: its launches wait for their lease in queues while it goes on ([atoms](../design/atoms.md))"),
        own_key<T>("arrivals", "table", "closed loop", "when requests come ([below](#arrivals))",

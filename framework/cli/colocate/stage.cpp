@@ -88,7 +88,7 @@ Launch Stage::launch_of(const TenantConfig& tenant, const Way& way) const {
   launch.environment["CUDA_MPS_PIPE_DIRECTORY"] = folder_ + "/no-mps";
   if (way.kind != WayKind::plain && mps_) {
     for (const auto& [variable, value] : environment_of(*mps_)) launch.environment[variable] = value;
-    launch.environment["CUDA_DEVICE_MAX_CONNECTIONS"] = std::to_string(tenant.connections);  // as lithos run does: the same for all
+    launch.environment["CUDA_DEVICE_MAX_CONNECTIONS"] = std::to_string(connections_of(options_.config, tenant));  // as lithos run does: the same for all
   }
   if (tenant.tenant_class == TenantClass::best_effort)
     for (const auto& [variable, value] : way.best_effort) launch.environment[variable] = value;

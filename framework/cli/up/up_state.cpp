@@ -65,7 +65,7 @@ UpState state_from(const Json& json) {
 std::vector<TenantLimits> limits_of(const Config& config, const PolicySetConfig& set, unsigned tpcs) {
   std::vector<TenantLimits> limits;
   for (const TenantConfig& tenant : config.tenants)
-    limits.push_back({tenant.name, tenant.tenant_class, tenant.thread_limit, tpcs == 0 ? 0 : 100.0 * quota_of(set, tenant) / tpcs, tenant.connections,
+    limits.push_back({tenant.name, tenant.tenant_class, tenant.thread_limit, tpcs == 0 ? 0 : 100.0 * quota_of(set, tenant) / tpcs, connections_of(config, tenant),
                       tenant.queued});
   return limits;
 }

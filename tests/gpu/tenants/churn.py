@@ -15,7 +15,7 @@ import time
 
 folder, out = os.path.abspath(sys.argv[1]), sys.argv[2]
 seconds, tenants = float((sys.argv[3:] + ["300"])[0]), int((sys.argv[4:] + ["32"])[0])
-KILLED_OF, KILLING_S = 8, 40
+KILLED_OF, KILLING_S = 8, float(os.environ.get("KILLING_S", 40))
 REFUSED = ("devices unavailable", "device(s) is/are busy or unavailable", "out of memory")
 work = tempfile.mkdtemp(prefix="lithos")
 environment = {**os.environ, "LITHOS_RUN_DIR": f"{work}/run", "NCCL_NVLS_ENABLE": "0"}
@@ -153,11 +153,8 @@ def churn(wanted, seconds, killed_of, managed):
     return {"seconds": seconds, **total, "wrong": [f"{place.name} {what}" for place in places for what in place.found["wrong"]], "memory_mib_each_10_s": memory}
 
 
-def digest_alone(steps):
-    return ended(*start(f"alone{steps}", GUEST, steps, managed=False))[1].split("digest ")[-1].strip()
-
-
-wanted = {steps: digest_alone(steps) for steps in STEPS}
+programs = {steps: start(f"alone{steps}", GUEST, steps, managed=False) for steps in STEPS}
+wanted = {steps: ended(*program)[1].split("digest ")[-1].strip() for steps, program in programs.items()}
 service_alone = json.loads(ended(*start("hp_alone", SERVICE, 5, managed=False))[1].splitlines()[-1])
 code, text = lithos("up", "--config", config(), "--set", "lithos")
 if code != 0:

@@ -247,5 +247,17 @@ TEST_F(ConfigTest, PluginsKeepTheirOrderAndTheirParameters) {
   }
 }
 
+TEST(Config, ManyTenantsShareTheGpusWorkQueues) {
+  Config config;
+  config.tenants.resize(2);
+  EXPECT_EQ(connections_of(config, config.tenants[0]), 8u);
+  config.tenants.resize(16);
+  EXPECT_EQ(connections_of(config, config.tenants[0]), 4u);
+  config.tenants.resize(60);
+  EXPECT_EQ(connections_of(config, config.tenants[0]), 2u);
+  config.tenants[0].connections = 5;
+  EXPECT_EQ(connections_of(config, config.tenants[0]), 5u);
+}
+
 }  // namespace
 }  // namespace lithos
