@@ -69,6 +69,7 @@ struct OperatorDecision {
   Nanoseconds predicted_at[kPoints] = {};  // whole launch on 1/4, 1/2, 3/4 and all of the device's TPCs
   double confidence = 0;                   // 0: nothing seen yet
   std::uint32_t tpcs = 0;                  // right-sized; 0: as many as the lease has
+  std::uint32_t rush_after = 0;            // requests in a row from which on `tpcs` does not count (lithos_size); 0: never
   std::uint32_t device_tpcs = 0;
 
   // Predicted time of a whole launch on so many TPCs, interpolated in 1/tpcs; below a quarter of the device, scaled linearly.

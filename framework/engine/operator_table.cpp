@@ -99,11 +99,13 @@ bool OperatorTable::refresh(OperatorEntry& entry, const Asker& asker, const Aske
     query.tenant_class = asker.tenant_class;
     query.tpcs = std::clamp(asker.most_tpcs, 1u, asker.device_tpcs);
     query.slip = asker.slip;
-    const std::uint32_t tpcs = std::min(policies.choose(query).tpcs, query.tpcs);
+    const lithos_size answer = policies.choose(query);
+    const std::uint32_t tpcs = std::min(answer.tpcs, query.tpcs);
     // All it can get today should not bound it tomorrow.
     fresh.tpcs = tpcs == query.tpcs ? 0 : std::max(tpcs, entry.op.min_tpcs);
+    fresh.rush_after = fresh.tpcs == 0 ? 0 : answer.rush_after;
   }
-  bool changed = fresh.tpcs != entry.decision.tpcs || fresh.device_tpcs != entry.decision.device_tpcs;
+  bool changed = fresh.tpcs != entry.decision.tpcs || fresh.rush_after != entry.decision.rush_after || fresh.device_tpcs != entry.decision.device_tpcs;
   for (unsigned point = 0; point < OperatorDecision::kPoints; ++point)
     changed |= differs(fresh.predicted_at[point], entry.decision.predicted_at[point]);
   if (changed) entry.decision = fresh;

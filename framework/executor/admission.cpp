@@ -30,15 +30,16 @@ Coverage coverage_of(CutReason reason, const KernelInfo& kernel) {
 
 Admission::Admission(const TpcMap& map, const ExecutorConfig& config, TenantPort& port)
     : map_(map), config_(config), port_(port), reader_(port),
-      graphs_(map, [this](const KernelInfo& kernel) { return wanted_tpcs(kernel, port_.decision(kernel.id)); }) {}
+      graphs_(map, [this](const KernelInfo& kernel) { return wish(kernel, port_.decision(kernel.id)); }) {}
 
 Nanoseconds Admission::starvation_limit() {
   const Nanoseconds limit = port_.lease().starvation_limit;
   return limit.count() > 0 ? limit : kStarvationLimitUnknown;
 }
 
-std::uint32_t Admission::wanted_tpcs(const KernelInfo& kernel, const OperatorDecision* decision) const {
-  return decision == nullptr || kernel.nature == KernelNature::never_touch ? 0 : decision->tpcs;
+GraphMasks::Wish Admission::wish(const KernelInfo& kernel, const OperatorDecision* decision) {
+  if (decision == nullptr || kernel.nature == KernelNature::never_touch) return {};
+  return {decision->tpcs, decision->rush_after};
 }
 
 Nanoseconds Admission::predicted(const OperatorDecision* decision, unsigned tpcs) const {
@@ -111,8 +112,9 @@ const Admission::Choice& Admission::choose(const Question& q, const KernelInfo& 
 Verdict Admission::on_lease(const Question& q, bool borrow) {
   const KernelInfo& kernel = *q.head.kernel;
   const OperatorDecision* decision = port_.decision(kernel.id);
-  const std::uint32_t wanted = wanted_tpcs(kernel, decision);
-  std::uint32_t want = wanted == 0 ? kernel.useful_tpcs : std::min(wanted, kernel.useful_tpcs);
+  const GraphMasks::Wish wished = wish(kernel, decision);
+  const bool all = wished.tpcs == 0 || wished.rushes(requests_in_a_row_);
+  std::uint32_t want = all ? kernel.useful_tpcs : std::min(wished.tpcs, kernel.useful_tpcs);
   if (q.lease.max_tpcs > 0) want = std::min(want, q.lease.max_tpcs);
   const Choice& choice = choose(q, kernel, std::max(want, kernel.min_tpcs), borrow);
   if (choice.tpc_count == 0) return Verdict::lease_short();
@@ -236,7 +238,7 @@ Verdict Admission::unmasked(const Question& q) {
 Verdict Admission::ask_graph(const Question& q) {
   const bool last_resort = q.starving || q.head.urgent;
   Verdict verdict;
-  verdict.bake = graphs_.masks_for(*q.head.graph, q.usable, q.lease, last_resort);
+  verdict.bake = graphs_.masks_for(*q.head.graph, q.usable, q.lease, requests_in_a_row_, last_resort);
   if (verdict.bake == GraphMasks::kNone) return Verdict::lease_short();
   const BakedGraph& baked = graphs_.baked(verdict.bake);
   verdict.tpcs = baked.all;

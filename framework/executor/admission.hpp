@@ -64,6 +64,9 @@ class Admission {
   // A launch (its first atom) went: the rate limit counts from here.
   void launched(Nanoseconds now);
 
+  // A request of the tenant begins, before or right after the end of the one before or not: what lithos_size.rush_after counts.
+  void request_begins(bool behind) { requests_in_a_row_ = behind ? requests_in_a_row_ + 1 : 0; }
+
   GraphMasks& graphs() { return graphs_; }
   LeaseReader& reader() { return reader_; }
   Nanoseconds starvation_limit();
@@ -102,12 +105,14 @@ class Admission {
   static constexpr std::size_t kChoices = 128;
   const Choice& choose(const Question& q, const KernelInfo& kernel, std::uint32_t want, bool borrow);
 
-  std::uint32_t wanted_tpcs(const KernelInfo& kernel, const OperatorDecision* decision) const;
+  // As the right-sizer has it, whatever the tenant's haste.
+  static GraphMasks::Wish wish(const KernelInfo& kernel, const OperatorDecision* decision);
   Nanoseconds predicted(const OperatorDecision* decision, unsigned tpcs) const;
 
   const TpcMap& map_;
   const ExecutorConfig& config_;
   TenantPort& port_;
+  std::uint32_t requests_in_a_row_ = 0;
   LeaseReader reader_;
   GraphMasks graphs_;
   std::array<Choice, kChoices> choices_;

@@ -65,7 +65,8 @@ Result<LaunchId> Executor::Impl::launch(QueueId id, const KernelInfo* kernel, co
   LaunchQueue* queue = find(id);
   if (queue == nullptr || queue->removed) return invalid_argument("launch on a queue that was never added, or is removed");
   if (queue->waiting.full()) return exhausted("too many launches wait in this queue");
-  reporter.launching(queue->path, waiting + inflight > 0, now);
+  const bool behind = reporter.launching(queue->path, waiting + inflight > 0, now);
+  if (graph != nullptr || queue->next_ordinal == 0) admission.request_begins(behind);
   WaitingLaunch fresh;
   fresh.id = LaunchId{++last_launch};
   fresh.kernel = kernel;

@@ -90,11 +90,12 @@ void Reporter::alive(Nanoseconds now) {
   push(record, now);
 }
 
-void Reporter::launching(LaunchPath path, bool others_unfinished, Nanoseconds now) {
+bool Reporter::launching(LaunchPath path, bool others_unfinished, Nanoseconds now) {
   const bool right_after = last_completed_at_ != kNever && now - last_completed_at_ <= config_.back_to_back;
-  const bool pressed = path == LaunchPath::inline_path && (others_unfinished || right_after);
-  if (pressed) set_pressure(Pressure::pressed, now);
+  const bool behind = others_unfinished || right_after;
+  if (behind && path == LaunchPath::inline_path) set_pressure(Pressure::pressed, now);
   else if (level_ == Pressure::idle) set_pressure(Pressure::active, now);
+  return behind;
 }
 
 void Reporter::idle(Nanoseconds now) { set_pressure(Pressure::idle, now); }

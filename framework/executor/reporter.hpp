@@ -21,8 +21,9 @@ class Reporter {
   void synchronised(QueueId queue, Nanoseconds now);
   void alive(Nanoseconds now);  // a pressure record that says nothing new but the state
 
-  // One more launch of the tenant (executor.hpp says what makes which level); and: nothing is queued or in flight any more.
-  void launching(LaunchPath path, bool others_unfinished, Nanoseconds now);
+  // One more launch of the tenant (executor.hpp says what makes which level): true if it comes before, or right after, the end of
+  // another one. And: nothing is queued or in flight any more.
+  bool launching(LaunchPath path, bool others_unfinished, Nanoseconds now);
   void idle(Nanoseconds now);
   void completion_seen(Nanoseconds now) { last_completed_at_ = now; }
 

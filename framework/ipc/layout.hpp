@@ -62,7 +62,8 @@ static_assert(sizeof(WireLender) == 48 && offsetof(WireLease, lender) == 272 && 
 // ---- operator table --------------------------------------------------------------------------------------
 struct WireDecision {
   std::uint64_t predicted_ns[4];
-  std::uint64_t confidence;  // bits of a double
+  std::uint32_t confidence;  // bits of a float
+  std::uint32_t rush_after;
   std::uint32_t tpcs, device_tpcs;
 };
 struct OperatorEntry {

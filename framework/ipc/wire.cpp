@@ -68,17 +68,19 @@ void from_wire(const WireLease& wire, Lease& lease, std::uint64_t (&lender_key)[
 WireDecision to_wire(const OperatorDecision& decision) {
   WireDecision wire{};
   for (unsigned i = 0; i < OperatorDecision::kPoints; ++i) wire.predicted_ns[i] = to_u64(decision.predicted_at[i]);
-  wire.confidence = std::bit_cast<std::uint64_t>(decision.confidence);
+  wire.confidence = std::bit_cast<std::uint32_t>(static_cast<float>(decision.confidence));
   wire.tpcs = decision.tpcs;
   wire.device_tpcs = decision.device_tpcs;
+  wire.rush_after = decision.rush_after;
   return wire;
 }
 
 OperatorDecision from_wire(const WireDecision& wire) {
   OperatorDecision decision;
   for (unsigned i = 0; i < OperatorDecision::kPoints; ++i) decision.predicted_at[i] = from_u64(wire.predicted_ns[i]);
-  decision.confidence = std::bit_cast<double>(wire.confidence);
+  decision.confidence = std::bit_cast<float>(wire.confidence);
   decision.tpcs = wire.tpcs;
+  decision.rush_after = wire.rush_after;
   decision.device_tpcs = wire.device_tpcs;
   return decision;
 }

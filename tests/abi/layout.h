@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sizes and offsets of policy ABI 1.0 and service ABI 1.1 on 64-bit machines, as rows for both languages. A change here
+ * Sizes and offsets of policy ABI 1.1 and service ABI 1.1 on 64-bit machines, as rows for both languages. A change here
  * is a break of the ABI, except that a struct may grow at its end with a new minor version. */
 #ifndef LITHOS_TESTS_ABI_LAYOUT_H
 #define LITHOS_TESTS_ABI_LAYOUT_H
@@ -38,6 +38,7 @@
   SIZE(lithos_predictor_ops, 24)                        \
   SIZE(lithos_size_query, 80)                           \
   SIZE(lithos_size, 16)                                 \
+  OFFSET(lithos_size, rush_after, 4)                    \
   SIZE(lithos_right_sizer_ops, 24)                      \
   SIZE(lithos_op_weight, 48)                            \
   SIZE(lithos_power_sample, 80)                         \

@@ -41,6 +41,7 @@ void waited_for(std::uint32_t queue) {
   report.kind = LaunchReport::synchronised;
   report.queue = queue;
   Process::instance().tenancy()->report_only(*thread, report);
+  if (thread->decider != nullptr) thread->decider->waited();
 }
 
 // Streams that nothing was launched on have no queue, and stream 0 has more than one.

@@ -97,14 +97,17 @@ PressureWord Tenancy::pressure_of(std::uint64_t lender_key) const {
   return ipc::pressure_from_wire(ipc::load(&at->word.value));
 }
 
+bool Tenancy::is_behind(std::uint64_t launched, Nanoseconds now) const {
+  return launched != finished_.load(std::memory_order_seq_cst) ||
+         now.count() - last_finished_ns_.load(std::memory_order_relaxed) < config_.back_to_back.count();
+}
+
 std::uint64_t Tenancy::raise_pressure(Nanoseconds now) {
   const std::uint64_t launched = launched_.fetch_add(1, std::memory_order_seq_cst);
   const std::uint64_t number = launched + 1;
   ipc::PressurePage* const page = own_page_.load(std::memory_order_acquire);
   if (page == nullptr) return number;
-  const std::uint64_t before = launched - finished_.load(std::memory_order_seq_cst);
-  const bool close = now.count() - last_finished_ns_.load(std::memory_order_relaxed) < config_.back_to_back.count();
-  const Pressure level = before != 0 || close ? Pressure::pressed : Pressure::active;
+  const Pressure level = is_behind(launched, now) ? Pressure::pressed : Pressure::active;
   if (level_.load(std::memory_order_relaxed) >= static_cast<std::uint32_t>(level)) return number;
   level_.store(static_cast<std::uint32_t>(level), std::memory_order_relaxed);
   ipc::store(&page->word.value, ipc::to_wire(PressureWord{level, now}), std::memory_order_seq_cst);
@@ -202,6 +205,10 @@ PressureWord InlineDecider::pressure_of(TenantId lender) {
 }
 
 bool InlineDecider::try_once(Nanoseconds now, Decision& decision) {
+  if (request_begins_) [[unlikely]] {
+    request_begins_ = false;
+    admission_.request_begins(tenancy_.is_behind(now));
+  }
   decision.verdict = admission_.ask(queue_, head_, tenancy_.borrowed().outstanding(), now);
   if (!decision.verdict.go()) return false;
   if (head_.next_block == 0) admission_.launched(now);
@@ -214,6 +221,8 @@ void InlineDecider::keep_if_steady(const Decision& decision, std::uint64_t versi
   const KernelInfo& kernel = *head_.kernel;
   const bool whole = head_.next_block == 0 && decision.verdict.blocks >= kernel.blocks;
   if (!whole || decision.starved || lease_.lenders != 0 || lease_.hold || lease_.launches_per_s > 0) return;
+  const OperatorDecision* const decided = this->decision(kernel.id);
+  if (decided != nullptr && decided->rush_after != 0) return;  // depends on how far behind the tenant is
   steady_[steady_index(kernel)] = {&kernel, lease_.generation, version, decision};
 }
 

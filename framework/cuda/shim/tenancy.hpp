@@ -69,6 +69,8 @@ class Tenancy {
   PressureWord pressure_of(std::uint64_t lender_key) const;
   // A launch is about to go: raises this tenant's pressure if need be. Returns the launch's number.
   std::uint64_t raise_pressure(Nanoseconds now);
+  // A launch now comes before, or right after, the end of another of the tenant's.
+  bool is_behind(Nanoseconds now) const { return is_behind(launched_.load(std::memory_order_acquire), now); }
   void never_flew();  // after raise_pressure(), no launch
   void report(ThreadState& thread, const LaunchReport& report);
   void report_only(ThreadState& thread, const LaunchReport& report);  // of something that is no launch
@@ -78,6 +80,7 @@ class Tenancy {
   }
 
  private:
+  bool is_behind(std::uint64_t launched, Nanoseconds now) const;
   friend class Service;
   Tenancy(GpuShape gpu, const Settings& settings);
   void follow_link();  // publishes what the link has now to launching threads; service thread
@@ -134,7 +137,7 @@ class InlineDecider final : private TenantPort {
   const Decision* steady(const KernelInfo& kernel) {
     const Lease& now = lease();
     const Steady& known = steady_[steady_index(kernel)];
-    if (known.kernel != &kernel || known.generation != now.generation) return nullptr;
+    if (known.kernel != &kernel || known.generation != now.generation || request_begins_) return nullptr;
     return operators_ == nullptr || operators_->version(kernel.id) == known.version ? &known.decision : nullptr;
   }
   template <class MayWait>
@@ -163,6 +166,8 @@ class InlineDecider final : private TenantPort {
     TpcSet ignored;
     home(ignored);
   }
+  // The thread has waited for a queue of its: what it launches next is a new request.
+  void waited() { request_begins_ = true; }
   std::uint64_t lease_generation() { return lease().generation & ((std::uint64_t{1} << kAttachmentShift) - 1); }
 
  private:
@@ -205,6 +210,7 @@ class InlineDecider final : private TenantPort {
   Lease lease_;
   bool lapsed_ = false;
   std::array<Steady, kSteady> steady_{};
+  bool request_begins_ = true;
   std::uint64_t published_generation_ = ~std::uint64_t{0};
   TpcSet published_home_;
   bool published_masked_ = false;

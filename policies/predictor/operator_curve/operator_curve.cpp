@@ -25,8 +25,9 @@ struct alignas(64) Known {
   lithos::OperatorTimes times;  // at clock_mhz
 
   // Times as they would be at another clock. What is not known yet is assumed to cost: all of the time stretches, none shrinks.
-  double at_clock(std::uint32_t mhz) const {
-    if (mhz == 0 || clock_mhz == 0 || mhz == clock_mhz) return 1;
+  double at_clock(std::uint32_t mhz) const { return mhz == clock_mhz ? 1 : at_another_clock(mhz); }
+  [[gnu::noinline]] double at_another_clock(std::uint32_t mhz) const {
+    if (mhz == 0 || clock_mhz == 0) return 1;
     const double slower = static_cast<double>(clock_mhz) / mhz;
     if (slower > 1) return 1 + (clock_share < 0 ? 1.0 : clock_share) * (slower - 1);
     return 1 / (1 + std::max(0.0f, clock_share) * (1 / slower - 1));
@@ -46,8 +47,7 @@ class OperatorCurve {
  public:
   static constexpr const char* id = "org.lithos.predictor.operator_curve";
   static constexpr const char* version = "1.0.0";
-  static constexpr const char* summary =
-      "A scaling curve per operator through few TPC counts; neighbours, clock and ordinals apart.";
+  static constexpr const char* summary = "A scaling curve per operator through few TPC counts; neighbours, clock and ordinals apart.";
   static constexpr const char* license = "Apache-2.0";
 
   struct Params {
@@ -56,44 +56,22 @@ class OperatorCurve {
     double mixed;
   };
   static constexpr std::tuple params{
-      lithos::param<&Params::unseen>(1, "unseen", std::chrono::microseconds(100))
-          .range(std::chrono::microseconds(1), std::chrono::seconds(1))
+      lithos::param<&Params::unseen>(1, "unseen", std::chrono::microseconds(100)).range(std::chrono::microseconds(1), std::chrono::seconds(1))
           .doc("What an operator is predicted to take on the whole GPU before it has been seen."),
-      lithos::param<&Params::operators>(2, "operators", 8192)
-          .range(64, 1 << 16)
-          .unit("operators")
-          .doc("Operators and ordinals remembered, about 700 bytes each; the longest unused makes room."),
-      lithos::param<&Params::mixed>(3, "mixed", 0.08)
-          .range(0.0, 10.0)
+      lithos::param<&Params::operators>(2, "operators", 8192).range(64, 1 << 16).unit("operators")
+          .doc("Operators and ordinals remembered, about 830 bytes each; the longest unused makes room."),
+      lithos::param<&Params::mixed>(3, "mixed", 0.08).range(0.0, 10.0)
           .doc("Mean distance from the median, as a share of it, from which an operator's ordinals are told apart.")};
 
   OperatorCurve(const lithos::Gpu& gpu, const Params& values)
-      : sms_per_tpc_(gpu.sms_per_tpc()),
-        gpu_tpcs_(gpu.tpcs()),
-        params_(values),
+      : sms_per_tpc_(gpu.sms_per_tpc()), gpu_tpcs_(gpu.tpcs()), params_(values),
         table_(static_cast<std::size_t>(values.operators)) {}
 
   lithos::Prediction predict(const lithos::PredictQuery& query) {
-    const Known* whole = table_.find(key_of(query.op));
+    Known* whole = table_.find(key_of(query.op));
     if (whole == nullptr || whole->times.empty()) return unseen(query);
-    const Known* part =
-        is_mixed(*whole) && query.op.ordinal != 0 ? table_.find(key_of(query.op, query.tenant_id)) : nullptr;
-    if (part != nullptr && (part->times.empty() || part->times.scatter() > 0.5f * whole->times.scatter()))
-      part = nullptr;
-    const Known& known = part != nullptr ? *part : *whole;
-    const lithos::OperatorTimes& times = known.times;
-    double ns = times.curve().ns(query.tpcs);
-    if (part != nullptr && times.counts() == 1 && whole->times.counts() > 1)  // its own size, the operator's shape
-      ns = whole->times.curve().ns(query.tpcs) * times[0].median() / whole->times.curve().ns(times[0].tpcs);
-    const double circumstances = known.at_clock(query.clock_mhz) * beside(*whole, query.neighbour_tpcs);
-    const lithos::RecentDurations& nearest = times.nearest(std::max(1u, query.tpcs));
-    lithos::Prediction out{};
-    out.p50_ns = whole_ns(ns * circumstances);
-    out.p99_ns = std::max(out.p50_ns, whole_ns(std::max(ns, safe(nearest, query.tpcs)) * circumstances *
-                                               nearest.high() / nearest.median()));
-    const double near = std::max(1u, std::min(nearest.tpcs, query.tpcs)), far = std::max(nearest.tpcs, query.tpcs);
-    out.confidence = nearest.size() * near / (far * lithos::RecentDurations::kKept) * (whole->contended_only ? 0.5 : 1.0);
-    return out;
+    if (is_mixed(*whole) && query.op.ordinal != 0) return predict_part(*whole, query);
+    return answer(*whole, *whole, whole->times.curve().ns(query.tpcs), query);
   }
 
   void observe(const lithos::Observation& seen) {
@@ -113,42 +91,61 @@ class OperatorCurve {
     return lithos::spread_key(op.op_id ^ lithos::spread_key(tenant << 32 ^ op.ordinal));
   }
   static std::uint64_t whole_ns(double ns) {
-    return ns < 8e13 ? static_cast<std::uint64_t>(std::max(1.0, ns + 0.5)) : 80'000'000'000'000;
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(std::min(8e13, std::max(1.0, ns + 0.5))));
   }
   bool is_mixed(const Known& known) const {
     return known.times.observations() >= 4 && known.times.scatter() > params_.mixed;
   }
 
-  lithos::Prediction unseen(const lithos::PredictQuery& query) const {
-    const double guess =
-        static_cast<double>(lithos::ns(params_.unseen)) * gpu_tpcs_ / std::clamp(query.tpcs, 1u, gpu_tpcs_);
+  // Of an operator that does different work at different ordinals, where this one's has been seen and is steadier than the whole.
+  [[gnu::noinline]] lithos::Prediction predict_part(Known& whole, const lithos::PredictQuery& query) {
+    Known* part = table_.find(key_of(query.op, query.tenant_id));
+    const bool steadier = part != nullptr && !part->times.empty() && part->times.scatter() <= 0.5f * whole.times.scatter();
+    Known& known = steadier ? *part : whole;
+    double ns = known.times.curve().ns(query.tpcs);
+    if (steadier && known.times.counts() == 1 && whole.times.counts() > 1)  // its own size, the operator's shape
+      ns = whole.times.curve().ns(query.tpcs) * known.times[0].median() / whole.times.curve().ns(known.times[0].tpcs);
+    return answer(whole, known, ns, query);
+  }
+  // `ns`: alone, at the clock for which `known` has its times.
+  lithos::Prediction answer(const Known& whole, const Known& known, double ns, const lithos::PredictQuery& query) const {
+    const std::uint32_t tpcs = std::max(1u, query.tpcs);
+    const lithos::RecentDurations& nearest = known.times.nearest(tpcs);
+    const double circumstances = known.at_clock(query.clock_mhz) * beside(whole, query.neighbour_tpcs);
+    const double more = std::max(nearest.tpcs, tpcs), fewer_here = more / tpcs, fewer_there = more / nearest.tpcs;
+    // Never less than the truth if nothing gains more from TPCs than in proportion: from the nearest count, unscaled towards more.
+    const double safe = nearest.median() * fewer_here;
+    const double evidence = nearest.size() * (whole.contended_only ? 0.5 : 1.0) / lithos::RecentDurations::kKept;
+    lithos::Prediction out{};
+    out.p50_ns = whole_ns(ns * circumstances);
+    out.p99_ns = whole_ns((ns > safe ? ns : safe) * circumstances * (nearest.high() / nearest.median()));
+    out.confidence = evidence / (fewer_here * fewer_there);
+    return out;
+  }
+
+  [[gnu::noinline]] lithos::Prediction unseen(const lithos::PredictQuery& query) const {
+    const double guess = static_cast<double>(lithos::ns(params_.unseen)) * gpu_tpcs_ / std::clamp(query.tpcs, 1u, gpu_tpcs_);
     return {whole_ns(guess), whole_ns(2 * guess), 0.0};
   }
   double share_of_gpu(std::uint32_t tpcs) const { return static_cast<double>(std::min(tpcs, gpu_tpcs_)) / gpu_tpcs_; }
   double beside(const Known& known, std::uint32_t neighbour_tpcs) const {
     if (neighbour_tpcs == 0) return 1;
-    return 1 + (known.contention < 0 ? usual_contention_ : static_cast<double>(known.contention)) *
-                   share_of_gpu(neighbour_tpcs);
+    return 1 + (known.contention < 0 ? usual_contention_ : static_cast<double>(known.contention)) * share_of_gpu(neighbour_tpcs);
   }
-  // Never less than the truth if nothing gains more from TPCs than in proportion: from the nearest count, unscaled towards more.
-  static double safe(const lithos::RecentDurations& near, std::uint32_t tpcs) {
-    return near.tpcs == tpcs ? 0 : near.median() * std::max(1.0, static_cast<double>(near.tpcs) / std::max(1u, tpcs));
-  }
-
   void learn(Known& known, const lithos::Observation& seen, double ns) {
     const bool clean = seen.neighbour_tpcs == 0;
     if (!clean && !known.times.empty() && !known.contended_only) return learn_contention(known, seen, ns);
     if (clean && known.contended_only) known = with_contention(known.contention);
     known.contended_only = !clean;
     if (known.clock_mhz == 0) known.clock_mhz = seen.clock_mhz;
-    if (clean) learn_clock(known, seen.tpcs, seen.clock_mhz, ns);
+    if (clean && seen.clock_mhz != known.clock_mhz) learn_clock(known, seen.tpcs, seen.clock_mhz, ns);
     const double alone = ns / known.at_clock(seen.clock_mhz) / beside(known, seen.neighbour_tpcs);
-    Family& family = family_of(seen.op);
-    const double share = family.members >= 3 ? family.share : lithos::ScalingCurve::kShareUnknown;
+    const double share = known.times.counts() > 1 ? lithos::ScalingCurve::kShareUnknown : usual_share(seen.op);
     const auto shape = lithos::ScalingCurve::shape_of(seen.op, sms_per_tpc_, gpu_tpcs_);
     const auto change = known.times.add(shape, seen.tpcs, static_cast<float>(alone), share);
     if (change != lithos::OperatorTimes::Change::fitted || known.times.counts() < 2 || known.counted || !clean) return;
     known.counted = true;
+    Family& family = family_of(seen.op);
     ++family.members;
     family.share += (known.times.curve().scaling_share() - family.share) / std::min(family.members, 32u);
   }
@@ -181,6 +178,10 @@ class OperatorCurve {
     known.clock_mhz = clock_mhz;
   }
 
+  double usual_share(const lithos_op& op) {
+    const Family& family = family_of(op);
+    return family.members >= 3 ? family.share : lithos::ScalingCurve::kShareUnknown;
+  }
   Family& family_of(const lithos_op& op) {
     const std::uint64_t key =
         lithos::spread_key(std::uint64_t{op.threads_per_block} << 40 ^ std::uint64_t{op.blocks_per_tpc} << 20 ^

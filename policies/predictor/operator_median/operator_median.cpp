@@ -6,10 +6,8 @@
 // a right-sizer or timer fed with a mixture would be wrong in both cases. Atoms count as their share of the grid.
 #include <algorithm>
 #include <array>
-#include <cmath>
-#include <memory>
-#include <unordered_map>
 
+#include <lithos/operator_memory.hpp>
 #include <lithos/policy.hpp>
 
 namespace {
@@ -21,17 +19,24 @@ constexpr std::size_t kPoints = 6;  // TPC counts remembered per operator; the l
 struct Point {
   std::uint32_t tpcs = 0;
   std::uint32_t seen = 0;
+  std::uint64_t median_ns = 0, highest_ns = 0;  // of the durations when they were last asked for, unless `stale`
+  bool stale = false;
   std::array<std::uint64_t, kRecent> recent_ns{};
 
-  void add(std::uint64_t duration_ns) { recent_ns[seen++ % kRecent] = duration_ns; }
-  std::array<std::uint64_t, kRecent> sorted() const {
-    auto copy = recent_ns;
-    std::sort(copy.begin(), copy.begin() + static_cast<std::ptrdiff_t>(size()));
-    return copy;
+  void add(std::uint64_t duration_ns) {
+    recent_ns[seen++ % kRecent] = duration_ns;
+    stale = true;
   }
   std::size_t size() const { return std::min<std::size_t>(seen, kRecent); }
-  std::uint64_t median_ns() const { return sorted()[(size() - 1) / 2]; }
-  std::uint64_t highest_ns() const { return sorted()[size() - 1]; }
+  // Questions are much rarer than observations, and several come at once: only the first one sorts.
+  void summarise() {
+    if (!stale) return;
+    auto sorted = recent_ns;
+    std::sort(sorted.begin(), sorted.begin() + static_cast<std::ptrdiff_t>(size()));
+    median_ns = sorted[(size() - 1) / 2];
+    highest_ns = sorted[size() - 1];
+    stale = false;
+  }
 };
 
 using Points = std::array<Point, kPoints>;
@@ -48,13 +53,15 @@ Point& point_for(Points& points, std::uint32_t tpcs) {
 }
 
 // The known point from which to scale to `tpcs`: the nearest in ratio.
-const Point* nearest(const Points& points, std::uint32_t tpcs) {
-  const Point* best = nullptr;
-  double best_distance = 0;
-  for (const Point& point : points) {
+Point* nearest(Points& points, std::uint32_t tpcs) {
+  Point* best = nullptr;
+  for (Point& point : points) {
     if (point.seen == 0) continue;
-    const double distance = std::abs(std::log(static_cast<double>(tpcs) / point.tpcs));
-    if (best == nullptr || distance < best_distance) best = &point, best_distance = distance;
+    if (best == nullptr) best = &point;
+    const std::uint64_t a = point.tpcs, b = best->tpcs;  // a is nearer than b if max(a, t) / min(a, t) is less
+    if (std::max<std::uint64_t>(a, tpcs) * std::min<std::uint64_t>(b, tpcs) <
+        std::max<std::uint64_t>(b, tpcs) * std::min<std::uint64_t>(a, tpcs))
+      best = &point;
   }
   return best;
 }
@@ -68,25 +75,31 @@ class OperatorMedian {
   static constexpr const char* summary = "Median of an operator's recent durations; linear in TPCs where unseen.";
   static constexpr const char* license = "Apache-2.0";
 
-  struct Params { std::chrono::nanoseconds unseen; };
+  struct Params {
+    std::chrono::nanoseconds unseen;
+    std::int64_t operators;
+  };
   static constexpr std::tuple params{
       lithos::param<&Params::unseen>(1, "unseen", std::chrono::microseconds(100)).range(std::chrono::microseconds(1), std::chrono::seconds(1))
-          .doc("What an operator is predicted to take on the whole GPU before it has been seen.")};
+          .doc("What an operator is predicted to take on the whole GPU before it has been seen."),
+      lithos::param<&Params::operators>(2, "operators", 4096).range(64, 1 << 16).unit("operators")
+          .doc("Operators remembered, about 1.4 kB each; the longest unused makes room.")};
 
-  OperatorMedian(const lithos::Gpu& gpu, const Params& values) : gpu_tpcs_(gpu.tpcs()), params_(values) { known_.reserve(4096); }
+  OperatorMedian(const lithos::Gpu& gpu, const Params& values)
+      : gpu_tpcs_(gpu.tpcs()), params_(values), known_(static_cast<std::size_t>(values.operators)) {}
 
-  lithos::Prediction predict(const lithos::PredictQuery& query) const {
-    const auto found = known_.find(query.op.op_id);
-    if (found == known_.end()) return unseen(query);
-    const Operator& op = *found->second;
+  lithos::Prediction predict(const lithos::PredictQuery& query) {
+    Operator* op = known_.find(lithos::spread_key(query.op.op_id));
+    if (op == nullptr) return unseen(query);
     const bool alone = query.neighbour_tpcs == 0;
-    const Point* point = nearest(alone ? op.clean : op.contended, query.tpcs);
-    if (point == nullptr) point = nearest(alone ? op.contended : op.clean, query.tpcs);
+    Point* point = nearest(alone ? op->clean : op->contended, query.tpcs);
+    if (point == nullptr) point = nearest(alone ? op->contended : op->clean, query.tpcs);
     if (point == nullptr) return unseen(query);
+    point->summarise();
     const double scale = scaling(query.op, point->tpcs, query.tpcs);
     lithos::Prediction out{};
-    out.p50_ns = scaled(point->median_ns(), scale);
-    out.p99_ns = std::max(out.p50_ns, scaled(point->highest_ns(), scale));
+    out.p50_ns = scaled(point->median_ns, scale);
+    out.p99_ns = std::max(out.p50_ns, scaled(point->highest_ns, scale));
     const double samples = static_cast<double>(point->size()) / kRecent;
     out.confidence = point->tpcs == query.tpcs ? samples : 0.5 * samples;
     return out;
@@ -94,10 +107,9 @@ class OperatorMedian {
 
   void observe(const lithos::Observation& seen) {
     if (seen.block_count == 0 || seen.op.blocks == 0 || seen.tpcs == 0) return;
-    auto& op = known_[seen.op.op_id];
-    if (op == nullptr) op = std::make_unique<Operator>();
+    Operator& op = known_.get(lithos::spread_key(seen.op.op_id));
     const double share = static_cast<double>(seen.block_count) / seen.op.blocks;
-    point_for(seen.neighbour_tpcs == 0 ? op->clean : op->contended, seen.tpcs).add(scaled(seen.duration_ns, 1.0 / share));
+    point_for(seen.neighbour_tpcs == 0 ? op.clean : op.contended, seen.tpcs).add(scaled(seen.duration_ns, 1.0 / share));
   }
 
  private:
@@ -120,6 +132,6 @@ class OperatorMedian {
 
   std::uint32_t gpu_tpcs_;
   Params params_;
-  std::unordered_map<std::uint64_t, std::unique_ptr<Operator>> known_;
+  lithos::BoundedTable<Operator> known_;
 };
 LITHOS_EXPORT_PREDICTOR(OperatorMedian)

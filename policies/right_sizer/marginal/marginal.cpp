@@ -23,67 +23,48 @@ class Marginal {
  public:
   static constexpr const char* id = "org.lithos.right_sizer.marginal";
   static constexpr const char* version = "1.0.0";
-  static constexpr const char* summary =
-      "TPCs until the next buys less time than it costs; the price is held by feedback.";
+  static constexpr const char* summary = "TPCs until the next buys less time than it costs; the price is held by feedback.";
   static constexpr const char* license = "Apache-2.0";
 
   struct Params {
     double budget, first_probe, probing;
-    std::int64_t operators;
+    std::int64_t operators, patience;
+    double worth;
   };
   static constexpr std::tuple params{
-      lithos::param<&Params::budget>(1, "budget", 0.5)
-          .range(0.0, 1.0)
-          .live()
+      lithos::param<&Params::budget>(1, "budget", 0.5).range(0.0, 1.0).live()
           .doc("Share of the tolerated slowdown (slip - 1) that all of a tenant's work together may take."),
-      lithos::param<&Params::first_probe>(2, "first_probe", 0.6)
-          .range(0.3, 0.95)
-          .live()
+      lithos::param<&Params::first_probe>(2, "first_probe", 0.6).range(0.3, 0.95).live()
           .doc("Share of an operator's TPCs on which it is tried first."),
-      lithos::param<&Params::probing>(3, "probing", 0.15)
-          .range(0.0, 1.0)
-          .live()
+      lithos::param<&Params::probing>(3, "probing", 0.15).range(0.0, 1.0).live()
           .doc("Share of a tenant's time whose operators are tried at once; one operator always may be."),
-      lithos::param<&Params::operators>(4, "operators", 4096)
-          .range(64, 1 << 16)
-          .unit("operators")
-          .doc("Operators remembered, about 700 bytes each; the longest unused makes room.")};
+      lithos::param<&Params::operators>(4, "operators", 4096).range(64, 1 << 16).unit("operators")
+          .doc("Operators remembered, about 500 bytes each; the longest unused makes room."),
+      lithos::param<&Params::patience>(5, "patience", 5).range(0, 1000).unit("requests").live()
+          .doc("So many requests of a latency-critical tenant on each other's heels, and it gets all its TPCs until a pause; 0: never."),
+      lithos::param<&Params::worth>(6, "worth", 0.1).range(0.0, 16.0).live()
+          .doc("What a tenant's time is worth at least, as a share of the GPU: no slowdown that frees less than that.")};
 
   Marginal(const lithos::Gpu& gpu, const Params& values)
-      : sms_per_tpc_(std::max(1u, gpu.sms_per_tpc())),
-        gpu_tpcs_(gpu.tpcs()),
-        params_(values),
+      : sms_per_tpc_(std::max(1u, gpu.sms_per_tpc())), gpu_tpcs_(gpu.tpcs()), params_(values),
         table_(static_cast<std::size_t>(values.operators)) {}
   void set_params(const Params& values) { params_ = values; }
 
   lithos::Size choose(const lithos::SizeQuery& query) {
-    slip_ = query.slip;
-    const std::uint32_t most = query.tpcs;
-    const std::uint32_t least = std::clamp(std::max(query.op.min_tpcs, kFewest), 1u, most);
-    if (lithos::has_flag(query.op, LITHOS_OP_GRAPH) || lithos::has_flag(query.op, LITHOS_OP_COLLECTIVE))
-      return {most, 0, 1.0};
-    const Known* known = table_.find(lithos::spread_key(query.op.op_id));
-    if (known == nullptr || known->times.empty() || least == most) return {most, 0, 1.0};
-    Tenant& tenant = tenant_of(query.tenant_id);
-    if (known->times.counts() > 1) {
-      const std::uint32_t lowest = std::max(least, (known->times.fewest() + 1) / 2);
-      const std::uint32_t best = cheapest(known->times.curve(), lowest, most, query.slip, tenant.price);
-      return sized(*known, says_something(query.op, best, most), most);
-    }
-    const std::uint32_t wish = std::max(least, first_probe(query.op, most));
-    if (known->times.most() * 10 < most * 9 || wish >= most || !may_probe(tenant, query.op.op_id, *known))
-      return {most, 0, 1.0};
-    return sized(*known, says_something(query.op, wish, most), most);
+    lithos::Size size = wished(query);
+    // What costs no time to save is saved in haste, too.
+    if (query.tenant_class == LITHOS_CLASS_LATENCY_CRITICAL && size.expected_slowdown > kFree)
+      size.rush_after = static_cast<std::uint32_t>(params_.patience);
+    return size;
   }
 
-  // Whole launches only. While there are clean ones, those beside neighbours say how busy these were.
+  // Whole launches only. Clean ones make the curves; once there are any, those beside neighbours count for the price alone: a tenant that
+  // loses its slip to neighbours has none to give.
   void observe(const lithos::Observation& seen) {
-    if (seen.tpcs == 0 || seen.duration_ns == 0 || seen.block_count != seen.op.blocks ||
-        lithos::has_flag(seen.op, LITHOS_OP_GRAPH))
-      return;
+    if (seen.tpcs == 0 || seen.duration_ns == 0 || seen.block_count != seen.op.blocks || lithos::has_flag(seen.op, LITHOS_OP_GRAPH)) return;
     Known& known = table_.get(lithos::spread_key(seen.op.op_id));
     const bool clean = seen.neighbour_tpcs == 0;
-    if (!clean && known.has_clean) return;
+    if (!clean && known.has_clean) return learn(tenant_of(seen.tenant_id), known, seen);
     if (clean && !known.has_clean) known = Known{{}, 0, true};
     const auto shape = lithos::ScalingCurve::shape_of(seen.op, sms_per_tpc_, gpu_tpcs_);
     known.times.add(shape, seen.tpcs, static_cast<float>(seen.duration_ns));
@@ -109,9 +90,32 @@ class Marginal {
     double taken_ns = 0, whole_ns = 0;  // since the price last moved: as sized, and what all TPCs would have taken
     std::array<Probe, 8> probes{};
   };
+  static constexpr double kFree = 1.01;               // slowdown that is none
   static constexpr std::uint32_t kFewest = 2;         // TPCs: a smaller choice frees next to nothing
+  static constexpr double kPriceLeast = 0.02, kPriceless = 16, kPriceMost = 64;  // of a tenant's time, in GPUs
   static constexpr std::uint64_t kPriceEvery = 512;   // observations
   static constexpr std::uint64_t kProbeLasts = 8192;  // … after which another operator may be tried in its place
+
+  lithos::Size wished(const lithos::SizeQuery& query) {
+    slip_ = query.slip;
+    const std::uint32_t most = query.tpcs;
+    const std::uint32_t least = std::clamp(std::max(query.op.min_tpcs, kFewest), 1u, most);
+    if (lithos::has_flag(query.op, LITHOS_OP_GRAPH) || lithos::has_flag(query.op, LITHOS_OP_COLLECTIVE)) return {most, 0, 1.0};
+    Known* known = table_.find(lithos::spread_key(query.op.op_id));
+    // Beside neighbours fewer TPCs look as good as all: they are those that are not shared. So nothing is learnt of scaling there.
+    if (known == nullptr || known->times.empty() || !known->has_clean || least == most) return {most, 0, 1.0};
+    Tenant& tenant = tenant_of(query.tenant_id);
+    if (tenant.price > kPriceless * gpu_tpcs_) return {most, 0, 1.0};
+    if (known->times.counts() > 1) {
+      const std::uint32_t lowest = std::max(least, (known->times.fewest() + 1) / 2);
+      const std::uint32_t best = cheapest(known->times.curve(), lowest, most, query.slip, tenant.price);
+      return sized(*known, says_something(query.op, best, most), most);
+    }
+    const std::uint32_t wish = std::max(least, first_probe(query.op, most));
+    if (known->times.most() * 10 < most * 9 || wish >= most || !may_probe(tenant, query.op.op_id, *known))
+      return {most, 0, 1.0};
+    return sized(*known, says_something(query.op, wish, most), most);
+  }
 
   // As many as hold a block, the hardware starting one per SM before any SM gets a second; or a share of all.
   std::uint32_t first_probe(const lithos_op& op, std::uint32_t most) const {
@@ -123,18 +127,17 @@ class Marginal {
     const bool packed = op.blocks_per_tpc > 0 && tpcs == (op.blocks + op.blocks_per_tpc - 1) / op.blocks_per_tpc;
     return packed ? std::min(tpcs + 1, most) : tpcs;
   }
-  lithos::Size sized(const Known& known, std::uint32_t tpcs, std::uint32_t most) const {
+  lithos::Size sized(Known& known, std::uint32_t tpcs, std::uint32_t most) const {
     return {tpcs, 0, std::max(1.0, known.times.curve().ns(tpcs) / known.times.curve().ns(most))};
   }
 
-  static std::uint32_t cheapest(const lithos::ScalingCurve& curve, std::uint32_t least, std::uint32_t most, double slip,
-                                double price) {
+  static std::uint32_t cheapest(const lithos::ScalingCurve& curve, std::uint32_t least, std::uint32_t most, double slip, double price) {
     const double longest = slip * curve.ns(most);
     std::uint32_t best = most;
     double lowest = 1e300;
     for (std::uint32_t tpcs = most; tpcs >= least; --tpcs) {
       const double ns = curve.ns(tpcs);
-      if (ns > longest) break;  // the curve never falls with fewer TPCs
+      if (ns > longest) break;  // it never falls with fewer TPCs
       const double cost = (tpcs + price) * ns;
       if (cost < lowest) lowest = cost, best = tpcs;
     }
@@ -157,22 +160,20 @@ class Marginal {
   }
 
   // What the tenant's work takes as it is sized, against what it would take on all TPCs, moves the price.
-  void learn(Tenant& tenant, const Known& known, const lithos::Observation& seen) {
+  void learn(Tenant& tenant, Known& known, const lithos::Observation& seen) {
     ++tenant.observations;
     const auto ns = static_cast<double>(seen.duration_ns);
-    tenant.total_ns += ns;
+    tenant.total_ns += ns, tenant.taken_ns += ns;
     if (known.times.counts() > 1)
       for (Probe& probe : tenant.probes)
         if (probe.op_id == seen.op.op_id) probe = Probe{};
-    tenant.taken_ns += ns;
-    tenant.whole_ns +=
-        known.times.counts() > 1 ? ns / sized(known, seen.tpcs, known.times.most()).expected_slowdown : ns;
+    if (seen.neighbour_tpcs != 0 && known.has_clean) tenant.whole_ns += known.times.curve().ns(known.times.most());
+    else tenant.whole_ns += known.times.counts() > 1 ? ns / sized(known, seen.tpcs, known.times.most()).expected_slowdown : ns;
     if (tenant.observations % kPriceEvery != 0) return;
     const double slowdown = tenant.taken_ns / tenant.whole_ns - 1;
     tenant.taken_ns = tenant.whole_ns = 0;
-    const double allowed = params_.budget * (slip_ - 1);
-    const double step = slowdown > allowed ? 1.05 : 1 / 1.02;
-    tenant.price = std::clamp(tenant.price * step, 0.02 * gpu_tpcs_, 64.0 * gpu_tpcs_);
+    const double step = slowdown > params_.budget * (slip_ - 1) ? 1.05 : 1 / 1.02;
+    tenant.price = std::clamp(tenant.price * step, std::max(params_.worth, kPriceLeast) * gpu_tpcs_, kPriceMost * gpu_tpcs_);
   }
 
   Tenant& tenant_of(std::uint64_t tenant_id) {

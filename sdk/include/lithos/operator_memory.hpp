@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 
@@ -24,40 +25,60 @@
 namespace lithos {
 inline namespace sdk {
 
-class RecentDurations {
+class alignas(32) RecentDurations {
  public:
   static constexpr unsigned kKept = 8;
   std::uint32_t tpcs = 0;
-  std::uint32_t used_at = 0;  // in the operator's observations
 
   unsigned size() const { return size_; }
   // Only if size() > 0.
-  float median() const { return sorted_[(size_ - 1u) / 2]; }
+  float median() const { return sorted_[(size_ + 1u) / 2]; }
   float typical() const { return median(); }
   // Fades towards the median over some fifty durations, so that a rare slow mode is not forgotten at once.
-  float high() const { return std::max(high_, sorted_[size_ - 1u]); }
+  float high() const { return longest_; }
 
+  // Positive. Takes the oldest out and puts `ns` in its place, for all ranks at once: where either lies cannot be foreseen, so that a
+  // loop which ends there is mispredicted.
   void add(float ns) {
-    unsigned at = size_;
-    if (size_ == kKept)
-      at = static_cast<unsigned>(std::find(sorted_.begin(), sorted_.end() - 1, ring_[next_]) - sorted_.begin());
-    else ++size_;
+    const float oldest = ring_[next_];
+    std::array<float, kKept> moved;
+    for (unsigned rank = 1; rank <= kKept; ++rank) {
+      const float before = sorted_[rank - 1], here = sorted_[rank], after = sorted_[rank + 1];
+      const float lower = before < oldest ? before : here, higher = here < oldest ? here : after;  // of those that stay
+      const float capped = ns < higher ? ns : higher;
+      moved[rank - 1] = lower > capped ? lower : capped;
+    }
+    std::copy(moved.begin(), moved.end(), sorted_.begin() + 1);
     ring_[next_] = ns;
     next_ = static_cast<std::uint8_t>((next_ + 1u) % kKept);
-    for (; at > 0 && sorted_[at - 1] > ns; --at) sorted_[at] = sorted_[at - 1];
-    for (; at + 1u < size_ && sorted_[at + 1] < ns; ++at) sorted_[at] = sorted_[at + 1];
-    sorted_[at] = ns;
-    high_ = std::max(ns, high_ + (median() - high_) / 64);
+    if (size_ < kKept) ++size_;
+    const float faded = high_ + (median() - high_) / 64, top = sorted_[size_];
+    high_ = faded > ns ? faded : ns;
+    longest_ = high_ > top ? high_ : top;
   }
   void scale(float factor) {
-    for (unsigned i = 0; i < size_; ++i) ring_[i] *= factor, sorted_[i] *= factor;
-    high_ *= factor;
+    for (float& ns : sorted_) ns *= factor;
+    for (float& ns : ring_) ns *= factor;
+    high_ *= factor, longest_ *= factor;
   }
 
  private:
-  float high_ = 0;
+  static constexpr float kNone = std::numeric_limits<float>::infinity();
+  template <std::size_t n>
+  static constexpr std::array<float, n> nothing(float first) {
+    std::array<float, n> all{};
+    all.fill(kNone);
+    all[0] = first;
+    return all;
+  }
+  float longest_ = 0;
   std::uint8_t size_ = 0, next_ = 0;
-  std::array<float, kKept> sorted_{}, ring_{};
+  std::array<float, kKept + 2> sorted_ = nothing<kKept + 2>(0);  // between 0 and infinity, which no duration leaves
+  float high_ = 0;
+  std::array<float, kKept> ring_ = nothing<kKept>(kNone);  // in the order in which they came
+
+ public:
+  std::uint32_t used_at = 0;  // in the operator's observations; last, because what a question reads is to lie in one cache line
 };
 
 class MeanDuration {
@@ -81,106 +102,141 @@ class MeanDuration {
 template <class Durations>
 class TimesByTpcs {
  public:
-  // The curve's law was chosen anew, its times moved, or nothing worth telling happened.
-  enum class Change : std::uint8_t { none, moved, fitted };
+  // The curve's law was chosen anew, or at most its times moved.
+  enum class Change : std::uint8_t { none, fitted };
 
   bool empty() const { return used_ == 0; }
   unsigned counts() const { return used_; }
   std::uint32_t observations() const { return observations_; }
   // Mean distance of a duration from what is typical on its count, as a share of it.
   float scatter() const { return scatter_; }
-  const ScalingCurve& curve() const { return curve_; }
+  // Fewest TPCs first.
   const Durations& operator[](unsigned i) const { return at_[i]; }
-  std::uint32_t fewest() const {
-    return extreme([](auto a, auto b) { return a < b; });
-  }
-  std::uint32_t most() const {
-    return extreme([](auto a, auto b) { return a > b; });
+  std::uint32_t fewest() const { return at_[0].tpcs; }
+  std::uint32_t most() const { return at_[used_ == 0 ? 0 : used_ - 1u].tpcs; }
+  // An observation only says that the curve is out of date: operators are asked about much less often than they are seen.
+  const ScalingCurve& curve() {
+    if (stale_) follow();
+    return curve_;
   }
 
   const Durations* find(std::uint32_t tpcs) const {
-    for (unsigned i = 0; i < used_; ++i)
-      if (at_[i].tpcs == tpcs) return &at_[i];
-    return nullptr;
+    const unsigned at = above(tpcs_, tpcs);
+    return at < used_ && count_at(at) == tpcs ? &at_[at] : nullptr;
   }
   // In ratio; only if not empty().
   const Durations& nearest(std::uint32_t tpcs) const {
-    unsigned best = 0;
-    for (unsigned i = 1; i < used_; ++i) {  // by the points: they lie close together, and every count is among them
-      const std::uint64_t a = points_[i].tpcs, b = points_[best].tpcs;
-      if (std::max<std::uint64_t>(a, tpcs) * std::min<std::uint64_t>(b, tpcs) <
-          std::max<std::uint64_t>(b, tpcs) * std::min<std::uint64_t>(a, tpcs))
-        best = i;
-    }
-    return at_[best];
+    return at_[above(borders_, tpcs)];
   }
 
   // A whole launch took so long on so many TPCs. `scaling_share`: see ScalingCurve::fit().
   Change add(const ScalingCurve::Shape& shape, std::uint32_t tpcs, float ns,
              double scaling_share = ScalingCurve::kShareUnknown) {
     ++observations_;
+    tpcs = std::clamp<std::uint32_t>(tpcs, 1, kNoCount - 1);
+    share_ = static_cast<float>(scaling_share);
     auto* recent = const_cast<Durations*>(find(tpcs));
     const bool fresh = recent == nullptr;
     if (fresh) recent = &place_for(tpcs);
-    const float before = fresh ? 0 : recent->typical();
+    const float before = recent->typical();
     if (!fresh) scatter_ += (std::abs(ns / before - 1) - scatter_) / (observations_ < 16 ? 4.0f : 32.0f);
     recent->add(ns);
     recent->used_at = observations_;
-    return refit(shape, fresh, std::abs(recent->typical() - before) > 0.002f * before, scaling_share);
+    stale_ |= std::abs(recent->typical() - before) > 0.002f * before;
+    // The law is chosen again when a count joins and as evidence doubles; in between the curve only follows the times.
+    const bool doubled = (observations_ & (observations_ - 1)) == 0;
+    if (!fresh && !(used_ > 2 && doubled)) return Change::none;
+    refit(shape);
+    return Change::fitted;
   }
   // All times, by a factor.
   void scale(float factor) {
     for (unsigned i = 0; i < used_; ++i) at_[i].scale(factor);
-    if (used_ > 0) curve_.update(points());
+    stale_ = used_ > 0;
   }
 
  private:
+  static constexpr unsigned kCounts = ScalingCurve::kPointsMax;
+  using Points = std::array<ScalingPoint, kCounts>;
+  // TPC counts, rising; eight, because a comparison with all of them then is one instruction.
+  using Lanes = std::array<std::int16_t, 8>;
+  static constexpr std::int16_t kNoCount = 0x7fff;
+  static constexpr Lanes no_counts() {
+    Lanes lanes{};
+    lanes.fill(kNoCount);
+    return lanes;
+  }
+  // How many of them `tpcs` exceeds: without a branch, which would be mispredicted.
+  static unsigned above(const Lanes& lanes, std::uint32_t tpcs) {
+    const auto value = static_cast<std::int16_t>(std::min<std::uint32_t>(tpcs, kNoCount));
+    std::int16_t count = 0;
+    for (const std::int16_t lane : lanes) count = static_cast<std::int16_t>(count + (value > lane));
+    return static_cast<unsigned>(count);
+  }
   static double apart(std::uint32_t a, std::uint32_t b) { return static_cast<double>(std::max(a, b)) / std::min(a, b); }
+  std::uint32_t count_at(unsigned i) const { return static_cast<std::uint32_t>(tpcs_[i]); }
 
-  template <class Before>
-  std::uint32_t extreme(Before before) const {
-    std::uint32_t best = at_[0].tpcs;
-    for (unsigned i = 1; i < used_; ++i)
-      if (before(at_[i].tpcs, best)) best = at_[i].tpcs;
-    return best;
-  }
   // If all places are taken: of the two counts closest to each other, the one not seen for longer goes.
-  Durations& place_for(std::uint32_t tpcs) {
-    Durations* place = &at_[0];
-    if (used_ < at_.size()) {
-      place = &at_[used_++];
-    } else {
-      double closest = 1e300;
-      for (unsigned a = 0; a < used_; ++a) {
-        if (apart(at_[a].tpcs, tpcs) < closest) closest = apart(at_[a].tpcs, tpcs), place = &at_[a];
-        for (unsigned b = 0; b < a; ++b)
-          if (apart(at_[a].tpcs, at_[b].tpcs) < closest)
-            closest = apart(at_[a].tpcs, at_[b].tpcs), place = at_[a].used_at < at_[b].used_at ? &at_[a] : &at_[b];
-      }
+  unsigned victim_for(std::uint32_t tpcs) const {
+    double closest = 1e300;
+    unsigned victim = 0;
+    for (unsigned a = 0; a < used_; ++a) {
+      if (apart(count_at(a), tpcs) < closest) closest = apart(count_at(a), tpcs), victim = a;
+      if (a > 0 && apart(count_at(a), count_at(a - 1)) < closest)
+        closest = apart(count_at(a), count_at(a - 1)), victim = at_[a].used_at < at_[a - 1].used_at ? a : a - 1;
     }
-    *place = Durations{};
-    place->tpcs = tpcs;
-    return *place;
+    return victim;
   }
-  std::span<const ScalingPoint> points() {
-    for (unsigned i = 0; i < used_; ++i) points_[i] = {at_[i].tpcs, at_[i].typical()};
-    return {points_.data(), used_};
+  Durations& place_for(std::uint32_t tpcs) {
+    if (used_ == kCounts) {
+      const unsigned victim = victim_for(tpcs);
+      std::move(at_.begin() + victim + 1, at_.end(), at_.begin() + victim);
+      std::move(tpcs_.begin() + victim + 1, tpcs_.begin() + kCounts, tpcs_.begin() + victim);
+      tpcs_[--used_] = kNoCount;
+    }
+    const unsigned at = above(tpcs_, tpcs);
+    std::move_backward(at_.begin() + at, at_.begin() + used_, at_.begin() + used_ + 1);
+    std::move_backward(tpcs_.begin() + at, tpcs_.begin() + used_, tpcs_.begin() + used_ + 1);
+    ++used_;
+    at_[at] = Durations{};
+    at_[at].tpcs = tpcs;
+    tpcs_[at] = static_cast<std::int16_t>(tpcs);
+    draw_borders();
+    return at_[at];
   }
-  // The law is chosen again when a count joins and as evidence doubles; in between the curve only follows the times.
-  Change refit(const ScalingCurve::Shape& shape, bool fresh, bool moved, double scaling_share) {
-    if (fresh || (used_ > 2 && std::has_single_bit(observations_)))
-      return curve_.fit(shape, points(), scaling_share), Change::fitted;
-    if (!moved) return Change::none;
-    return curve_.update(points(), scaling_share), Change::moved;
+  // Up to which count the lower of two neighbours is the nearer one: t / a <= b / t.
+  void draw_borders() {
+    borders_ = no_counts();
+    for (unsigned i = 0; i + 1 < used_; ++i) {
+      const std::uint32_t product = count_at(i) * count_at(i + 1);
+      borders_[i] = static_cast<std::int16_t>(std::sqrt(static_cast<double>(product)));  // rounded down
+    }
+  }
+
+  std::span<const ScalingPoint> points(Points& room) const {
+    for (unsigned i = 0; i < used_; ++i) room[i] = {count_at(i), at_[i].typical()};
+    return {room.data(), used_};
+  }
+  void refit(const ScalingCurve::Shape& shape) {
+    Points room;
+    curve_.fit(shape, points(room), share_);
+    stale_ = false;
+  }
+  [[gnu::noinline]] void follow() {
+    Points room;
+    curve_.update(points(room), share_);
+    stale_ = false;
   }
 
   // What a question reads comes first and lies together: an operator that was not asked about lately costs a cache miss for each line.
   std::uint32_t observations_ = 0;
-  float scatter_ = 0;
+  float scatter_ = 0, share_ = static_cast<float>(ScalingCurve::kShareUnknown);
   std::uint8_t used_ = 0;
+  bool stale_ = false;  // the curve has not followed the times yet
+  Lanes tpcs_ = no_counts();     // of at_
+  Lanes borders_ = no_counts();  // between one of them and the next
   ScalingCurve curve_;
-  std::array<ScalingPoint, ScalingCurve::kPointsMax> points_{};
-  std::array<Durations, ScalingCurve::kPointsMax> at_{};
+  std::array<Durations, kCounts> at_{};
 };
 
 using OperatorTimes = TimesByTpcs<RecentDurations>;
@@ -200,14 +256,16 @@ class BoundedTable {
   Entry* find(std::uint64_t key) {
     const std::size_t set = set_of(key);
     Tags& tags = tags_[set];
-    unsigned match = 0;  // all ways, without a branch that depends on which: it would be mispredicted
-    for (unsigned way = 0; way < kWays; ++way) match |= static_cast<unsigned>(tags.key[way] == key) << way;
-    if (match == 0) return nullptr;
-    const auto way = static_cast<unsigned>(std::countr_zero(match));
-    Entry* found = &entries_[set * kWays + way];
-    prefetch(found);
-    tags.used_at[way] = ++clock_;
-    return found;
+    for (std::uint64_t ways = tags.ways_like(key); ways != 0; ways &= ways - 1) {
+      const auto way = static_cast<unsigned>(std::countr_zero(ways)) / 8;
+      Entry* found = &entries_[way * sets_ + set];
+      prefetch(found);
+      if (tags.key[way] != key) [[unlikely]]
+        continue;
+      tags.used_at[way] = ++clock_;
+      return found;
+    }
+    return nullptr;
   }
   // Every entry that has a key, in no order that means anything.
   template <class Do>
@@ -219,7 +277,7 @@ class BoundedTable {
   void for_each_of(std::size_t part, std::size_t parts, Do&& what) const {
     for (std::size_t set = sets_ * part / parts; set < sets_ * (part + 1) / parts; ++set)
       for (unsigned way = 0; way < kWays; ++way)
-        if (tags_[set].key[way] != 0) what(entries_[set * kWays + way]);
+        if (tags_[set].key[way] != 0) what(entries_[way * sets_ + set]);
   }
   // Some of them: from `set` on, which is moved on, until `most` or more have been shown or none are left. True: there are more
   // sets. Between two calls entries may come and go; `set` begins at 0.
@@ -227,7 +285,7 @@ class BoundedTable {
   bool for_some(std::size_t& set, std::size_t most, Do&& what) const {
     for (std::size_t shown = 0; set < sets_ && shown < most; ++set)
       for (unsigned way = 0; way < kWays; ++way)
-        if (tags_[set].key[way] != 0) what(entries_[set * kWays + way]), ++shown;
+        if (tags_[set].key[way] != 0) what(entries_[way * sets_ + set]), ++shown;
     return set < sets_;
   }
   Entry& get(std::uint64_t key) {
@@ -237,21 +295,34 @@ class BoundedTable {
     unsigned oldest = 0;
     for (unsigned way = 0; way < kWays && tags.key[oldest] != 0; ++way)
       if (tags.key[way] == 0 || clock_ - tags.used_at[way] > clock_ - tags.used_at[oldest]) oldest = way;
-    tags.key[oldest] = key;
+    tags.set_key(oldest, key);
     tags.used_at[oldest] = ++clock_;
-    return entries_[set * kWays + oldest] = Entry{};
+    return entries_[oldest * sets_ + set] = Entry{};
   }
 
  private:
   static constexpr unsigned kWays = 8;
-  // All of its lines at once, not one after the other as they are read.
+  // Its first lines at once, not one after the other as they are read.
+  static constexpr std::size_t kPrefetched = 448;
   static void prefetch(const Entry* entry) {
     const auto* bytes = reinterpret_cast<const char*>(entry);
-    for (std::size_t at = 0; at < sizeof(Entry); at += 64) __builtin_prefetch(bytes + at);
+    for (std::size_t at = 0; at < std::min(sizeof(Entry), kPrefetched); at += 64) __builtin_prefetch(bytes + at);
   }
   struct alignas(64) Tags {
+    std::uint64_t hints = 0;  // the top byte of each key: the eight are compared as one number
     std::array<std::uint64_t, kWays> key{};
     std::array<std::uint32_t, kWays> used_at{};
+
+    // The top bit of the byte of each way whose hint is the key's; sometimes of a way above such a one too.
+    std::uint64_t ways_like(std::uint64_t wanted) const {
+      constexpr std::uint64_t kOnes = 0x0101010101010101u;
+      const std::uint64_t apart = hints ^ kOnes * (wanted >> 56);
+      return (apart - kOnes) & ~apart & kOnes << 7;
+    }
+    void set_key(unsigned way, std::uint64_t fresh) {
+      key[way] = fresh;
+      hints = (hints & ~(std::uint64_t{0xff} << 8 * way)) | fresh >> 56 << 8 * way;
+    }
   };
   std::size_t set_of(std::uint64_t key) const { return (key >> 20) & (sets_ - 1); }
 

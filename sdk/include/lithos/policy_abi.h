@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * LithOS policy ABI, version 1: everything that crosses between the host (simulator or daemon) and a
+ * LithOS policy ABI, version 1.1: everything that crosses between the host (simulator or daemon) and a
  * policy. Plain C, from C11 to C++20, no dependency but three standard headers. C++ authors include
  * <lithos/policy.hpp> instead, which fills these tables from an ordinary class.
  *
@@ -38,7 +38,7 @@ extern "C" {
 #endif
 
 #define LITHOS_POLICY_ABI_MAJOR 1u
-#define LITHOS_POLICY_ABI_MINOR 0u
+#define LITHOS_POLICY_ABI_MINOR 1u
 /* The one symbol that a policy library exports; see lithos_policy_library_fn. */
 #define LITHOS_POLICY_ENTRY lithos_policy_library_v1
 #define LITHOS_POLICY_ENTRY_NAME "lithos_policy_library_v1"
@@ -333,7 +333,13 @@ typedef struct lithos_size_query {
 
 typedef struct lithos_size {
   uint32_t tpcs;     /* 1 … query.tpcs; raised to the launch's minimum by the engine */
-  uint32_t reserved;
+  union {
+    uint32_t reserved; /* its name in 1.0 */
+    /* since 1.1. The launch gets all it can (query.tpcs) where so many requests of its tenant in a row began before, or right after,
+     * the end of the one before: it has fallen behind, and narrow launches make it fall further. Executors count them, so it needs no
+     * question. A request is what a program waits for at once: a graph, or launches up to a synchronisation. 0: never */
+    uint32_t rush_after;
+  };
   double expected_slowdown; /* against query.tpcs; >= 1 */
 } lithos_size;
 

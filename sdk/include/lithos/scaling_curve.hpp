@@ -17,7 +17,7 @@
 // Bounds   Exact at the counts given, once noise that made more TPCs slower is averaged away; never rises with t. With
 //          more TPCs than any given it goes on, but never faster than in proportion. With fewer it lies between going on and in
 //          proportion, which bounds it from above.
-// Cost     fit(): below a microsecond. ns(): a division or two, and one or two square roots. No allocation. 128 bytes.
+// Cost     fit(): below a microsecond. ns(): a division or two, and one or two square roots. No allocation. 170 bytes.
 // Threads  A value; one thread.
 // Source   Measured on an H200 (configs/traces): docs/design/prediction.md has the errors, law by law. LithOS paper §5.5 for l = m/t + b.
 #pragma once
@@ -110,19 +110,40 @@ class ScalingCurve {
     const double once = std::sqrt(value);
     return law.power == 2 ? once : std::sqrt(once);
   }
-  static double ceil_div(std::uint64_t a, std::uint64_t b) { return static_cast<double>((a + b - 1) / b); }
 
-  // Steps and flats have a slight slope, so that no two counts have the same load and every time given is kept.
-  double load_of(Load load, std::uint32_t tpcs) const {
-    constexpr double kSlope = 0.02;
-    const std::uint64_t sms = std::uint64_t{tpcs} * shape_.sms_per_tpc;
-    if (load == Load::waves || load == Load::rounds) {
-      const std::uint64_t at_once = load == Load::waves ? std::uint64_t{tpcs} * shape_.blocks_per_tpc : sms;
-      return (1 - kSlope) * ceil_div(shape_.blocks, at_once) + kSlope * shape_.blocks / static_cast<double>(at_once);
+  // 1/t, because a question waits for a division longer than for memory.
+  static constexpr std::size_t kInverses = LITHOS_TPCS_MAX + 1;
+  static constexpr std::array<double, kInverses> kInverse = [] {
+    std::array<double, kInverses> of{};
+    for (std::size_t tpcs = 1; tpcs < of.size(); ++tpcs) of[tpcs] = 1.0 / static_cast<double>(tpcs);
+    return of;
+  }();
+  static double inverse(std::uint32_t tpcs) { return tpcs < kInverses ? kInverse[tpcs] : 1.0 / tpcs; }
+
+  // The load of one TPC under one of the four rules, as one formula without a branch: which rule an operator has cannot be foreseen.
+  // q = amount / t is what there is for each TPC, or for each of its places; it counts as it is, never as less than `least` (blocks), or
+  // rounded up (waves, rounds). Steps and flats have a slight slope, so that no two counts have the same load and every time given is kept.
+  struct Burden {
+    double amount = 1, least = 0, step = 0;
+
+    double on(std::uint32_t tpcs) const {
+      const double q = amount * inverse(tpcs);
+      return std::max(q, least + step * rounded_up(q) + kSlope * q);
     }
-    const double spread = 1.0 / tpcs;
-    if (load == Load::spread || shape_.blocks == 0 || shape_.blocks >= sms) return spread;
-    return (1 - kSlope) / ceil_div(shape_.blocks, shape_.sms_per_tpc) + kSlope * spread;
+    // Below 2^51, to the next integer but for what lies less than a millionth above one: a quotient of two integers below 10^6 that
+    // is no integer lies farther. A double of 2^52 and more has no fraction, so adding it rounds.
+    static double rounded_up(double q) {
+      constexpr double kNoFraction = 4503599627370496.0, kNearly = 0.5 - 1e-6;
+      return q + kNearly + kNoFraction - kNoFraction;
+    }
+  };
+  static constexpr double kSlope = 0.02;
+  Burden burden_of(Load load) const {
+    const double blocks = shape_.blocks;
+    if (load == Load::waves) return {blocks / shape_.blocks_per_tpc, 0, 1 - kSlope};
+    if (load == Load::rounds) return {blocks / shape_.sms_per_tpc, 0, 1 - kSlope};
+    if (load == Load::spread || shape_.blocks == 0) return {};
+    return {1, (1 - kSlope) / ((shape_.blocks - 1) / shape_.sms_per_tpc + 1), 0};
   }
 
   // Fewest TPCs first, times that never rise: the closest such sequence (pool adjacent violators).
@@ -165,12 +186,13 @@ class ScalingCurve {
 
   // How far each inner point lies from where its neighbours put it, in shares of its time.
   double residual(Law law, const Points& points) const {
+    const Burden burden = burden_of(law.load);
     double sum = 0;
     for (std::size_t i = 1; i + 1 < points.count; ++i) {
       std::array<double, 3> x{}, y{};
       for (std::size_t k = 0; k < 3; ++k) {
         const ScalingPoint& point = points.at[i + k - 1];
-        x[k] = raise(law, load_of(law.load, point.tpcs));
+        x[k] = raise(law, burden.on(point.tpcs));
         y[k] = raise(law, point.ns / points.at[0].ns);
       }
       const double between =
@@ -199,8 +221,9 @@ class ScalingCurve {
   void add_relative(Points& points, double scaling_share) const {
     const ScalingPoint only = points.at[0];
     const double share = std::clamp(scaling_share, 0.0, 1.0);
+    const Burden burden = burden_of(law_.load);
     const auto slowdown = [&](std::uint32_t tpcs) {
-      return 1 + share * std::max(0.0, load_of(law_.load, tpcs) / load_of(law_.load, shape_.device_tpcs) - 1);
+      return 1 + share * std::max(0.0, burden.on(tpcs) / burden.on(shape_.device_tpcs) - 1);
     };
     const bool narrow = only.tpcs * 2 < shape_.device_tpcs;
     const std::uint32_t other = narrow ? shape_.device_tpcs : std::max(1u, shape_.device_tpcs / 4);
@@ -210,49 +233,50 @@ class ScalingCurve {
     if (!narrow) std::swap(points.at[0], points.at[1]);
   }
 
-  // Knots by load, the lightest first.
+  // Knots by load, the lightest first, and the lines between and beyond them.
   void take(const Points& points) {
     used_ = static_cast<std::uint8_t>(std::min(points.count, kPointsMax));
     if (used_ == 0) return;
+    burden_ = burden_of(law_.load);
     fewest_ = points.at[0].tpcs;
     reference_ns_ = points.at[points.count - 1].ns;
     for (std::size_t knot = 0; knot < used_; ++knot) {
       const ScalingPoint& point = points.at[points.count - 1 - knot];
-      x_[knot] = static_cast<float>(raise(law_, load_of(law_.load, point.tpcs)));
+      x_[knot] = static_cast<float>(raise(law_, burden_.on(point.tpcs)));
       y_[knot] = static_cast<float>(raise(law_, std::min(point.ns / reference_ns_, kRatioMax)));
       if (knot == 0) continue;
       x_[knot] = std::max(x_[knot], x_[knot - 1] * 1.00001f);  // whatever the arithmetic, they rise
       const double rise = static_cast<double>(y_[knot]) - y_[knot - 1];
       slope_[knot] = rise / (static_cast<double>(x_[knot]) - x_[knot - 1]);
     }
+    const std::size_t last = used_ - 1u;
+    const double proportional = static_cast<double>(y_[last]) / x_[last];
+    slope_[0] = used_ == 1 ? 0 : std::min(slope_[1], static_cast<double>(y_[0]) / x_[0]);
+    const bool slope_known = used_ > 1 && x_[last] >= 1.1f * x_[last - 1];  // else too close together to tell
+    slope_[used_] = slope_known ? 0.75 * slope_[last] + 0.25 * proportional : proportional;
   }
 
   // (time / reference)^p.
   double power_ns(std::uint32_t tpcs) const {
-    const double x = raise(law_, load_of(law_.load, tpcs));
-    if (used_ == 1) return x > x_[0] ? y_[0] * x / x_[0] : y_[0];
-    const double below = x - x_[0];
-    if (below <= 0) return std::max(y_[0] + slope_[1] * below, y_[0] * x / x_[0]);
-    const std::size_t last = used_ - 1u;
-    if (x <= x_[last]) {
-      std::size_t i = 1;  // counted, not searched: which piece it is cannot be foreseen, so a loop that ends there is mispredicted
-      for (std::size_t knot = 1; knot < last; ++knot) i += x > x_[knot];
-      return y_[i] + slope_[i] * (x - x_[i]);
-    }
-    const double proportional = y_[last] * x / x_[last];
-    if (x_[last] < 1.1f * x_[last - 1]) return proportional;  // too close together to tell a slope
-    return 0.75 * (y_[last] + slope_[last] * (x - x_[last])) + 0.25 * proportional;
+    const double x = raise(law_, burden_.on(tpcs));
+    const auto at = static_cast<float>(x);
+    std::uint32_t line = 0;  // counted, not searched: which one it is cannot be foreseen, so a loop that ends there is mispredicted
+    for (std::size_t knot = 0; knot < used_; ++knot) line += at > x_[knot] ? 1 : 0;
+    const std::uint32_t through = std::min(line, used_ - 1u);
+    return y_[through] + slope_[line] * (x - x_[through]);
   }
 
-  std::array<float, kPointsMax> x_{}, y_{};
-  // slope_[i]: from knot i − 1 to i; a question needs no division for it. Not a float: between a knot a million times as high as the next one and
-  // that one, its rounding alone would let the curve rise.
-  std::array<double, kPointsMax> slope_{};
+  // What a question reads lies together.
+  Burden burden_;  // of law_
   double reference_ns_ = 0;
-  Shape shape_;
-  std::uint32_t fewest_ = 1;
-  std::uint8_t used_ = 0, count_ = 0;
+  std::array<float, kPointsMax> x_{}, y_{};
+  // slope_[i]: of the line that ends in knot i, and of the one beyond the last; a question needs no division for it. Not a float: between a knot
+  // a million times as high as the next one and that one, its rounding alone would let the curve rise.
+  std::array<double, kPointsMax + 1> slope_{};
   Law law_;
+  std::uint8_t used_ = 0, count_ = 0;
+  std::uint32_t fewest_ = 1;
+  Shape shape_;
 };
 
 }  // namespace sdk

@@ -111,6 +111,43 @@ TEST(RightSizing, NeverBelowTheMinimum) {
   EXPECT_THAT(t.coverage(), testing::ElementsAre(Coverage::whole_co_resident));
 }
 
+// Three requests of two launches each, one right behind the other; then a pause. The right-sizer's word ends with the third.
+TEST(RightSizing, ATenantThatFallsBehindGetsAll) {
+  ExecutorUnderTest t(LaunchPath::inline_path);
+  t.port.current.own = kHome;
+  const KernelInfo k = t.kernel("free", 1000);
+  t.predict(k, 10 * kUs, 4);
+  t.port.decisions[k.id].rush_after = 2;
+  std::vector<unsigned> tpcs;
+  const auto request = [&](Nanoseconds pause) {
+    t.now += pause;
+    for (int i = 0; i < 2; ++i) {
+      t.launch(k);
+      tpcs.push_back(t.device.atoms.back().tpcs.count());
+    }
+    t.now += 20 * kUs;
+    t.complete(t.device.atoms.size() - 2);
+    t.complete(t.device.atoms.size() - 1);
+    t.executor->synchronised(QueueId{0}, t.now);
+  };
+  for (int i = 0; i < 3; ++i) request(kUs);
+  request(1'000 * kUs);
+  EXPECT_THAT(tpcs, testing::ElementsAre(4, 4, 4, 4, kHome.count(), kHome.count(), 4, 4));
+}
+
+// One whose right-sizer says nothing of haste goes on as it was.
+TEST(RightSizing, NobodyRushesUnasked) {
+  ExecutorUnderTest t(LaunchPath::inline_path);
+  t.port.current.own = kHome;
+  const KernelInfo k = t.kernel("free", 1000);
+  t.predict(k, 10 * kUs, 4);
+  for (int i = 0; i < 100; ++i) {
+    t.launch(k);
+    t.executor->synchronised(QueueId{0}, t.now);
+  }
+  for (const AtomSubmission& atom : t.device.atoms) ASSERT_EQ(atom.tpcs.count(), 4u);
+}
+
 TEST(Borrowing, FollowsTheLendersPressure) {
   ExecutorUnderTest t;
   t.borrow(kLent);
@@ -349,6 +386,29 @@ TEST(Graphs, HaveMasksOfTheirOwnForEachLimit) {
   EXPECT_EQ(t.device.masks[0][0], kHome);
   EXPECT_EQ(t.device.masks[1][0], kHome.lowest(4));
   for (const std::size_t i : {2u, 3u}) EXPECT_EQ(t.device.graphs[i].node_tpcs.data(), t.device.graphs[i - 2].node_tpcs.data());
+}
+
+// Each launch of a graph is a request. Both sets of masks are kept: haste comes and goes, and nothing is baked again for it.
+TEST(Graphs, HaveMasksOfTheirOwnForHaste) {
+  ExecutorUnderTest t(LaunchPath::inline_path);
+  t.port.current.own = kHome;
+  const KernelInfo calm = t.kernel("free", 1000), hasty = t.kernel("free", 2000);
+  t.predict(calm, 10 * kUs, 4);
+  t.predict(hasty, 10 * kUs, 6);
+  t.port.decisions[hasty.id].rush_after = 2;
+  const GraphInfo graph = make_graph_info("g", {&calm, &hasty});
+  for (int round = 0; round < 2; ++round) {
+    t.now += 1'000 * kUs;
+    for (int i = 0; i < 3; ++i) {
+      const LaunchId id = t.executor->launch_graph(QueueId{0}, graph, t.now).value();
+      t.now += 20 * kUs;
+      t.executor->on_completed({TenantId{}, QueueId{0}, id, 0, 0, 2, t.now - Nanoseconds{1}, t.now}, t.now);
+    }
+  }
+  ASSERT_EQ(t.device.masks.size(), 6u);
+  for (const std::size_t i : {0u, 1u}) EXPECT_THAT(t.device.masks[i], testing::ElementsAre(kHome.lowest(4), kHome.lowest(6)));
+  EXPECT_THAT(t.device.masks[2], testing::ElementsAre(kHome.lowest(4), kHome)) << "who is never in haste keeps its mask";
+  for (const std::size_t i : {3u, 4u, 5u}) EXPECT_EQ(t.device.graphs[i].node_tpcs.data(), t.device.graphs[i - 3].node_tpcs.data());
 }
 
 TEST(Graphs, EndWithTheirLastNode) {

@@ -14,6 +14,7 @@ OperatorDecision decision_number(std::uint32_t n) {
   OperatorDecision decision;
   for (Nanoseconds& at : decision.predicted_at) at = Nanoseconds{n};
   decision.tpcs = n;
+  decision.rush_after = n;
   decision.device_tpcs = n;
   decision.confidence = n;
   return decision;
@@ -29,6 +30,7 @@ TEST(OperatorTable, FindsWhatWasDecidedAndItsChanges) {
   const OperatorDecision* found = reader.find(OperatorId{5});
   ASSERT_NE(found, nullptr);
   EXPECT_EQ(found->tpcs, 1u);
+  EXPECT_EQ(found->rush_after, 1u);
   ASSERT_TRUE(writer.publish(OperatorId{5}, decision_number(2)));
   EXPECT_EQ(reader.find(OperatorId{5}), found);
   EXPECT_EQ(found->tpcs, 2u);

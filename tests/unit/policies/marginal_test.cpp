@@ -38,13 +38,16 @@ class Marginal : public ::testing::Test {
     return op;
   }
   std::uint32_t ask(const lithos_op& op, double slip = 1.1, std::uint32_t tpcs = 66) {
+    return answer(op, slip, tpcs, LITHOS_CLASS_LATENCY_CRITICAL).tpcs;
+  }
+  lithos_size answer(const lithos_op& op, double slip, std::uint32_t tpcs, std::uint32_t tenant_class) {
     lithos_size_query query{};
     query.op = op;
     query.tenant_id = 1;
-    query.tenant_class = LITHOS_CLASS_LATENCY_CRITICAL;
+    query.tenant_class = tenant_class;
     query.tpcs = tpcs;
     query.slip = slip;
-    return set_->choose(query).tpcs;
+    return set_->choose(query);
   }
   void see(const lithos_op& op, std::uint32_t tpcs, double ns, std::uint32_t neighbours = 0) {
     lithos_observation seen{};
@@ -124,6 +127,23 @@ TEST_F(Marginal, SpendsTheSlipWhereItBuysMost) {
   EXPECT_GT(slowdown, 1.005) << "what may be spent is spent";
 }
 
+// Whose requests nobody waits for does not lose what is saved by being busy.
+TEST_F(Marginal, OnlyLatencyCriticalTenantsRush) {
+  const std::vector<Law> laws{{5e6, 1e6}, {0, 1e6}};
+  run(laws, 3000);
+  const lithos_size costs_time = answer(op_of(1), 1.1, 66, LITHOS_CLASS_LATENCY_CRITICAL);
+  ASSERT_LT(costs_time.tpcs, 66u);
+  ASSERT_GT(costs_time.expected_slowdown, 1.01);
+  EXPECT_EQ(costs_time.rush_after, 5u);
+  const lithos_size costs_nothing = answer(op_of(2), 1.1, 66, LITHOS_CLASS_LATENCY_CRITICAL);
+  ASSERT_LT(costs_nothing.tpcs, 66u);
+  EXPECT_EQ(costs_nothing.rush_after, 0u) << "its narrow launches hold nobody up";
+  EXPECT_EQ(answer(op_of(1), 1.1, 66, LITHOS_CLASS_THROUGHPUT).rush_after, 0u);
+  EXPECT_EQ(answer(op_of(1), 1.1, 66, LITHOS_CLASS_BEST_EFFORT).rush_after, 0u);
+  ASSERT_TRUE(set_->set_param(PolicyKind::right_sizer, "patience", {std::int64_t{0}, {}}).ok());
+  EXPECT_EQ(answer(op_of(1), 1.1, 66, LITHOS_CLASS_LATENCY_CRITICAL).rush_after, 0u);
+}
+
 TEST_F(Marginal, NoSlipNoSlowdown) {
   const double slowdown = run({{5e6, 1e6}, {60e6, 0}}, 3'000, 1.0);
   EXPECT_LE(slowdown, 1.001);
@@ -136,6 +156,23 @@ TEST_F(Marginal, NoOperatorIsSlowedBeyondTheSlip) {
     run({law}, 3'000, slip);
     EXPECT_LE(law.ns(chosen_[1]) / law.ns(66), slip + 1e-3) << slip;
   }
+}
+
+// Who loses its slip to neighbours has none to give; when they have gone, it saves again.
+TEST_F(Marginal, GivesNothingUpWhereNeighboursCostTheSlip) {
+  const Law law{0, 1e6};  // TPCs are of no use to it
+  run({law}, 3'000);
+  ASSERT_LE(ask(op_of(1)), 40u);
+  for (int i = 0; i < 200'000; ++i) see(op_of(1), 66, 1.4e6, 30);
+  EXPECT_EQ(ask(op_of(1)), 66u);
+  for (int i = 0; i < 200'000; ++i) see(op_of(1), 66, 1e6);
+  EXPECT_LE(ask(op_of(1)), 40u);
+}
+
+// With fewer TPCs than are shared with neighbours it looks as fast as with all: that is no reason to choose them.
+TEST_F(Marginal, LearnsNothingOfScalingBesideNeighbours) {
+  for (int i = 0; i < 3'000; ++i) see(op_of(1), i % 2 == 0 ? 66 : 22, 1e6, 33);
+  EXPECT_EQ(ask(op_of(1)), 66u);
 }
 
 // Time beside neighbours says nothing of how an operator scales.
