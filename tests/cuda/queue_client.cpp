@@ -244,6 +244,8 @@ struct Told {
     if (what == "wait_event") say("result", cuEventSynchronize(event));
     if (what == "wait_stream") say("result", cuStreamSynchronize(stream));
     if (what == "capture") capture(n);
+    if (what == "begin_capture") say("result", cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL));
+    if (what == "end_capture") say("result", cuStreamEndCapture(stream, &graph)), cuGraphDestroy(graph);
     if (what == "make_graph") make_graph(n, false);
     if (what == "make_whole_graph") make_graph(n, true);
     if (what == "make_waiting_graph") make_waiting_graph();

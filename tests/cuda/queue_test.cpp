@@ -214,6 +214,18 @@ TEST_F(QueuedShim, AWholeGraphOnAnotherStreamWaitsForItsNodes) {
   EXPECT_EQ(ask("look").value("graphs"), 2);
 }
 
+TEST_F(QueuedShim, NodesOfAGraphOnAnotherStreamWaitForItWhole) {
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  ask("make_graph 2");
+  ask("begin_capture");
+  EXPECT_EQ(ask("launch_graph_elsewhere").value("graphs"), 1) << "nothing waits while something is captured";
+  ask("end_capture");
+  ask("launch_graph");
+  const Outcome after = ask("free");
+  EXPECT_EQ(after.value("graphs"), 1);
+  EXPECT_EQ(after.value("waits"), 1);
+}
+
 TEST_F(QueuedShim, AGraphRunsWholeOnceAContextHasEnded) {
   daemon.publish(testing::lease_of(3, TpcSet::first(8)));
   ask("make_graph 2");

@@ -263,8 +263,8 @@ class Unroller {
   Refused add_set(CUgraphNode node) {
     CUDA_MEMSET_NODE_PARAMS p{};
     const auto ask = driver().cuGraphMemsetNodeGetParams;
-    if (ask == nullptr || ask(node, &p) != CUDA_SUCCESS || (p.elementSize != 1 && p.elementSize != 2 && p.elementSize != 4)) return WhyWhole::not_told;
-    return add_call(set_of(p));
+    const bool told = ask != nullptr && ask(node, &p) == CUDA_SUCCESS && (p.elementSize == 1 || p.elementSize == 2 || p.elementSize == 4);
+    return told ? add_call(set_of(p)) : WhyWhole::not_told;
   }
   Refused add_copy(CUgraphNode node) {
     CUDA_MEMCPY3D p{};
