@@ -91,15 +91,20 @@ std::optional<std::vector<CUgraphNode>> in_order(CUgraph graph) {
 
 // ---- kernels -----------------------------------------------------------------------------------------------
 
-// Whether the value asks for nothing that a launch by itself would not have.
-bool is_usual(CUlaunchAttributeID id, const CUlaunchAttributeValue& value) {
+bool no_other_cluster(const CUlaunchAttributeValue& preferred, const CUlaunchAttributeValue& cluster) {
+  const auto& p = preferred.preferredClusterDim;
+  const auto& c = cluster.clusterDim;
+  return (p.x <= 1 && p.y <= 1 && p.z <= 1) || (p.x == c.x && p.y == c.y && p.z == c.z);
+}
+
+// Whether the value asks for nothing that a launch by itself, in these clusters, would not have.
+bool is_usual(CUlaunchAttributeID id, const CUlaunchAttributeValue& value, const CUlaunchAttributeValue& cluster) {
   switch (id) {
     case CU_LAUNCH_ATTRIBUTE_ACCESS_POLICY_WINDOW: return value.accessPolicyWindow.num_bytes == 0;
     case CU_LAUNCH_ATTRIBUTE_COOPERATIVE: return value.cooperative == 0;
     case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN: return value.memSyncDomain == CU_LAUNCH_MEM_SYNC_DOMAIN_DEFAULT;
     case CU_LAUNCH_ATTRIBUTE_MEM_SYNC_DOMAIN_MAP: return value.memSyncDomainMap.default_ == 0;
-    case CU_LAUNCH_ATTRIBUTE_PREFERRED_CLUSTER_DIMENSION:
-      return value.preferredClusterDim.x <= 1 && value.preferredClusterDim.y <= 1 && value.preferredClusterDim.z <= 1;
+    case CU_LAUNCH_ATTRIBUTE_PREFERRED_CLUSTER_DIMENSION: return no_other_cluster(value, cluster);
     case CU_LAUNCH_ATTRIBUTE_DEVICE_UPDATABLE_KERNEL_NODE: return value.deviceUpdatableKernelNode.deviceUpdatable == 0;
     default: return false;
   }
@@ -122,14 +127,14 @@ bool ask_attribute(CUgraphNode node, CUlaunchAttributeID id, CUlaunchAttribute& 
 // The attributes that its launch must have; empty: one that forbids it.
 std::optional<std::vector<CUlaunchAttribute>> ask_attributes(CUgraphNode node) {
   if (driver().cuGraphKernelNodeGetAttribute == nullptr) return std::nullopt;
-  CUlaunchAttribute asked{};
+  CUlaunchAttribute asked{}, clusters{};
+  const bool has_clusters = ask_attribute(node, CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION, clusters);
   for (const CUlaunchAttributeID id : kMustBeUsual)
-    if (ask_attribute(node, id, asked) && !is_usual(id, asked.value)) return std::nullopt;
+    if (ask_attribute(node, id, asked) && !is_usual(id, asked.value, clusters.value)) return std::nullopt;
   std::vector<CUlaunchAttribute> kept;
-  if (!ask_attribute(node, CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION, asked)) return kept;
-  const auto& cluster = asked.value.clusterDim;
-  if (cluster.x <= 1 && cluster.y <= 1 && cluster.z <= 1) return kept;
-  kept.push_back(asked);
+  const auto& cluster = clusters.value.clusterDim;
+  if (!has_clusters || (cluster.x <= 1 && cluster.y <= 1 && cluster.z <= 1)) return kept;
+  kept.push_back(clusters);
   if (ask_attribute(node, CU_LAUNCH_ATTRIBUTE_CLUSTER_SCHEDULING_POLICY_PREFERENCE, asked) &&
       asked.value.clusterSchedulingPolicyPreference != CU_CLUSTER_SCHEDULING_POLICY_DEFAULT)
     kept.push_back(asked);
