@@ -209,6 +209,18 @@ struct Told {
     const CUDA_KERNEL_NODE_PARAMS node = node_of(values, nullptr);
     say("result", cuGraphExecKernelNodeSetParams_v2(exec, nodes[0], &node));
   }
+  void make_cluster_graph() {
+    exec = graph_of([&](CUstream maker) {
+      std::uint64_t value = 0;
+      std::uint32_t step = 1;
+      void* values[] = {&words, &value, &step};
+      CUlaunchAttribute attribute{};
+      attribute.id = CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION;
+      attribute.value.clusterDim = {2, 1, 1};
+      const CUlaunchConfig config{5000, 1, 1, 256, 1, 1, 0, maker, &attribute, 1};
+      cuLaunchKernelEx(&config, kernel("fold"), values, nullptr);
+    });
+  }
   // fold, a function that says that it runs and waits for words[1], fold
   void make_waiting_graph() {
     exec = graph_of([&](CUstream maker) {
@@ -248,6 +260,7 @@ struct Told {
     if (what == "end_capture") say("result", cuStreamEndCapture(stream, &graph)), cuGraphDestroy(graph);
     if (what == "make_graph") make_graph(n, false);
     if (what == "make_whole_graph") make_graph(n, true);
+    if (what == "make_cluster_graph") make_cluster_graph();
     if (what == "make_waiting_graph") make_waiting_graph();
     if (what == "make_owning_graph") cuGraphRetainUserObject(nullptr, nullptr, 1, 0), make_graph(n, false);
     if (what == "make_together_graph")
@@ -262,6 +275,7 @@ struct Told {
     if (what == "end_stream") say("result", cuStreamDestroy_v2(stream)), cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING);
     say("launched", cuStandInCalls("cuLaunchKernel"));
     say("graphs", cuStandInCalls("cuGraphLaunch"));
+    say("in_pairs", cuStandInCalls("in pairs"));
     say("waits", cuStandInCalls("cuStreamWaitEvent"));
     say("value", std::atomic_ref(*words).load(std::memory_order_relaxed));  // kernels may run
     if (what == "report") say_report();

@@ -193,6 +193,15 @@ TEST_F(QueuedShim, AGraphThatEndsHasBeenLaunched) {
   EXPECT_EQ(value(), folded(folded(0, 2), 3));
 }
 
+TEST_F(QueuedShim, AGraphsClustersAreItsNodes) {
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  ask("make_cluster_graph");
+  const Outcome outcome = ask("launch_graph");  // its first: at once
+  EXPECT_EQ(outcome.value("graphs"), 0);
+  EXPECT_EQ(outcome.value("in_pairs"), 1);
+  EXPECT_EQ(value(), folded(folded(0, 2), 1)) << "with its arguments behind its attributes";
+}
+
 // Without an event of the program's: launches of one exec are ordered with each other.
 TEST_F(QueuedShim, AGraphOnAnotherStreamWaitsForItsLastLaunch) {
   ask("make_graph 3");

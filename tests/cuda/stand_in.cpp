@@ -65,6 +65,7 @@ struct CUgraphNode_st {
   Dims grid{}, block{};
   unsigned shared = 0;
   bool cooperative = false, packed = false;
+  CUlaunchAttributeValue cluster{};
   std::vector<std::vector<char>> values;  // its parameters; if packed all in one
   std::vector<void*> pointers;
   std::size_t bytes = 0;
@@ -443,8 +444,7 @@ CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, uns
   count("cuLaunchKernel");
   if (f->name == "failing" && std::exchange(f->loaded, true)) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;  // but not at first
   const CUresult result = launch(f, {gx, gy, gz}, {bx, by, bz}, shared, stream, 2, parameters, extra);
-  const bool runs = stream == nullptr || stream == CU_STREAM_LEGACY || stream == CU_STREAM_PER_THREAD || stream->capturing == nullptr;
-  if (!runs) return result;
+  if (is_captured(stream)) return result;
   if (result == CUDA_SUCCESS && f->name == "lithos_mark_sm") mark_sms(parameters);
   if (result == CUDA_SUCCESS && f->name == "fold") fold(parameters, extra);
   return result;
@@ -454,13 +454,20 @@ CUresult cuLaunchKernel_ptsz(CUfunction f, unsigned gx, unsigned gy, unsigned gz
   count("cuLaunchKernel_ptsz");
   return launch(f, {gx, gy, gz}, {bx, by, bz}, shared, stream, 2);
 }
-CUresult cuLaunchKernelEx(const CUlaunchConfig* c, CUfunction f, void**, void**) {
+CUresult cuLaunchKernelEx(const CUlaunchConfig* c, CUfunction f, void** parameters, void** extra) {
   count("cuLaunchKernelEx");
   bool cooperative = false;
-  for (unsigned i = 0; i < c->numAttrs; ++i)
+  CUlaunchAttributeValue cluster{};
+  for (unsigned i = 0; i < c->numAttrs; ++i) {
     cooperative |= c->attrs[i].id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE && c->attrs[i].value.cooperative != 0;
-  return launch(f, {c->gridDimX, c->gridDimY, c->gridDimZ}, {c->blockDimX, c->blockDimY, c->blockDimZ},
-                c->sharedMemBytes, c->hStream, cooperative ? 4 : 2);
+    if (c->attrs[i].id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) cluster = c->attrs[i].value;
+  }
+  const CUresult result = launch(f, {c->gridDimX, c->gridDimY, c->gridDimZ}, {c->blockDimX, c->blockDimY, c->blockDimZ},
+                                 c->sharedMemBytes, c->hStream, cooperative ? 4 : 2, parameters, extra);
+  if (is_captured(c->hStream)) c->hStream->capturing->nodes.back()->cluster = cluster;
+  else if (result == CUDA_SUCCESS && cluster.clusterDim.x == 2) count("in pairs");
+  if (!is_captured(c->hStream) && result == CUDA_SUCCESS && f->name == "fold") fold(parameters, extra);
+  return result;
 }
 CUresult cuLaunchKernelEx_ptsz(const CUlaunchConfig* c, CUfunction f, void** p, void** e) {
   count("cuLaunchKernelEx_ptsz");
