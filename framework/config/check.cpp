@@ -104,7 +104,8 @@ std::uint32_t quota_of(const PolicySetConfig& set, const TenantConfig& tenant) {
 }
 
 std::uint32_t connections_of(const Config& config, const TenantConfig& tenant) {
-  // On an H100 half of 32 PyTorch processes with 8 each did not get a context; with 2 each, MPS's own number, all do (docs/results/colocate, churn.json).
+  // On an H100 half of those that joined 32 PyTorch processes with 8 each were refused by the driver, and none with what it takes by itself
+  // (docs/results/colocate, churn.json); with 2 each it has not been tried yet.
   constexpr std::size_t kForAll = 64, kMost = 8, kLeast = 2;
   if (tenant.connections != 0) return tenant.connections;
   return static_cast<std::uint32_t>(std::clamp(kForAll / std::max<std::size_t>(config.tenants.size(), 1), kLeast, kMost));

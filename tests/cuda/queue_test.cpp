@@ -48,6 +48,9 @@ struct QueuedShim : ::testing::Test {
     std::ifstream(file, std::ios::binary).read(reinterpret_cast<char*>(&first), sizeof first);
     return first;
   }
+  void write(unsigned word, std::uint64_t what) const {
+    std::fstream(file, std::ios::binary | std::ios::in | std::ios::out).seekp(8 * word).write(reinterpret_cast<const char*>(&what), sizeof what);
+  }
   static std::uint64_t folded(std::uint64_t value, unsigned n) {
     for (unsigned i = 0; i < n; ++i) value = value * 6364136223846793005u + i + 1;
     return value;
@@ -122,6 +125,137 @@ TEST_F(QueuedShim, AFailureIsToldByTheNextCallOfTheStream) {
   EXPECT_EQ(ask("wait_stream").value("result"), 0);
 }
 
+// ---- graphs ----------------------------------------------------------------------------------------------
+
+TEST_F(QueuedShim, AGraphWaitsNodeByNode) {
+  ask("make_graph 4");
+  EXPECT_EQ(ask("launch_graph").value("result"), 0);
+  const Outcome outcome = ask("launch 1");
+  EXPECT_EQ(outcome.value("launched"), 2);
+  EXPECT_EQ(ask("query_stream").value("result"), kNotReady);
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  EXPECT_EQ(ask("wait_stream").value("launched"), 7) << "as launches";
+  EXPECT_EQ(ask("look").value("graphs"), 0);
+  EXPECT_EQ(value(), folded(folded(folded(0, 2), 4), 1)) << "in the order of their dependencies, between what came before and after";
+  const Outcome report = ask("report");
+  EXPECT_EQ(report.count("graph_unrolled"), 1);
+  EXPECT_EQ(report.count("launches"), 7);
+  EXPECT_EQ(report.count("masked"), 7);
+}
+
+TEST_F(QueuedShim, AGraphIsHeldInItsMiddle) {
+  const long long before = ask("make_waiting_graph").value("launched");  // capturing is a launch too
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  EXPECT_EQ(ask("launch_graph").value("result"), 0);
+  EXPECT_EQ(ask("in_host_function").value("launched"), before + 1) << "its first node has gone";
+  daemon.publish(held(4));
+  write(1, 1);
+  ask("launch 1");
+  EXPECT_EQ(ask("query_stream").value("result"), kNotReady);
+  EXPECT_EQ(launched(), before + 1) << "its last one may not";
+  daemon.publish(testing::lease_of(5, TpcSet::first(8)));
+  EXPECT_EQ(ask("wait_stream").value("launched"), before + 3);
+  EXPECT_EQ(value(), folded(folded(folded(0, 2), 2), 1));
+}
+
+TEST_F(QueuedShim, AGraphWithANodeThatNoStreamHasRunsWhole) {
+  ask("make_whole_graph 3");
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  EXPECT_EQ(ask("launch_graph").value("graphs"), 1);
+  EXPECT_EQ(value(), folded(folded(0, 2), 3));
+  ask("make_together_graph");
+  EXPECT_EQ(ask("launch_graph").value("graphs"), 2);
+  ask("make_owning_graph 2");
+  EXPECT_EQ(ask("launch_graph").value("graphs"), 3);
+  const Outcome report = ask("report");
+  EXPECT_TRUE(report.reports("\"graphs_whole\": {\"a node of another kind\": 1, \"a kernel's attribute\": 1, \"graphs own objects\": 1}"))
+      << report.out;
+  EXPECT_EQ(report.count("graph_unrolled"), 0);
+}
+
+TEST_F(QueuedShim, AGraphThatIsChangedRunsWholeFromThenOn) {
+  ask("make_graph 2");
+  ask("launch_graph");
+  EXPECT_EQ(launched(), 2);
+  EXPECT_EQ(ask("change_graph 7").value("launched"), 4) << "what waits of it goes first, with its parameters as they were";
+  const std::uint64_t before = folded(folded(0, 2), 2);
+  EXPECT_EQ(value(), before);
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  EXPECT_EQ(ask("launch_graph").value("graphs"), 1);
+  EXPECT_EQ(value(), (before * 6364136223846793005u + 8) * 6364136223846793005u + 2);
+  EXPECT_TRUE(ask("report").reports("\"graphs_whole\": {\"changed since\": 1}"));
+}
+
+TEST_F(QueuedShim, AGraphThatEndsHasBeenLaunched) {
+  ask("make_graph 3");
+  ask("launch_graph");
+  EXPECT_EQ(ask("end_graph").value("launched"), 5);
+  EXPECT_EQ(value(), folded(folded(0, 2), 3));
+}
+
+TEST_F(QueuedShim, AGraphsClustersAreItsNodes) {
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  ask("make_cluster_graph");
+  const Outcome outcome = ask("launch_graph");  // its first: at once
+  EXPECT_EQ(outcome.value("graphs"), 0);
+  EXPECT_EQ(outcome.value("in_pairs"), 1);
+  EXPECT_EQ(value(), folded(folded(0, 2), 1)) << "with its arguments behind its attributes";
+}
+
+// Without an event of the program's: launches of one exec are ordered with each other.
+TEST_F(QueuedShim, AGraphOnAnotherStreamWaitsForItsLastLaunch) {
+  ask("make_graph 3");
+  ask("launch 1");
+  ask("launch_graph");
+  ask("launch_graph_elsewhere");
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  EXPECT_EQ(ask("free").value("launched"), 9);
+  EXPECT_EQ(value(), folded(folded(folded(folded(0, 2), 1), 3), 3));
+}
+
+TEST_F(QueuedShim, AWholeGraphOnAnotherStreamWaitsForItsNodes) {
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  ask("make_graph 2");
+  ask("launch_graph");
+  EXPECT_EQ(ask("change_graph 7").value("waits"), 0);
+  EXPECT_EQ(ask("launch_graph_elsewhere").value("waits"), 1) << "of which the driver knows nothing";
+  EXPECT_EQ(ask("launch_graph").value("waits"), 1) << "now it does";
+  EXPECT_EQ(ask("look").value("graphs"), 2);
+}
+
+TEST_F(QueuedShim, NodesOfAGraphOnAnotherStreamWaitForItWhole) {
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  ask("make_graph 2");
+  ask("begin_capture");
+  EXPECT_EQ(ask("launch_graph_elsewhere").value("graphs"), 1) << "nothing waits while something is captured";
+  ask("end_capture");
+  ask("launch_graph");
+  const Outcome after = ask("free");
+  EXPECT_EQ(after.value("graphs"), 1);
+  EXPECT_EQ(after.value("waits"), 1);
+}
+
+TEST_F(QueuedShim, AGraphRunsWholeOnceAContextHasEnded) {
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  ask("make_graph 2");
+  EXPECT_EQ(ask("launch_graph").value("graphs"), 0);
+  ask("end_context");
+  EXPECT_EQ(ask("launch_graph").value("graphs"), 1);
+  EXPECT_EQ(ask("end_graph").value("result"), 0);
+}
+
+TEST(QueuedPrograms, KernelsOfGraphsInPartsRunEveryBlockOnce) {
+  const World world(kQueued);
+  const Outcome whole = world.run("queue_client", {"shapes", "4"}, {{"LITHOS_TENANT", ""}});
+  const Outcome parts = world.run("queue_client", {"shapes", "4"}, {{"LITHOS_TPCS", "0-7"}, {"LITHOS_FORCE_ATOMS", "5"}});
+  EXPECT_EQ(parts.status, 0) << parts.err;
+  EXPECT_GT(parts.count("cut"), 0) << parts.out;
+  EXPECT_EQ(parts.count("graph_unrolled"), 1);
+  EXPECT_GT(whole.value("blocks"), 0);
+  EXPECT_EQ(parts.value("blocks"), whole.value("blocks"));
+  EXPECT_EQ(parts.value("block_sum"), whole.value("block_sum"));
+}
+
 // ---- whole programs --------------------------------------------------------------------------------------
 
 std::vector<std::string> sums(const Outcome& outcome) {
@@ -139,6 +273,7 @@ TEST(QueuedPrograms, ComputeWhatTheyComputeWithoutUs) {
   EXPECT_EQ(sums(queued), sums(bare));
   EXPECT_GT(queued.count("queued"), 1000);
   EXPECT_GT(queued.count("queued_calls"), 100);
+  EXPECT_GT(queued.count("graph_unrolled"), 1000);
 }
 
 TEST(QueuedPrograms, ComputeTheSameWhileTheyAreHeldAgainAndAgain) {

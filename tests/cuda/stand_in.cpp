@@ -10,6 +10,7 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -57,10 +58,22 @@ struct CUmod_st {
   std::map<std::string, std::unique_ptr<CUfunc_st>> functions;
 };
 struct CUgraphNode_st {
+  CUgraphNodeType type = CU_GRAPH_NODE_TYPE_KERNEL;
+  struct CUgraph_st* graph = nullptr;  // it is in
+  std::vector<CUgraphNode_st*> before;
   CUfunc_st* function = nullptr;
   Dims grid{}, block{};
   unsigned shared = 0;
-  bool last = true;
+  bool cooperative = false, packed = false;
+  CUlaunchAttributeValue cluster{};
+  std::vector<std::vector<char>> values;  // its parameters; if packed all in one
+  std::vector<void*> pointers;
+  std::size_t bytes = 0;
+  void* extra[5] = {};
+  CUDA_MEMSET_NODE_PARAMS set{};
+  CUDA_MEMCPY3D copy{};
+  CUDA_HOST_NODE_PARAMS host{};
+  CUgraph_st* child = nullptr;
 };
 struct CUgraph_st {
   std::vector<std::unique_ptr<CUgraphNode_st>> nodes;
@@ -76,7 +89,8 @@ struct Write {
   std::uint64_t address = 0, payload = 0;
 };
 struct Baked {
-  CUgraphNode_st* node = nullptr;
+  std::unique_ptr<CUgraphNode_st> node;
+  const CUgraphNode_st* of = nullptr;
   std::vector<Write> writes;
 };
 }  // namespace
@@ -247,17 +261,18 @@ void mark_sms(void** parameters) {
   }
 }
 
-CUresult launch(CUfunction f, const Dims& grid, const Dims& block, unsigned shared, CUstream stream, unsigned type) {
+CUgraphNode_st* captured(CUstream stream, CUgraphNodeType type);
+void keep_parameters(CUgraphNode_st& node, void** parameters, void** extra);
+
+CUresult launch(CUfunction f, const Dims& grid, const Dims& block, unsigned shared, CUstream stream, unsigned type,
+                void** parameters = nullptr, void** extra = nullptr) {
   if (!state().ready) return CUDA_ERROR_NOT_INITIALIZED;
   if (current_context == nullptr) return CUDA_ERROR_INVALID_CONTEXT;
   if (f == nullptr || volume(grid) == 0 || volume(block) == 0 || volume(block) > 1024) return CUDA_ERROR_INVALID_VALUE;
-  if (stream != nullptr && stream != CU_STREAM_LEGACY && stream != CU_STREAM_PER_THREAD &&
-      stream->capturing != nullptr) {
-    auto node = std::make_unique<CUgraphNode_st>();
-    *node = {f, grid, block, shared, true};
-    auto& nodes = stream->capturing->nodes;
-    if (!nodes.empty()) nodes.back()->last = false;
-    nodes.push_back(std::move(node));
+  if (CUgraphNode_st* const node = captured(stream, CU_GRAPH_NODE_TYPE_KERNEL)) {
+    node->function = f, node->grid = grid, node->block = block, node->shared = shared;
+    node->cooperative = type == lithos::cuda::kGridTogether;
+    keep_parameters(*node, parameters, extra);
     return CUDA_SUCCESS;
   }
   // Lazy loading: the first launch of a function takes as long as its code takes to load.
@@ -269,13 +284,14 @@ CUresult launch(CUfunction f, const Dims& grid, const Dims& block, unsigned shar
 
 #define STAND_IN_KERNELS
 #include "cuda/stand_in_order.inc"
+#include "cuda/stand_in_graphs.inc"
 #undef STAND_IN_KERNELS
 
 void upload_graph(CUgraphExec exec) {
   if (exec->uploaded) return;
   exec->uploaded = true;
   for (auto node = exec->nodes.rbegin(); node != exec->nodes.rend(); ++node)
-    node->writes = upload(node->node->grid, node->node->block,
+    if (node->node->type == CU_GRAPH_NODE_TYPE_KERNEL) node->writes = upload(node->node->grid, node->node->block,
                           static_cast<unsigned>(node->node->function->shared) + node->node->shared, 2, false,
                           node->node->function->program);
   upload({0, 0, 0}, {1, 1, 1}, 0, 1, true);
@@ -427,7 +443,8 @@ CUresult cuLaunchKernel(CUfunction f, unsigned gx, unsigned gy, unsigned gz, uns
                         unsigned shared, CUstream stream, void** parameters, void** extra) {
   count("cuLaunchKernel");
   if (f->name == "failing" && std::exchange(f->loaded, true)) return CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES;  // but not at first
-  const CUresult result = launch(f, {gx, gy, gz}, {bx, by, bz}, shared, stream, 2);
+  const CUresult result = launch(f, {gx, gy, gz}, {bx, by, bz}, shared, stream, 2, parameters, extra);
+  if (is_captured(stream)) return result;
   if (result == CUDA_SUCCESS && f->name == "lithos_mark_sm") mark_sms(parameters);
   if (result == CUDA_SUCCESS && f->name == "fold") fold(parameters, extra);
   return result;
@@ -437,13 +454,20 @@ CUresult cuLaunchKernel_ptsz(CUfunction f, unsigned gx, unsigned gy, unsigned gz
   count("cuLaunchKernel_ptsz");
   return launch(f, {gx, gy, gz}, {bx, by, bz}, shared, stream, 2);
 }
-CUresult cuLaunchKernelEx(const CUlaunchConfig* c, CUfunction f, void**, void**) {
+CUresult cuLaunchKernelEx(const CUlaunchConfig* c, CUfunction f, void** parameters, void** extra) {
   count("cuLaunchKernelEx");
   bool cooperative = false;
-  for (unsigned i = 0; i < c->numAttrs; ++i)
+  CUlaunchAttributeValue cluster{};
+  for (unsigned i = 0; i < c->numAttrs; ++i) {
     cooperative |= c->attrs[i].id == CU_LAUNCH_ATTRIBUTE_COOPERATIVE && c->attrs[i].value.cooperative != 0;
-  return launch(f, {c->gridDimX, c->gridDimY, c->gridDimZ}, {c->blockDimX, c->blockDimY, c->blockDimZ},
-                c->sharedMemBytes, c->hStream, cooperative ? 4 : 2);
+    if (c->attrs[i].id == CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION) cluster = c->attrs[i].value;
+  }
+  const CUresult result = launch(f, {c->gridDimX, c->gridDimY, c->gridDimZ}, {c->blockDimX, c->blockDimY, c->blockDimZ},
+                                 c->sharedMemBytes, c->hStream, cooperative ? 4 : 2, parameters, extra);
+  if (is_captured(c->hStream)) c->hStream->capturing->nodes.back()->cluster = cluster;
+  else if (result == CUDA_SUCCESS && cluster.clusterDim.x == 2) count("in pairs");
+  if (!is_captured(c->hStream) && result == CUDA_SUCCESS && f->name == "fold") fold(parameters, extra);
+  return result;
 }
 CUresult cuLaunchKernelEx_ptsz(const CUlaunchConfig* c, CUfunction f, void** p, void** e) {
   count("cuLaunchKernelEx_ptsz");
@@ -466,7 +490,8 @@ CUresult cuLaunchGrid(CUfunction f, int width, int height) {
   return launch(f, {static_cast<unsigned>(width), static_cast<unsigned>(height), 1}, {64, 1, 1}, 0, nullptr, 2);
 }
 // A copy on the device is a kernel of the driver's own (hardware.md §7).
-CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream) {
+CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream) {
+  if (capture_copy(stream, to, from, bytes, CU_MEMORYTYPE_DEVICE, CU_MEMORYTYPE_DEVICE)) return CUDA_SUCCESS;
   if (to != 0) std::memmove(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
   run(upload({static_cast<unsigned>(bytes / 4096 + 1), 1, 1}, {256, 1, 1}, 0, 2, true));
   return CUDA_SUCCESS;
@@ -501,52 +526,7 @@ CUresult cuStreamEndCapture(CUstream stream, CUgraph* graph) {
   capturing_stream = nullptr;
   return CUDA_SUCCESS;
 }
-CUresult cuGraphDestroy(CUgraph graph) {
-  delete graph;
-  return CUDA_SUCCESS;
-}
-CUresult cuGraphGetNodes(CUgraph graph, CUgraphNode* nodes, size_t* n) {
-  for (std::size_t i = 0; nodes != nullptr && i < graph->nodes.size() && i < *n; ++i) nodes[i] = graph->nodes[i].get();
-  *n = graph->nodes.size();
-  return CUDA_SUCCESS;
-}
-CUresult cuGraphNodeGetType(CUgraphNode, CUgraphNodeType* type) {
-  return *type = CU_GRAPH_NODE_TYPE_KERNEL, CUDA_SUCCESS;
-}
-#undef cuGraphNodeGetDependentNodes
-// As between cuBLAS's programmatic launches: the edge has data, for which this function has no room.
-CUresult cuGraphNodeGetDependentNodes(CUgraphNode node, CUgraphNode*, size_t* n) {
-  if (!node->last) return CUDA_ERROR_LOSSY_QUERY;
-  return *n = 0, CUDA_SUCCESS;
-}
-CUresult cuGraphNodeGetDependentNodes_v2(CUgraphNode node, CUgraphNode*, CUgraphEdgeData*, size_t* n) {
-  return *n = node->last ? 0 : 1, CUDA_SUCCESS;
-}
-CUresult cuGraphKernelNodeGetParams_v2(CUgraphNode node, CUDA_KERNEL_NODE_PARAMS* p) {
-  *p = {};
-  p->func = node->function;
-  p->gridDimX = node->grid[0], p->gridDimY = node->grid[1], p->gridDimZ = node->grid[2];
-  p->blockDimX = node->block[0], p->blockDimY = node->block[1], p->blockDimZ = node->block[2];
-  p->sharedMemBytes = node->shared;
-  return CUDA_SUCCESS;
-}
-CUresult cuGraphInstantiateWithFlags(CUgraphExec* exec, CUgraph graph, unsigned long long flags) {
-  *exec = new CUgraphExec_st;
-  for (const auto& node : graph->nodes) (*exec)->nodes.push_back({node.get(), {}});
-  if ((flags & CUDA_GRAPH_INSTANTIATE_FLAG_UPLOAD) != 0) upload_graph(*exec);
-  return CUDA_SUCCESS;
-}
-CUresult cuGraphUpload(CUgraphExec exec, CUstream) { return upload_graph(exec), CUDA_SUCCESS; }
-CUresult cuGraphLaunch(CUgraphExec exec, CUstream) {
-  count("cuGraphLaunch");
-  upload_graph(exec);
-  for (const Baked& node : exec->nodes) run(node.writes);
-  return CUDA_SUCCESS;
-}
-CUresult cuGraphExecDestroy(CUgraphExec exec) {
-  delete exec;
-  return CUDA_SUCCESS;
-}
+#include "cuda/stand_in_graphs.inc"
 
 // ---- memory ----------------------------------------------------------------------------------------------
 CUresult cuMemAlloc_v2(CUdeviceptr* out, size_t bytes) {

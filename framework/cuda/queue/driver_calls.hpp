@@ -16,7 +16,7 @@ enum class CallClass : std::uint8_t {
   submits_stream,  // what is queued on its stream goes first, with all that waits for in turn
   submits_all,     // what is queued anywhere in the process goes first
   launch,          // a kernel launch: joins the queue
-  graph_launch,    // a graph launch: joins the queue, once the executable graph has been launched before
+  graph_launch,    // a graph launch: joins the queue if its nodes can go one by one
   event,           // tickets: event_book.hpp
   capture,         // capture of a stream: never queued
   lifecycle,       // creates or destroys what the queues are keyed by; submits_all if it destroys

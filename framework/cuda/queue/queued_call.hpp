@@ -16,6 +16,7 @@ enum class CallKind : std::uint8_t {
   host_function,  // words: function, pointer
   record,         // object: the event
   wait,           // object: the event
+  graph,          // object: several calls, one after another with nothing between them
 };
 
 struct QueuedCall {

@@ -41,9 +41,10 @@ enum class Count : std::uint8_t {
   memory_refused,   // allocations beyond the tenant's limit
   queued,        // launches that could wait
   queued_calls,  // other calls that waited behind them
+  graph_unrolled,  // graph launches whose nodes went one by one; their kernels count as launches, not as graph_nodes
   hurried,       // submitted without regard to the lease's limits, since a call had to find them submitted
 };
-inline constexpr unsigned kCounts = 30;
+inline constexpr unsigned kCounts = 31;
 const char* name_of(Count count);
 
 class Counters {

@@ -52,6 +52,15 @@ void find_own_calls(void* library) {
   find(library, "cuPointerGetAttribute", table.cuPointerGetAttribute);
   find(library, "cuStreamGetCtx", table.cuStreamGetCtx);
   find(library, "cuStreamGetFlags", table.cuStreamGetFlags);
+  find(library, "cuGraphGetEdges_v2", table.cuGraphGetEdges_v2);
+  find(library, "cuGraphKernelNodeGetAttribute", table.cuGraphKernelNodeGetAttribute);
+  find(library, "cuGraphMemsetNodeGetParams", table.cuGraphMemsetNodeGetParams);
+  find(library, "cuGraphMemcpyNodeGetParams", table.cuGraphMemcpyNodeGetParams);
+  find(library, "cuGraphHostNodeGetParams", table.cuGraphHostNodeGetParams);
+  find(library, "cuEventCreate", table.cuEventCreate);
+  find(library, "cuEventDestroy_v2", table.cuEventDestroy_v2);
+  find(library, "cuEventRecord", table.cuEventRecord);
+  find(library, "cuStreamWaitEvent", table.cuStreamWaitEvent);
 }
 
 // Before any other constructor of ours, and before whoever links us: the loader runs a library's constructors before

@@ -62,6 +62,16 @@ struct DriverTable {
   CUresult(CUDAAPI* cuPointerGetAttribute)(void*, CUpointer_attribute, CUdeviceptr) = nullptr;
   CUresult(CUDAAPI* cuStreamGetCtx)(CUstream, CUcontext*) = nullptr;
   CUresult(CUDAAPI* cuStreamGetFlags)(CUstream, unsigned*) = nullptr;
+  // … of graphs.
+  CUresult(CUDAAPI* cuGraphGetEdges_v2)(CUgraph, CUgraphNode*, CUgraphNode*, CUgraphEdgeData*, size_t*) = nullptr;
+  CUresult(CUDAAPI* cuGraphKernelNodeGetAttribute)(CUgraphNode, CUlaunchAttributeID, CUlaunchAttributeValue*) = nullptr;
+  CUresult(CUDAAPI* cuGraphMemsetNodeGetParams)(CUgraphNode, CUDA_MEMSET_NODE_PARAMS*) = nullptr;
+  CUresult(CUDAAPI* cuGraphMemcpyNodeGetParams)(CUgraphNode, CUDA_MEMCPY3D*) = nullptr;
+  CUresult(CUDAAPI* cuGraphHostNodeGetParams)(CUgraphNode, CUDA_HOST_NODE_PARAMS*) = nullptr;
+  CUresult(CUDAAPI* cuEventCreate)(CUevent*, unsigned) = nullptr;
+  CUresult(CUDAAPI* cuEventDestroy_v2)(CUevent) = nullptr;
+  CUresult(CUDAAPI* cuEventRecord)(CUevent, CUstream) = nullptr;
+  CUresult(CUDAAPI* cuStreamWaitEvent)(CUstream, CUevent, unsigned) = nullptr;
 };
 
 const DriverTable& driver();

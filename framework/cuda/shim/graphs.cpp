@@ -9,6 +9,7 @@
 
 #include "cuda/shim/annotations.hpp"
 #include "cuda/shim/process.hpp"
+#include "cuda/shim/queued/gate.hpp"
 #include "cuda/shim/quiet.hpp"
 #include "cuda/shim/tenancy.hpp"
 #include "cuda/shim/thread_state.hpp"
@@ -116,7 +117,14 @@ void give_slots_to_leaves(ThreadState& thread, GraphExec& exec) {
   for (std::uint32_t i = 0; i < wanted; ++i) memory.slot(exec.first_slot + i) = {};
 }
 
-void remember(ThreadState& thread, CUgraphExec handle, CUgraph graph) {
+void retire(GraphExec* exec) {
+  UnrolledGraph* const unrolled = std::exchange(exec->unrolled, nullptr);
+  if constexpr (kQueued)
+    if (unrolled != nullptr) graph_ends(unrolled);
+  exec->release();
+}
+
+void remember(ThreadState& thread, CUgraphExec handle, CUgraph graph, unsigned long long flags) {
   const QuietCapture quiet;
   auto exec = std::make_unique<GraphExec>();
   describe(graph, true, 0, *exec);
@@ -124,6 +132,7 @@ void remember(ThreadState& thread, CUgraphExec handle, CUgraph graph) {
   for (const GraphExec::Node& node : exec->nodes) kernels.push_back(&node.op->info);
   exec->info = make_graph_info("graph of " + std::to_string(kernels.size()), std::move(kernels));
   give_slots_to_leaves(thread, *exec);
+  if constexpr (kQueued) exec->unrolled = unroll_graph(graph, flags);
   GraphBook& all = graph_book();
   GraphExec* before = nullptr;
   {
@@ -131,7 +140,7 @@ void remember(ThreadState& thread, CUgraphExec handle, CUgraph graph) {
     GraphExec*& known = all.execs[handle];
     before = std::exchange(known, exec.release());
   }
-  if (before != nullptr) before->release();  // destroyed behind our back
+  if (before != nullptr) retire(before);  // destroyed behind our back
 }
 
 // ---- launching -------------------------------------------------------------------------------------------
@@ -186,11 +195,16 @@ CUresult launch_graph(CUgraphExec handle, CUstream stream, Call&& call) {
   }
   thread->counters.add(Count::graph_launches);
   GraphExec* const exec = find(handle);
+  UnrolledGraph* const unrolled = exec == nullptr ? nullptr : exec->unrolled;
+  if constexpr (kQueued)
+    if (const std::optional<CUresult> answered = queue_graph(*thread, unrolled, stream)) return *answered;
   const Nanoseconds now = host_now();
   Tenancy& tenancy = *Process::instance().tenancy();
   const std::uint64_t number = tenancy.raise_pressure(now);
   const CUresult result = with_nodes(*thread, exec, call);
   if (result == CUDA_SUCCESS && exec != nullptr) thread->counters.add(Count::graph_kernels, exec->nodes.size());
+  if constexpr (kQueued)
+    if (result == CUDA_SUCCESS && unrolled != nullptr) graph_went_whole(*thread, *unrolled, stream);
   const bool flies = result == CUDA_SUCCESS && exec != nullptr && exec->slots != 0 && !is_capturing(stream);
   // A launch that nobody is told of may write into the slots at any time: they are never free again.
   if (flies) exec->users.fetch_add(1, std::memory_order_relaxed);
@@ -208,16 +222,18 @@ CUresult upload_graph(CUgraphExec handle, Call&& call) {
 // With the upload flag, descriptors come by inside the call, before there is an exec to name: they are judged by what
 // stands in them.
 template <class Call>
-CUresult instantiate(CUgraphExec* handle, CUgraph graph, Call&& call) {
+CUresult instantiate(CUgraphExec* handle, CUgraph graph, unsigned long long flags, Call&& call) {
   ThreadState* const thread = managing_thread();
   if (thread == nullptr) return call();
   const CUresult result = with_nodes(*thread, nullptr, call);
   if (result == CUDA_SUCCESS && handle != nullptr) {
     const Inside inside(*thread);
-    remember(*thread, *handle, graph);
+    remember(*thread, *handle, graph, flags);
   }
   return result;
 }
+
+unsigned long long flags_of(const CUDA_GRAPH_INSTANTIATE_PARAMS* parameters) { return parameters == nullptr ? 0 : parameters->flags; }
 
 // ---- callback --------------------------------------------------------------------------------------------
 
@@ -244,6 +260,11 @@ void be_careful(const Descriptor& descriptor, PatchWish& wish, const GpuShape& g
 }
 
 }  // namespace
+
+UnrolledGraph* unrolled_form(CUgraphExec exec) {
+  const GraphExec* const known = find(exec);
+  return known == nullptr ? nullptr : known->unrolled;
+}
 
 std::uint64_t GraphExec::newest_leaf_ns(const CompletionMemory& memory) const {
   std::uint64_t newest = 0;
@@ -290,7 +311,8 @@ CUresult CUDAAPI cuGraphLaunch(CUgraphExec exec, CUstream stream) {
   return launch_graph(exec, stream, [&] { return driver().cuGraphLaunch(exec, stream); });
 }
 CUresult CUDAAPI cuGraphLaunch_ptsz(CUgraphExec exec, CUstream stream) {
-  return launch_graph(exec, stream, [&] { return driver().cuGraphLaunch_ptsz(exec, stream); });
+  return launch_graph(exec, stream == nullptr ? CU_STREAM_PER_THREAD : stream,
+                      [&] { return driver().cuGraphLaunch_ptsz(exec, stream); });
 }
 CUresult CUDAAPI cuGraphUpload(CUgraphExec exec, CUstream stream) {
   return upload_graph(exec, [&] { return driver().cuGraphUpload(exec, stream); });
@@ -299,15 +321,15 @@ CUresult CUDAAPI cuGraphUpload_ptsz(CUgraphExec exec, CUstream stream) {
   return upload_graph(exec, [&] { return driver().cuGraphUpload_ptsz(exec, stream); });
 }
 CUresult CUDAAPI cuGraphInstantiateWithFlags(CUgraphExec* exec, CUgraph graph, unsigned long long flags) {
-  return instantiate(exec, graph, [&] { return driver().cuGraphInstantiateWithFlags(exec, graph, flags); });
+  return instantiate(exec, graph, flags, [&] { return driver().cuGraphInstantiateWithFlags(exec, graph, flags); });
 }
 CUresult CUDAAPI cuGraphInstantiateWithParams(CUgraphExec* exec, CUgraph graph,
                                               CUDA_GRAPH_INSTANTIATE_PARAMS* parameters) {
-  return instantiate(exec, graph, [&] { return driver().cuGraphInstantiateWithParams(exec, graph, parameters); });
+  return instantiate(exec, graph, flags_of(parameters), [&] { return driver().cuGraphInstantiateWithParams(exec, graph, parameters); });
 }
 CUresult CUDAAPI cuGraphInstantiateWithParams_ptsz(CUgraphExec* exec, CUgraph graph,
                                                    CUDA_GRAPH_INSTANTIATE_PARAMS* parameters) {
-  return instantiate(exec, graph, [&] { return driver().cuGraphInstantiateWithParams_ptsz(exec, graph, parameters); });
+  return instantiate(exec, graph, flags_of(parameters), [&] { return driver().cuGraphInstantiateWithParams_ptsz(exec, graph, parameters); });
 }
 CUresult CUDAAPI cuGraphExecDestroy(CUgraphExec exec) {
   if (managing_thread() != nullptr) {
@@ -321,7 +343,7 @@ CUresult CUDAAPI cuGraphExecDestroy(CUgraphExec exec) {
         all.execs.erase(known);
       }
     }
-    if (gone != nullptr) gone->release();
+    if (gone != nullptr) retire(gone);
   }
   return driver().cuGraphExecDestroy(exec);
 }

@@ -24,6 +24,8 @@ namespace lithos::cuda::shim {
 struct ThreadState;
 class Process;
 
+struct UnrolledGraph;
+
 struct GraphExec {
   struct Node {
     const Operator* op = nullptr;
@@ -38,6 +40,7 @@ struct GraphExec {
   std::uint32_t first_slot = 0, slots = 0;
   std::uint64_t generation = 0;         // payload of its slots
   bool told = false;                    // to the daemon; service thread
+  UnrolledGraph* unrolled = nullptr;    // the queued path's: its nodes, to be launched one by one; nullptr: never
   TpcSet baked;                         // where its nodes may run
   std::atomic<std::uint32_t> users{1};  // the exec itself, and launches that fly
 
@@ -45,6 +48,9 @@ struct GraphExec {
   std::uint64_t newest_leaf_ns(const CompletionMemory& memory) const;
   void release();  // frees it, and its slots, after the last user
 };
+
+// Of a handle; nullptr: none.
+UnrolledGraph* unrolled_form(CUgraphExec exec);
 
 // In the callback: one descriptor of the graph that the thread is launching or uploading.
 void patch_node(ThreadState& thread, Descriptor& descriptor, Process& process);

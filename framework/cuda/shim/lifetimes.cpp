@@ -21,6 +21,7 @@ CUresult unload(Call&& call) {
 }
 
 void contexts_ended() {
+  Process::instance().context_has_ended();
   Process::instance().tenancy()->completions().forget_contexts();
   Process::instance().tenancy()->cutter().forget_contexts();
   forget_functions();

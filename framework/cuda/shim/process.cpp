@@ -36,6 +36,11 @@ const char* queueing() {
   return "";
 }
 
+std::string left_whole() {
+  if constexpr (kQueued) return ", \"graphs_whole\": " + graphs_left_whole();
+  return "";
+}
+
 constexpr std::size_t kKernelsTold = 16;  // in a report
 
 // Tools that come before us say so in the environment; a library that is merely loaded (PyTorch loads CUPTI always)
@@ -226,7 +231,7 @@ std::string Process::report() const {
                      ", \"foreign_descriptors\": " + std::to_string(foreign_descriptors_.load()) + ", \"counts\": {";
   for (unsigned i = 0; i < kCounts; ++i)
     text += std::string(i == 0 ? "" : ", ") + "\"" + name_of(static_cast<Count>(i)) + "\": " + std::to_string(sums[i]);
-  return text + "}, \"ran_unconfined\": " + operators_left(kKernelsTold) + "}";
+  return text + "}, \"ran_unconfined\": " + operators_left(kKernelsTold) + left_whole() + "}";
 }
 
 void Process::write_stats() const {
@@ -242,7 +247,7 @@ const char* name_of(Count count) {
       "launches", "masked", "not_confined", "conflict_too_few", "conflict_cluster", "conflict_resident", "refused",
       "captured", "unseen", "failed", "other_device", "starved", "waited", "timed", "untimed", "cut", "atoms", "cut_refused", "internal_masked",
       "internal_left", "graph_launches", "graph_kernels", "graph_nodes", "graph_nodes_masked", "graph_nodes_left",
-      "reports_dropped", "memory_refused", "queued", "queued_calls", "hurried"};
+      "reports_dropped", "memory_refused", "queued", "queued_calls", "graph_unrolled", "hurried"};
   const auto index = static_cast<unsigned>(count);
   return index < kCounts ? kNames[index] : "unknown";
 }

@@ -72,6 +72,10 @@ class Process {
   std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
   void new_epoch() { epoch_.fetch_add(1, std::memory_order_acq_rel); }
 
+  // Contexts that have ended: what was made in one that lived at another count may be gone.
+  std::uint64_t ended_contexts() const { return ended_contexts_.load(std::memory_order_acquire); }
+  void context_has_ended() { ended_contexts_.fetch_add(1, std::memory_order_acq_rel); }
+
   void say(const char* format, ...) __attribute__((format(printf, 2, 3)));  // one line on stderr: "lithos: …"
   std::string report() const;                                               // counters and standing as one JSON object
   void count_unknown_descriptor() { unknown_descriptors_.fetch_add(1, std::memory_order_relaxed); }
@@ -101,7 +105,7 @@ class Process {
   unsigned advertised_tpcs_ = 0;
   MemoryBudget memory_;
   SharedMask home_;
-  std::atomic<std::uint64_t> epoch_{1};
+  std::atomic<std::uint64_t> epoch_{1}, ended_contexts_{0};
   std::atomic<std::uint64_t> unknown_descriptors_{0}, foreign_descriptors_{0};
 };
 

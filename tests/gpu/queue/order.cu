@@ -2,6 +2,8 @@
 // Programs whose results depend on the order of everything they do: order FIRST LAST [THREADS] runs one random program for each seed and prints
 // "seed checksum". The same programs run without LithOS and with it must print the same (run_all.sh).
 //
+// Graphs among them: of every kind of node that can go by itself, with branches, launched again on other streams, changed, ended on their way.
+//
 // A buffer belongs to one stream of one thread at a time; everything done to it is ordered by that stream, by an event where the stream changes,
 // by an event and a barrier where the thread does. So the result is one, whatever the timing.
 #include <barrier>
@@ -46,6 +48,10 @@ struct Buffer {
   Word* at = nullptr;
   unsigned n = 0, stream = 0;
   cudaEvent_t event = nullptr;
+  // A graph of what is done to this buffer, made once and launched again and again, on whatever stream and thread has the buffer.
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t exec = nullptr;
+  Word* host = nullptr;  // pinned: what it saw last, and the sum of what it has seen
 };
 struct HostNote {
   Word* sum;
@@ -57,6 +63,7 @@ class Program {  // of one thread
  public:
   Program(unsigned seed, unsigned thread) : dice_(seed * 977 + thread) {
     for (unsigned i = 0; i < kStreams; ++i) renew(i, true);
+    for (cudaStream_t& maker : makers_) CHECK(cudaStreamCreateWithFlags(&maker, cudaStreamNonBlocking));
     CHECK(cudaMallocHost(reinterpret_cast<void**>(&pinned_), kPinned));
     for (Buffer& buffer : buffers) {
       buffer.n = below(8) == 0 ? 300'000 : 64 + below(4096);
@@ -77,10 +84,16 @@ class Program {  // of one thread
       }
       CHECK(cudaFree(buffer.at));
       CHECK(cudaEventDestroy(buffer.event));
+      if (buffer.host != nullptr) {
+        note(buffer.host[1]);
+        CHECK(cudaFreeHost(buffer.host));
+      }
+      end_graph(buffer);
     }
     for (const std::size_t at : late_) note(pinned_[at]);
     for (const auto& sum : host_sums_) note(*sum);
     CHECK(cudaFreeHost(pinned_));
+    for (const cudaStream_t maker : makers_) CHECK(cudaStreamDestroy(maker));
     for (unsigned i = 0; i < kStreams; ++i)
       if (owned_[i]) CHECK(cudaStreamDestroy(streams_[i]));
   }
@@ -134,7 +147,7 @@ class Program {  // of one thread
     const cudaStream_t stream = of(b);
     const unsigned words = std::min(b.n, 1 + below(512));
     std::size_t at = 0;
-    switch (below(21)) {
+    switch (below(24)) {
       case 0: move(b, below(kStreams)); break;
       case 1: blend_in(b, buffers[below(kBuffers)]); break;
       case 2: CHECK(cudaMemsetAsync(b.at, static_cast<int>(below(256)), words * sizeof(Word), stream)); break;
@@ -159,6 +172,8 @@ class Program {  // of one thread
       case 16: with_shared(b); break;
       case 17: with_clusters(b); break;
       case 18: if (below(2) == 0) renew_event(b); break;
+      case 19:
+      case 20: replay(b); break;
       default: launch(b, below(8) == 0 ? below(200) : 0); break;
     }
   }
@@ -246,6 +261,89 @@ class Program {  // of one thread
     CHECK(cudaGraphExecDestroy(exec));
     CHECK(cudaGraphDestroy(graph));
   }
+  static void CUDART_CB add_up(void* p) {
+    auto* const host = static_cast<Word*>(p);
+    host[1] = host[1] * 31 + host[0];
+  }
+  // One thing that a graph can do to a part of the buffer.
+  void capture_step(Buffer& b, cudaStream_t maker, unsigned first, unsigned n) {
+    Word* const at = b.at + first;
+    const unsigned grid = (n + 127) / 128;
+    switch (below(6)) {
+      case 0: CHECK(cudaMemsetAsync(at, static_cast<int>(below(256)), n / 2 * sizeof(Word), maker)); break;
+      case 1: CHECK(cudaMemcpyAsync(at, at + n / 2, n / 4 * sizeof(Word), cudaMemcpyDeviceToDevice, maker)); break;
+      case 2: fold_shared<<<grid, 128, 2048, maker>>>(at, n, dice_()); break;
+      case 3: {
+        cudaLaunchAttribute attribute{};
+        attribute.id = cudaLaunchAttributeClusterDimension;
+        attribute.val.clusterDim.x = 2, attribute.val.clusterDim.y = attribute.val.clusterDim.z = 1;
+        cudaLaunchConfig_t config{};
+        config.gridDim = dim3((grid + 1) / 2 * 2), config.blockDim = dim3(128), config.stream = maker;
+        config.attrs = &attribute, config.numAttrs = 1;
+        CHECK(cudaLaunchKernelEx(&config, fold, at, n, static_cast<Word>(dice_()), 0u));
+        break;
+      }
+      default: fold<<<grid, 128, 0, maker>>>(at, n, dice_(), below(4) == 0 ? below(50) : 0); break;
+    }
+    CHECK(cudaGetLastError());
+  }
+  // A fold of all of it; two branches, a half each; what the host sees of it; another fold.
+  void make_graph(Buffer& b) {
+    const std::lock_guard lock(capture_or_wait);
+    if (b.host == nullptr) {
+      CHECK(cudaMallocHost(reinterpret_cast<void**>(&b.host), 2 * sizeof(Word)));
+      b.host[0] = b.host[1] = 0;
+    }
+    const unsigned half = b.n / 2;
+    cudaEvent_t fork, join;
+    CHECK(cudaEventCreateWithFlags(&fork, cudaEventDisableTiming));
+    CHECK(cudaEventCreateWithFlags(&join, cudaEventDisableTiming));
+    CHECK(cudaStreamBeginCapture(makers_[0], cudaStreamCaptureModeThreadLocal));
+    fold<<<blocks(b), 128, 0, makers_[0]>>>(b.at, b.n, dice_(), 0u);
+    CHECK(cudaEventRecord(fork, makers_[0]));
+    CHECK(cudaStreamWaitEvent(makers_[1], fork, 0));
+    for (unsigned i = 1 + below(3); i > 0; --i) capture_step(b, makers_[0], 0, half), capture_step(b, makers_[1], half, b.n - half);
+    CHECK(cudaEventRecord(join, makers_[1]));
+    CHECK(cudaStreamWaitEvent(makers_[0], join, 0));
+    if (below(2) == 0) {
+      CHECK(cudaMemcpyAsync(b.host, b.at + below(b.n), sizeof(Word), cudaMemcpyDeviceToHost, makers_[0]));
+      CHECK(cudaLaunchHostFunc(makers_[0], add_up, b.host));
+      CHECK(cudaMemcpyAsync(b.at + below(b.n), b.host + 1, sizeof(Word), cudaMemcpyHostToDevice, makers_[0]));
+    }
+    fold<<<blocks(b), 128, 0, makers_[0]>>>(b.at, b.n, dice_(), 0u);
+    CHECK(cudaStreamEndCapture(makers_[0], &b.graph));
+    CHECK(cudaGraphInstantiate(&b.exec, b.graph, 0));
+    CHECK(cudaEventDestroy(fork));
+    CHECK(cudaEventDestroy(join));
+  }
+  void end_graph(Buffer& b) {
+    if (b.exec == nullptr) return;
+    CHECK(cudaGraphExecDestroy(b.exec));  // what has been launched goes on
+    CHECK(cudaGraphDestroy(b.graph));
+    b.exec = nullptr;
+  }
+  // Its first node, the fold of all of it, gets another value.
+  void change_graph(Buffer& b) {
+    cudaGraphNode_t root;
+    std::size_t count = 1;
+    CHECK(cudaGraphGetRootNodes(b.graph, &root, &count));
+    Word value = dice_();
+    unsigned turns = 0;
+    void* values[] = {&b.at, &b.n, &value, &turns};
+    cudaKernelNodeParams node{};
+    node.func = reinterpret_cast<void*>(fold), node.gridDim = dim3(blocks(b)), node.blockDim = dim3(128), node.kernelParams = values;
+    CHECK(cudaGraphExecKernelNodeSetParams(b.exec, root, &node));
+  }
+  // Of two launches on two streams the second comes after the first, without an event of the program's.
+  void replay(Buffer& b) {
+    if (below(8) == 0) end_graph(b);
+    if (b.exec == nullptr) make_graph(b);
+    else if (below(8) == 0) change_graph(b);
+    for (unsigned i = 1 + below(2); i > 0; --i) CHECK(cudaGraphLaunch(b.exec, of(b)));
+    if (below(3) != 0) return;
+    b.stream = below(kStreams);
+    CHECK(cudaGraphLaunch(b.exec, of(b)));
+  }
   void wait_for_all() {
     const std::lock_guard lock(capture_or_wait);
     CHECK(cudaDeviceSynchronize());
@@ -285,7 +383,7 @@ class Program {  // of one thread
   }
 
   std::mt19937_64 dice_;
-  cudaStream_t streams_[kStreams] = {};
+  cudaStream_t streams_[kStreams] = {}, makers_[2] = {};
   bool owned_[kStreams] = {}, may_capture_[kStreams] = {};
   Word* pinned_ = nullptr;
   std::size_t pinned_used_ = 0;

@@ -94,8 +94,11 @@ constexpr Line kLines[] = {
     {"cuDevicePrimaryCtxReset", ActionKind::end_context},
     // ---- wait for the GPU themselves
     {"cuCtxSynchronize", ActionKind::all},
-    {"cuGraphLaunch", ActionKind::all},
     {"cuGraphUpload", ActionKind::all},
+    // ---- graphs: of a launch graphs.cpp asks by itself
+    {"cuGraphLaunch", ActionKind::pass},
+    {"cuGraphRetainUserObject", ActionKind::graph_owns},
+    {"cuGraphNodeSetEnabled", ActionKind::change_graph},
 };
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -128,6 +131,8 @@ Action work_out(std::string_view symbol) {
     made.event = line->event;
   } else if (call_class == CallClass::harmless || call_class == CallClass::launch || call_class == CallClass::resolve) {
     made.kind = ActionKind::pass;
+  } else if (base.starts_with("cuGraphExec") && base != "cuGraphExecDestroy") {
+    made.kind = ActionKind::change_graph;  // all that are not harmless; the exec is their first argument
   } else if (base.starts_with("cuMemcpy") || base.starts_with("cuMemset")) {
     made.kind = ActionKind::all;  // synchronous, or with the stream on the stack
   }

@@ -27,6 +27,8 @@ enum class ActionKind : std::uint8_t {
   set_kernel_attribute,
   end_stream,
   end_context,
+  change_graph,     // an instantiated one: what waits goes first, urgently, and from now on it runs whole
+  graph_owns,       // an object of the program's: a graph that does never runs node by node
   share_event,      // with other processes, which do not know what waits here
 };
 

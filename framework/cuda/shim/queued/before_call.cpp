@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "cuda/queue/driver_calls.hpp"
+#include "cuda/shim/graphs.hpp"
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/queued/actions.hpp"
 #include "cuda/shim/queued/gate.hpp"
@@ -71,19 +72,9 @@ BeforeCall join(const Asked& asked) {
   return answer(asked.queues().call(call));
 }
 
-// 0: memory that the driver does not know, which is pageable.
-unsigned memory_type(std::uint64_t address) {
-  unsigned type = 0;
-  const bool known = driver().cuPointerGetAttribute != nullptr &&
-                     driver().cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, address) == CUDA_SUCCESS;
-  return known ? type : 0;
-}
-
 // Pageable memory is read before the call returns; what goes from host to host is copied by then.
 BeforeCall join_if_pinned(const Asked& asked) {
-  const unsigned to = memory_type(asked.integers[0]), from = memory_type(asked.integers[1]);
-  const bool stays = to != 0 && from != 0 && (to == CU_MEMORYTYPE_DEVICE || from == CU_MEMORYTYPE_DEVICE);
-  return stays ? join(asked) : stream_first(asked);
+  return copy_may_wait(asked.integers[0], asked.integers[1]) ? join(asked) : stream_first(asked);
 }
 
 BeforeCall query_stream(const Asked& asked) {
@@ -127,6 +118,12 @@ BeforeCall set_attribute(const Asked& asked) {
   return same ? kGo : all(asked, Haste::urgent);
 }
 
+// What its launches have queued was made of the graph as it was.
+void change_graph(CallQueues& queues, std::uint64_t exec) {
+  queues.submit_all(Haste::urgent);
+  if (UnrolledGraph* const graph = unrolled_form(reinterpret_cast<CUgraphExec>(exec))) graph_changes(*graph);
+}
+
 BeforeCall if_not_ready(bool waits) { return waits ? answer(CUDA_ERROR_NOT_READY) : kGo; }
 
 // Only while something waits, or where it changes what the queues know.
@@ -153,6 +150,8 @@ BeforeCall decide(const Asked& asked) {
     case ActionKind::set_kernel_attribute: return set_attribute(asked);
     case ActionKind::end_stream: return asked.queueing.stream_ends(asked.stream()), kGo;
     case ActionKind::end_context: return asked.queueing.context_ends(), kGo;
+    case ActionKind::change_graph: return change_graph(queues, asked.integers[0]), kGo;
+    case ActionKind::graph_owns: return graphs_own_objects(), kGo;
     case ActionKind::share_event: return asked.queueing.end("shares an event with other processes", "this program"), kGo;
   }
   return kGo;
@@ -164,6 +163,8 @@ bool concerns_nobody(ActionKind kind, const CallQueues& queues) {
     case ActionKind::end_capture:
     case ActionKind::end_stream:
     case ActionKind::end_context:
+    case ActionKind::change_graph:
+    case ActionKind::graph_owns:
     case ActionKind::share_event: return false;
     default: return queues.waiting() == 0 && !queues.has_failures();
   }
@@ -203,7 +204,9 @@ BeforeCall lithos_before_call(std::uint64_t index, const SavedArguments* saved) 
   ThreadState* const thread = managing_thread();
   if (thread == nullptr) {
     // A call of the driver's own, or the process is not managed; or of a thread that is ending and has nothing left to manage it by.
-    if (Process::instance().active() && thread_state() == nullptr) queueing->queues().submit_all(lithos::cuda::Haste::urgent);
+    const bool ending = Process::instance().active() && thread_state() == nullptr;
+    if (ending) queueing->queues().submit_all(lithos::cuda::Haste::urgent);
+    if (ending && what.kind == ActionKind::change_graph) change_graph(queueing->queues(), saved->integers[0]);
     return kGo;
   }
   const Inside inside(*thread);

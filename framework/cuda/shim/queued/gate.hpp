@@ -7,6 +7,7 @@
 #include <cuda.h>
 
 #include <optional>
+#include <string>
 
 #include "cuda/shim/operators.hpp"
 #include "cuda/shim/thread_state.hpp"
@@ -34,6 +35,18 @@ struct LaunchRequest {
 
 // The program's answer; empty: it goes to the driver now, and everything that must be there first is. `op` nullptr: nobody manages it.
 std::optional<CUresult> queue_launch(ThreadState& thread, const Operator* op, const LaunchRequest& request);
+
+// Graphs whose nodes may wait one by one (queued/unrolled_graph.hpp).
+struct UnrolledGraph;
+// nullptr: it runs whole, for a reason that is counted. After the graph has been instantiated with these flags, in the same context.
+UnrolledGraph* unroll_graph(CUgraph graph, unsigned long long flags);
+// As queue_launch(). `graph` nullptr: nobody knows its nodes.
+std::optional<CUresult> queue_graph(ThreadState& thread, UnrolledGraph* graph, CUstream stream);
+void graph_went_whole(ThreadState& thread, UnrolledGraph& graph, CUstream stream);  // after the driver has launched it
+void graph_changes(UnrolledGraph& graph);  // whole from now on; nothing of it waits
+void graph_ends(UnrolledGraph* graph);
+void graphs_own_objects();        // of the program: those instantiated from now on run whole
+std::string graphs_left_whole();  // why, and how many, as a JSON object
 
 void start_queueing();             // once the process is active
 void end_queueing_after_fork();    // in the child: what waits is the parent's

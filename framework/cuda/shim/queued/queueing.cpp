@@ -40,7 +40,20 @@ QueueLimits limits() {
   return made;
 }
 
+// 0: memory that the driver does not know, which is pageable.
+unsigned memory_type(std::uint64_t address) {
+  unsigned type = 0;
+  const bool known = driver().cuPointerGetAttribute != nullptr &&
+                     driver().cuPointerGetAttribute(&type, CU_POINTER_ATTRIBUTE_MEMORY_TYPE, address) == CUDA_SUCCESS;
+  return known ? type : 0;
+}
+
 }  // namespace
+
+bool copy_may_wait(std::uint64_t to, std::uint64_t from) {
+  const unsigned there = memory_type(to), here = memory_type(from);
+  return there != 0 && here != 0 && (there == CU_MEMORYTYPE_DEVICE || here == CU_MEMORYTYPE_DEVICE);
+}
 
 std::uint64_t current_context() {
   CUcontext context = nullptr;

@@ -42,6 +42,8 @@ class Queueing {
   // The queue's name of a stream, made known if need be; empty: its calls never wait. `adopt`: this context's calls may be the ones that do.
   std::optional<std::uint64_t> stream(CUstream stream, bool adopt = false);
   std::uint64_t context() const { return context_.load(std::memory_order_acquire); }
+  // Another one: a stream's handle may name another stream.
+  std::uint64_t streams_version() const { return streams_version_.load(std::memory_order_acquire); }
   void stream_ends(CUstream stream);
   void context_ends();
 
@@ -70,5 +72,7 @@ class Queueing {
 bool is_dispatcher();
 // The context that is current on this thread; 0: none.
 std::uint64_t current_context();
+// Neither end of the copy is pageable memory, which may change under a copy that waits; nor does it go from host to host.
+bool copy_may_wait(std::uint64_t to, std::uint64_t from);
 
 }  // namespace lithos::cuda::shim

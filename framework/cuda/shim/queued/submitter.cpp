@@ -7,6 +7,7 @@
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/queued/queueing.hpp"
 #include "cuda/shim/queued/trampolines.hpp"
+#include "cuda/shim/queued/unrolled_graph.hpp"
 
 namespace lithos::cuda::shim {
 namespace {
@@ -86,10 +87,28 @@ Submitter::Front& Submitter::front_of(const QueuedCall& call) {
   return front;
 }
 
+// The nodes one after another, each as if it were the front by itself. One that the driver refuses ends the graph.
+CallDriver::Answer Submitter::submit_graph(ThreadState* thread, const QueuedCall& call, bool urgent) {
+  const auto& graph = *reinterpret_cast<const UnrolledGraph*>(call.object);
+  Front& front = front_of(call);
+  const Answer answer = submit_one(thread, graph.node(front.node, call), urgent);
+  if (!answer.done || answer.code != 0) return answer;
+  const std::size_t next = front.node + 1;
+  if (next == graph.nodes.size()) return answer;
+  front = {};
+  front.sequence = call.sequence;
+  front.node = next;
+  return {false, 0, true};
+}
+
 CallDriver::Answer Submitter::submit(const QueuedCall& call, bool urgent) {
   ThreadState* const thread = thread_state();
   const InContext context(call.context);
   if (thread == nullptr && !urgent) return {false};  // the thread is ending: somebody else's turn
+  return call.kind == CallKind::graph ? submit_graph(thread, call, urgent) : submit_one(thread, call, urgent);
+}
+
+CallDriver::Answer Submitter::submit_one(ThreadState* thread, const QueuedCall& call, bool urgent) {
   if (thread == nullptr)
     return {true, call.kind == CallKind::kernel ? launch_as_it_is(call)
                                                 : invoke(static_cast<unsigned>(call.flags), call.words)};

@@ -3,7 +3,9 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "cuda/shim/driver.hpp"
 
@@ -161,6 +163,9 @@ __attribute__((constructor(102))) void fill_targets() {
 }  // namespace
 
 std::span<const char* const> exported_calls() { return kNames; }
+unsigned number_of(std::string_view name) {
+  return static_cast<unsigned>(std::find(std::begin(kNames), std::end(kNames), name) - std::begin(kNames));
+}
 void* trampoline(unsigned index) { return lithos_trampolines[index]; }
 void* target(unsigned index) { return lithos_targets[index]; }
 void switch_trampolines(bool on) { __atomic_store_n(&lithos_queue_active, on ? 1 : 0, __ATOMIC_RELEASE); }

@@ -8,11 +8,13 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 namespace lithos::cuda::shim {
 
 // Names in the order of the trampolines' numbers.
 std::span<const char* const> exported_calls();
+unsigned number_of(std::string_view name);  // of a function that is among them
 void* trampoline(unsigned index);
 void* target(unsigned index);
 void switch_trampolines(bool on);
