@@ -109,9 +109,11 @@ CallDriver::Answer Submitter::submit(const QueuedCall& call, bool urgent) {
 }
 
 CallDriver::Answer Submitter::submit_one(ThreadState* thread, const QueuedCall& call, bool urgent) {
-  if (thread == nullptr)
-    return {true, call.kind == CallKind::kernel ? launch_as_it_is(call)
-                                                : invoke(static_cast<unsigned>(call.flags), call.words)};
+  if (thread == nullptr) {  // it is ending
+    if (call.kind != CallKind::kernel) return {true, invoke(static_cast<unsigned>(call.flags), call.words)};
+    if (front_of(call).parts.context != nullptr) return {false};  // a part may have gone: the others are for who can send parts
+    return {true, launch_as_it_is(call)};
+  }
   const Inside inside(*thread);
   if (call.kind == CallKind::kernel) return submit_kernel(*thread, call, urgent);
   return {true, invoke(static_cast<unsigned>(call.flags), call.words)};
