@@ -62,8 +62,9 @@ TEST(OperatorTable, ReadersNeverSeeATornDecision) {
     while (!stop) {
       const OperatorDecision* found = reader.find(OperatorId{9});
       if (found == nullptr) continue;
-      for (const Nanoseconds at : found->predicted_at) ASSERT_EQ(at.count(), found->tpcs);
-      ASSERT_EQ(found->device_tpcs, found->tpcs);
+      // Goes on though it has failed: the writer waits for so many looks.
+      for (const Nanoseconds at : found->predicted_at) EXPECT_EQ(at.count(), found->tpcs);
+      EXPECT_EQ(found->device_tpcs, found->tpcs);
       ++seen;
     }
   });
