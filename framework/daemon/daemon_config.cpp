@@ -32,14 +32,13 @@ Result<PolicySetConfig> pick_set(const Config& config, const std::string& name) 
   return not_found(name.empty() ? "several sets and none called \"lithos\": say which with --set" : "no set is called \"" + name + "\"");
 }
 
-// "CASE/SET", or a set alone.
-std::string case_in(const std::string& name) { return name.substr(0, name.find('/') == std::string::npos ? 0 : name.find('/')); }
-std::string set_in(const std::string& name) { return name.substr(name.find('/') + 1); }
-
+// `name` is "CASE/SET", or a set alone.
 Result<Config> pick_case(ParsedConfig& parsed, const std::string& name) {
-  if (name.find('/') == std::string::npos) return std::move(*parsed.config);
-  return config_of_case(parsed, case_in(name));
+  const std::size_t slash = name.find('/');
+  if (slash == std::string::npos) return std::move(*parsed.config);
+  return config_of_case(parsed, name.substr(0, slash));
 }
+std::string set_in(const std::string& name) { return name.substr(name.find('/') + 1); }
 
 // A map says where the TPCs are; limits and clocks are those of the GPU that the configuration names.
 Result<GpuShape> shape_of(const std::string& name, const std::string& map_file) {

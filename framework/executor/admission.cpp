@@ -113,8 +113,8 @@ Verdict Admission::on_lease(const Question& q, bool borrow) {
   const KernelInfo& kernel = *q.head.kernel;
   const OperatorDecision* decision = port_.decision(kernel.id);
   const GraphMasks::Wish wished = wish(kernel, decision);
-  const bool all = wished.tpcs == 0 || wished.rushes(requests_in_a_row_);
-  std::uint32_t want = all ? kernel.useful_tpcs : std::min(wished.tpcs, kernel.useful_tpcs);
+  const std::uint32_t wanted = wished.tpcs_now(wished.rushes(requests_in_a_row_));
+  std::uint32_t want = wanted == 0 ? kernel.useful_tpcs : std::min(wanted, kernel.useful_tpcs);
   if (q.lease.max_tpcs > 0) want = std::min(want, q.lease.max_tpcs);
   const Choice& choice = choose(q, kernel, std::max(want, kernel.min_tpcs), borrow);
   if (choice.tpc_count == 0) return Verdict::lease_short();

@@ -35,6 +35,12 @@ SloMet met(const TenantRow& tenant, double slo) {
   return {n / static_cast<double>(std::max<std::uint64_t>(tenant.arrivals, 1)), n / tenant.seconds};
 }
 
+// A closed loop's rate against its own alone. Empty: not measured (yet).
+std::optional<double> of_solo(const ColocateResult& result, const TenantRow& tenant) {
+  const TenantRow* alone = solo(result, tenant.name);
+  return alone != nullptr && alone->per_s() > 0 ? std::optional(tenant.per_s() / alone->per_s()) : std::nullopt;
+}
+
 // The work of all: each tenant's rate as a share of what it does alone; of the leader only what meets its objective. 0: not known.
 double together(const ColocateResult& result, const Row& row) {
   double sum = 0;
@@ -43,8 +49,8 @@ double together(const ColocateResult& result, const Row& row) {
       const double slo = slo_ms(result, row.rate);
       if (slo <= 0 || tenant.arrivals == 0) return 0;
       sum += met(tenant, slo).share;
-    } else if (const TenantRow* alone = solo(result, tenant.name); alone != nullptr && alone->per_s() > 0) {
-      sum += tenant.per_s() / alone->per_s();
+    } else if (const std::optional<double> share = of_solo(result, tenant)) {
+      sum += *share;
     } else {
       return 0;
     }
@@ -72,8 +78,7 @@ Json open_loop_json(const ColocateResult& result, const Row& row, const TenantRo
 Json closed_loop_json(const ColocateResult& result, const TenantRow& tenant) {
   Json json = Json::object();
   json.set("iterations", tenant.done).set("per_s", to_four_places(tenant.per_s())).set("iteration_ms", quantiles(tenant.service_ns));
-  if (const TenantRow* alone = solo(result, tenant.name); alone != nullptr && alone->per_s() > 0)
-    json.set("of_solo", to_four_places(tenant.per_s() / alone->per_s()));
+  if (const std::optional<double> share = of_solo(result, tenant)) json.set("of_solo", to_four_places(*share));
   return json;
 }
 
@@ -228,9 +233,10 @@ std::string render(const ColocateResult& result, bool colour) {
       for (Cell& cell : leader_cells(result, row)) cells.push_back(std::move(cell));
       cells.resize(9);
       for (const std::string& name : others) {
-        const TenantRow *tenant = row.of(name), *alone = solo(result, name);
+        const TenantRow* tenant = row.of(name);
+        const std::optional<double> share = tenant == nullptr ? std::nullopt : of_solo(result, *tenant);
         cells.push_back({tenant != nullptr ? short_number(tenant->per_s()) : ""});
-        cells.push_back({tenant != nullptr && alone != nullptr ? short_percent(tenant->per_s() / alone->per_s()) : ""});
+        cells.push_back({share ? short_percent(*share) : ""});
       }
       if (const double sum = together(result, row); sum > 0) cells.push_back({fmt::format("{:.2f}", sum)});
     }

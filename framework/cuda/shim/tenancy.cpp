@@ -220,7 +220,7 @@ bool InlineDecider::try_once(Nanoseconds now, Decision& decision) {
 void InlineDecider::keep_if_steady(const Decision& decision, std::uint64_t version) {
   const KernelInfo& kernel = *head_.kernel;
   const bool whole = head_.next_block == 0 && decision.verdict.blocks >= kernel.blocks;
-  if (!whole || decision.starved || lease_.lenders != 0 || lease_.hold || lease_.launches_per_s > 0) return;
+  if (!whole || decision.starved) return;
   const OperatorDecision* const decided = this->decision(kernel.id);
   if (decided != nullptr && decided->rush_after != 0) return;  // depends on how far behind the tenant is
   steady_[steady_index(kernel)] = {&kernel, lease_.generation, version, decision};

@@ -146,9 +146,9 @@ class InlineDecider final : private TenantPort {
     head_ = {};
     head_.kernel = &kernel;
     head_.next_block = first_block;
-    const std::uint64_t version = operators_ == nullptr ? 0 : operators_->version(kernel.id);
+    const std::uint64_t version = operators_ == nullptr || !lease_is_steady() ? 0 : operators_->version(kernel.id);
     if (try_once(now, decision)) {
-      keep_if_steady(decision, version);
+      if (lease_is_steady()) keep_if_steady(decision, version);
       return decision;
     }
     if (!may_wait() || !wait_for_lease(now, decision)) go_home(decision);
@@ -181,6 +181,8 @@ class InlineDecider final : private TenantPort {
     const auto at = reinterpret_cast<std::uintptr_t>(&kernel);
     return (at >> 6 ^ at >> 14) % kSteady;
   }
+  // What may be used changes with the lease alone.
+  bool lease_is_steady() const { return lease_.lenders == 0 && !lease_.hold && !(lease_.launches_per_s > 0); }
   // `version`: of what was decided about the operator, from before it was asked for.
   void keep_if_steady(const Decision& decision, std::uint64_t version);
   bool try_once(Nanoseconds now, Decision& decision);

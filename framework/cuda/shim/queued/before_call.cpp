@@ -204,9 +204,9 @@ BeforeCall lithos_before_call(std::uint64_t index, const SavedArguments* saved) 
   ThreadState* const thread = managing_thread();
   if (thread == nullptr) {
     // A call of the driver's own, or the process is not managed; or of a thread that is ending and has nothing left to manage it by.
-    const bool ending = Process::instance().active() && thread_state() == nullptr;
-    if (ending) queueing->queues().submit_all(lithos::cuda::Haste::urgent);
-    if (ending && what.kind == ActionKind::change_graph) change_graph(queueing->queues(), saved->integers[0]);
+    if (!Process::instance().active() || thread_state() != nullptr) return kGo;
+    if (what.kind == ActionKind::change_graph) change_graph(queueing->queues(), saved->integers[0]);
+    else queueing->queues().submit_all(lithos::cuda::Haste::urgent);
     return kGo;
   }
   const Inside inside(*thread);
