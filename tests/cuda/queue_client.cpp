@@ -234,11 +234,13 @@ struct Told {
     });
   }
 
-  void capture(unsigned n) {
-    cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL);
-    for (unsigned i = 0; i < n; ++i) say("result", fold(words, i, 1, stream));
+  void capture(CUstream on, unsigned n) {
+    cuStreamBeginCapture_v2(on, CU_STREAM_CAPTURE_MODE_GLOBAL);
+    for (unsigned i = 0; i < n; ++i) say("result", fold(words, i, 1, on));
+    cuMemsetD32Async(address(words + 3), 0, 2, on);
     CUgraph made = nullptr;
-    say("result", cuStreamEndCapture(stream, &made));
+    say("result", cuStreamEndCapture(on, &made));
+    if (made == nullptr) return;
     std::size_t count = 0;
     cuGraphGetNodes(made, nullptr, &count);
     say("nodes", count);
@@ -255,7 +257,12 @@ struct Told {
     if (what == "end_event") say("result", cuEventDestroy_v2(event)), cuEventCreate(&event, 0);
     if (what == "wait_event") say("result", cuEventSynchronize(event));
     if (what == "wait_stream") say("result", cuStreamSynchronize(stream));
-    if (what == "capture") capture(n);
+    if (what == "capture") capture(stream, n);
+    if (what == "capture_elsewhere") {
+      CUstream fresh = nullptr;
+      cuStreamCreate(&fresh, CU_STREAM_NON_BLOCKING);
+      capture(fresh, n);
+    }
     if (what == "begin_capture") say("result", cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL));
     if (what == "end_capture") say("result", cuStreamEndCapture(stream, &graph)), cuGraphDestroy(graph);
     if (what == "make_graph") make_graph(n, false);

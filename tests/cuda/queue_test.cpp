@@ -101,9 +101,18 @@ TEST_F(QueuedShim, WhatMayNotWaitSubmitsAtOnceThoughItIsHeld) {
 }
 
 TEST_F(QueuedShim, WhatIsCapturedDoesNotWait) {
-  EXPECT_EQ(ask("capture 3").value("nodes"), 3);
+  EXPECT_EQ(ask("capture 3").value("nodes"), 4);
   ask("launch 2");
   EXPECT_EQ(launched(), 5) << "the captured ones; afterwards launches wait again";
+}
+
+TEST_F(QueuedShim, NothingIsAskedOfAStreamThatOnlyCaptures) {
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
+  ask("fail"), ask("wait_stream");
+  ask("fail");  // to be told: calls are looked at one by one, as where something waits
+  const Outcome captured = ask("capture_elsewhere 3");
+  EXPECT_EQ(captured.value("result"), 0) << "asking for its flags would have ended the capture";
+  EXPECT_EQ(captured.value("nodes"), 4);
 }
 
 TEST_F(QueuedShim, AProgramThatEndsHasLaunchedEverything) {

@@ -50,6 +50,7 @@ struct CUfunc_st {
 struct CUstream_st {
   struct CUgraph_st* capturing = nullptr;
   unsigned flags = 0;
+  bool disturbed = false;  // by a call that ends a capture
 };
 struct CUctx_st {
   int device = 0;
@@ -524,7 +525,9 @@ CUresult cuStreamBeginCapture_v2(CUstream stream, CUstreamCaptureMode) {
 CUresult cuStreamEndCapture(CUstream stream, CUgraph* graph) {
   *graph = std::exchange(stream->capturing, nullptr);
   capturing_stream = nullptr;
-  return CUDA_SUCCESS;
+  if (!std::exchange(stream->disturbed, false)) return CUDA_SUCCESS;
+  delete std::exchange(*graph, nullptr);
+  return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
 }
 #include "cuda/stand_in_graphs.inc"
 

@@ -10,6 +10,7 @@ All figures come from lithosd's own events (export_jsonl), so they are of whatev
 import argparse
 import collections
 import contextlib
+import gzip
 import json
 import math
 import os
@@ -97,6 +98,7 @@ class Run:
 
     def __init__(self, options, name, leases=(TPCS,), plugins=""):
         self.stand_in, self.models, self.tenants = options.stand_in, {"svc": options.service, "be": options.best_effort}, []
+        self.name, self.keep = name, options.keep
         self.bin, self.folder = f"{options.folder}/bin", tempfile.mkdtemp(prefix=f"lithos_{name}_")
         self.events, self.config = f"{self.folder}/events.jsonl", f"{self.folder}/{name}.toml"
         self.environment = {**os.environ, "LITHOS_RUN_DIR": self.folder}
@@ -134,6 +136,9 @@ class Run:
                 tenant.process.kill()
                 tenant.process.wait()
         subprocess.run([f"{self.bin}/lithos", "down", "--force"], env=self.environment, capture_output=True, timeout=60)
+        if self.keep:
+            with open(self.events, "rb") as events, gzip.open(f"{self.keep}/{self.name}.jsonl.gz", "wb", 3) as kept:
+                shutil.copyfileobj(events, kept)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -345,6 +350,7 @@ def main():
     parser.add_argument("--load", type=float, default=0.4, help="of the service, as a share of what it can do")
     parser.add_argument("--turn", type=float, default=8, help="seconds of one lease, or of one right-sizer")
     parser.add_argument("--within", type=float, default=420, help="seconds; phases that do not fit are left out")
+    parser.add_argument("--keep", help="a folder for the events of each phase")
     parser.add_argument("--phases", default=",".join(PHASES))
     options = parser.parse_args()
     options.folder = os.path.abspath(options.folder)
