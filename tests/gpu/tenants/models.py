@@ -30,9 +30,11 @@ TPCS = 66
 # ---- the tenants ------------------------------------------------------------------------------------------------
 def serve(model, load, seconds, log):
     """Eager requests, one after the other: at random times at `load` of what it can do, or back to back with load 0."""
+    import gc
     import torch
     import workloads
     step = workloads.WORKLOADS[model]()
+    gc.disable()  # or a request now and then waits 40 ms for it
 
     def request():
         step()
