@@ -71,6 +71,7 @@ struct OperatorDecision {
   std::uint32_t tpcs = 0;                  // right-sized; 0: as many as the lease has
   std::uint32_t rush_after = 0;            // requests in a row from which on `tpcs` does not count (lithos_size); 0: never
   std::uint32_t device_tpcs = 0;
+  bool mixed = false;                      // launches differ by what they follow: their kinds have decisions of their own (kinds.hpp)
 
   // Predicted time of a whole launch on so many TPCs, interpolated in 1/tpcs; below a quarter of the device, scaled linearly.
   Nanoseconds predicted(unsigned on_tpcs) const;

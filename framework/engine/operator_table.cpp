@@ -73,6 +73,31 @@ std::uint32_t OperatorTable::add(const GraphInfo& graph, bool& fresh) {
   return size() - 1;
 }
 
+std::uint32_t OperatorTable::kind_of(std::uint32_t index, LaunchContext after, bool& fresh) {
+  const OperatorEntry& op = entries_[index];
+  fresh = false;
+  if (after == 0 || !op.mixture.mixed()) return index;
+  for (unsigned i = 0; i < op.kinds; ++i)
+    if (op.kind_after[i] == after) return op.kind[i];
+  OperatorEntry entry;
+  entry.op = op.op;
+  entry.op.op_id = value_of(lithos::kind_of(OperatorId{op.op.op_id}, after));
+  if (op.kinds == OperatorEntry::kKindsMost || size() >= kLimit || index_.find(entry.op.op_id) != FlatMap::kAbsent) return index;
+  fresh = true;
+  entry.kernel = op.kernel;
+  entry.op.bound = op.kernel->bound;
+  entry.decision = op.decision;
+  entry.decision.mixed = false;
+  entry.asked_in = op.asked_in;
+  entry.kind_of = index;
+  index_.set(entry.op.op_id, size());
+  entries_.push_back(std::move(entry));
+  OperatorEntry& of = entries_[index];
+  of.kind_after[of.kinds] = after;
+  of.kind[of.kinds++] = size() - 1;
+  return size() - 1;
+}
+
 bool OperatorTable::due(OperatorEntry& entry) {
   const std::uint64_t n = ++entry.observations;
   return n <= 16 ? std::has_single_bit(n) : n % 32 == 0;

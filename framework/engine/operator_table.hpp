@@ -4,12 +4,14 @@
 // if it moved. Not for more than one thread. Source: DESIGN.md §4.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "engine/flat_map.hpp"
+#include "engine/kinds.hpp"
 #include "engine/operator.hpp"
 #include "engine/operator_report.hpp"
 #include "engine/record.hpp"
@@ -27,10 +29,17 @@ struct OperatorEntry {
   lithos_op op{};
   std::vector<std::uint32_t> nodes;    // graphs: their kernels' entries
   OperatorDecision decision;
+  bool published = false;              // executors have one
   std::uint64_t observations = 0;
   std::uint64_t asked_in = 0;          // the engine's asking_epoch when the decision was made
   ScalingEstimate scaling;
   OperatorTotals totals;
+  // Of an operator: its kinds, whose entries stay though it be taken for one again. Of a kind: its operator's entry (kinds.hpp).
+  static constexpr unsigned kKindsMost = 8;
+  Mixture mixture;
+  std::uint32_t kinds = 0, kind_of = FlatMap::kAbsent;
+  std::array<LaunchContext, kKindsMost> kind_after{};
+  std::array<std::uint32_t, kKindsMost> kind{};
   // Since the DVFS window began (dvfs_sampler.hpp):
   std::uint64_t window_ns = 0, window_tpc_ns = 0;
   std::uint32_t window_launches = 0;
@@ -65,6 +74,10 @@ class OperatorTable {
   // Index of the entry; kAbsent if the table is full. `fresh` says whether it is new.
   std::uint32_t add(const KernelInfo& kernel, bool& fresh);
   std::uint32_t add(const GraphInfo& graph, bool& fresh);  // its nodes have been added
+
+  // What a launch of this operator after `after` is: its kind, if the operator is mixed, made if need be; itself where it has as many as it
+  // may. References to entries are good no longer if `fresh`.
+  std::uint32_t kind_of(std::uint32_t index, LaunchContext after, bool& fresh);
 
   // Counts the observation; true if the decision should be asked for again.
   static bool due(OperatorEntry& entry);

@@ -12,6 +12,7 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "base/tpc_set.hpp"
+#include "engine/kinds.hpp"
 
 namespace lithos {
 
@@ -55,6 +56,7 @@ struct Record {
   std::uint32_t block_count = 0;
   std::uint32_t ordinal = 0;    // since the queue's last synchronisation
   std::uint32_t node = 0;       // completed nodes of a graph: 1 + index; 0: the launch itself
+  LaunchContext context = 0;    // kernels: what the queue's launch before was
   TpcSet tpcs;                  // where it was allowed to run
   Nanoseconds at{0};            // event's time (completed: the completion's)
   Nanoseconds started{0};       // completed only
