@@ -133,7 +133,7 @@ void Engine::queue_removed(TenantId id, QueueId queue, Nanoseconds) {
 
 Asker Engine::Impl::asker(const Tenant& tenant) const {
   return {tenant.serial, static_cast<std::uint32_t>(tenant.spec.tenant_class), tenant.widest.count(), gpu.tpcs,
-          dvfs.clock_mhz(), config.slip};
+          dvfs.clock_mhz(), config.slip, config.masked};
 }
 
 void Engine::Impl::decide_operator(Tenant& tenant, OperatorEntry& entry, const Asked& asked) {

@@ -24,6 +24,11 @@ lithos_op describe(const GraphInfo& graph) {
   return op;
 }
 
+// A kernel is not given TPCs that hold no block of it, so what it would take on more is not worth a point; what nobody confines runs on all.
+std::uint32_t span_of(const OperatorEntry& entry, const Asker& asker) {
+  return entry.kernel == nullptr || !asker.masked ? asker.device_tpcs : std::clamp(entry.kernel->useful_tpcs, 1u, asker.device_tpcs);
+}
+
 bool differs(Nanoseconds a, Nanoseconds b) {
   const auto x = static_cast<double>(a.count()), y = static_cast<double>(b.count());
   return std::abs(x - y) > kWorthPublishing * std::max(x, y);
@@ -105,12 +110,12 @@ bool OperatorTable::due(OperatorEntry& entry) {
 
 bool OperatorTable::refresh(OperatorEntry& entry, const Asker& asker, const Asked& asked, PolicySet& policies) {
   OperatorDecision fresh = entry.decision;
-  fresh.device_tpcs = asker.device_tpcs;
+  fresh.span_tpcs = span_of(entry, asker);
   for (unsigned point = 0; asked.predictor && point < OperatorDecision::kPoints; ++point) {
     lithos_predict_query query{};
     query.op = entry.op;
     query.tenant_id = asker.tenant_id;
-    query.tpcs = OperatorDecision::point_tpcs(asker.device_tpcs, point);
+    query.tpcs = OperatorDecision::point_tpcs(fresh.span_tpcs, point);
     query.clock_mhz = asker.clock_mhz;
     const lithos_prediction answer = policies.predict(query);
     fresh.predicted_at[point] = from_u64(answer.p50_ns);
@@ -130,7 +135,7 @@ bool OperatorTable::refresh(OperatorEntry& entry, const Asker& asker, const Aske
     fresh.tpcs = tpcs == query.tpcs ? 0 : std::max(tpcs, entry.op.min_tpcs);
     fresh.rush_after = fresh.tpcs == 0 ? 0 : answer.rush_after;
   }
-  bool changed = fresh.tpcs != entry.decision.tpcs || fresh.rush_after != entry.decision.rush_after || fresh.device_tpcs != entry.decision.device_tpcs;
+  bool changed = fresh.tpcs != entry.decision.tpcs || fresh.rush_after != entry.decision.rush_after || fresh.span_tpcs != entry.decision.span_tpcs;
   for (unsigned point = 0; point < OperatorDecision::kPoints; ++point)
     changed |= differs(fresh.predicted_at[point], entry.decision.predicted_at[point]);
   if (changed) entry.decision = fresh;

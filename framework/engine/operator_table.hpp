@@ -58,6 +58,7 @@ struct Asker {
   std::uint32_t device_tpcs = 0;
   std::uint32_t clock_mhz = 0;
   double slip = 1.1;
+  bool masked = true;            // launches are confined
 };
 
 class OperatorTable {

@@ -65,7 +65,7 @@ struct WireDecision {
   std::uint32_t confidence;  // bits of a float
   std::uint16_t rush_after;
   std::uint16_t flags;  // kDecision*
-  std::uint32_t tpcs, device_tpcs;
+  std::uint32_t tpcs, span_tpcs;
 };
 inline constexpr std::uint16_t kDecisionMixed = 1;
 struct OperatorEntry {

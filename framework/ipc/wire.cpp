@@ -70,7 +70,7 @@ WireDecision to_wire(const OperatorDecision& decision) {
   for (unsigned i = 0; i < OperatorDecision::kPoints; ++i) wire.predicted_ns[i] = to_u64(decision.predicted_at[i]);
   wire.confidence = std::bit_cast<std::uint32_t>(static_cast<float>(decision.confidence));
   wire.tpcs = decision.tpcs;
-  wire.device_tpcs = decision.device_tpcs;
+  wire.span_tpcs = decision.span_tpcs;
   wire.rush_after = static_cast<std::uint16_t>(std::min<std::uint32_t>(decision.rush_after, 0xffff));
   wire.flags = decision.mixed ? kDecisionMixed : std::uint16_t{0};
   return wire;
@@ -82,7 +82,7 @@ OperatorDecision from_wire(const WireDecision& wire) {
   decision.confidence = std::bit_cast<float>(wire.confidence);
   decision.tpcs = wire.tpcs;
   decision.rush_after = wire.rush_after;
-  decision.device_tpcs = wire.device_tpcs;
+  decision.span_tpcs = wire.span_tpcs;
   decision.mixed = (wire.flags & kDecisionMixed) != 0;
   return decision;
 }

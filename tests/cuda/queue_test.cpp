@@ -324,7 +324,7 @@ TEST(QueuedPrograms, LaunchesOfOneOperatorGoAsTheirKindShould) {
   EXPECT_EQ(turn, 6u);
 
   OperatorDecision word;
-  word.device_tpcs = testing::h200().tpcs;
+  word.span_tpcs = testing::h200().tpcs;
   const auto say = [&](OperatorId op, std::uint32_t tpcs, bool mixed) {
     word.tpcs = tpcs, word.mixed = mixed;
     daemon.peer().publish_operator(op, word);

@@ -364,7 +364,7 @@ TEST(ShimWithDaemon, WhatIsDecidedAboutAnOperatorCountsFromTheNextLaunch) {
   EXPECT_GT(on(before), 7u);
   const std::vector<Record> records = daemon.records([](const auto& all) { return has_completed(all, 5); });
   OperatorDecision decision;
-  decision.device_tpcs = testing::h200().tpcs;
+  decision.span_tpcs = testing::h200().tpcs;
   for (const unsigned tpcs : {7u, 5u}) {
     decision.tpcs = tpcs;
     for (const Record& record : records)
