@@ -78,10 +78,8 @@ std::uint32_t OperatorTable::add(const GraphInfo& graph, bool& fresh) {
   return size() - 1;
 }
 
-std::uint32_t OperatorTable::kind_of(std::uint32_t index, LaunchContext after, bool& fresh) {
+std::uint32_t OperatorTable::find_or_add_kind(std::uint32_t index, LaunchContext after, bool& fresh) {
   const OperatorEntry& op = entries_[index];
-  fresh = false;
-  if (after == 0 || !op.mixture.mixed()) return index;
   for (unsigned i = 0; i < op.kinds; ++i)
     if (op.kind_after[i] == after) return op.kind[i];
   OperatorEntry entry;

@@ -78,7 +78,10 @@ class OperatorTable {
 
   // What a launch of this operator after `after` is: its kind, if the operator is mixed, made if need be; itself where it has as many as it
   // may. References to entries are good no longer if `fresh`.
-  std::uint32_t kind_of(std::uint32_t index, LaunchContext after, bool& fresh);
+  std::uint32_t kind_of(std::uint32_t index, LaunchContext after, bool& fresh) {
+    fresh = false;
+    return after == 0 || !entries_[index].mixture.mixed() ? index : find_or_add_kind(index, after, fresh);
+  }
 
   // Counts the observation; true if the decision should be asked for again.
   static bool due(OperatorEntry& entry);
@@ -86,6 +89,8 @@ class OperatorTable {
   static bool refresh(OperatorEntry& entry, const Asker& asker, const Asked& asked, PolicySet& policies);
 
  private:
+  std::uint32_t find_or_add_kind(std::uint32_t index, LaunchContext after, bool& fresh);
+
   std::vector<OperatorEntry> entries_;
   FlatMap index_;
   std::uint32_t spinning_ = 0;

@@ -50,13 +50,13 @@ struct Record {
   Pressure pressure{};          // the tenant's, in every record
   TenantId tenant{};
   QueueId queue{};
+  LaunchContext context = 0;    // kernels: what the queue's launch before was
   OperatorId op{};
   LaunchId launch{};
   std::uint32_t first_block = 0;
   std::uint32_t block_count = 0;
   std::uint32_t ordinal = 0;    // since the queue's last synchronisation
   std::uint32_t node = 0;       // completed nodes of a graph: 1 + index; 0: the launch itself
-  LaunchContext context = 0;    // kernels: what the queue's launch before was
   TpcSet tpcs;                  // where it was allowed to run
   Nanoseconds at{0};            // event's time (completed: the completion's)
   Nanoseconds started{0};       // completed only

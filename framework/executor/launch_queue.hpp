@@ -22,8 +22,8 @@ struct WaitingLaunch {
   const KernelInfo* kernel = nullptr;
   const GraphInfo* graph = nullptr;
   std::uint32_t ordinal = 0;
-  LaunchContext context = 0;
   std::uint32_t next_block = 0;  // blocks before have been submitted
+  LaunchContext context = 0;
   bool urgent = false;           // flushed: limits and hold do not apply
   OperatorId op() const { return kernel != nullptr ? kernel->id : graph->id; }
 };
@@ -36,8 +36,8 @@ struct InFlight {
   std::uint32_t bake = 0;             // graphs: which set of masks (graph_masks.hpp)
   std::uint32_t first_block = 0, block_count = 0;
   std::uint32_t ordinal = 0;
-  LaunchContext context = 0;
   std::uint32_t nodes_done = 0;
+  LaunchContext context = 0;
   bool last = true;
   bool on_borrowed = false;   // counts against the outstanding limit
   bool long_whole = false;    // the one uncuttable launch that may be out there
