@@ -261,7 +261,7 @@ void Engine::Impl::tell_apart(Tenant& tenant, std::uint32_t op, const lithos_obs
   OperatorEntry& whole = is_kind ? tenant.operators[entry.kind_of] : entry;
   const auto ns = static_cast<double>(seen.duration_ns);
   const double kind_ns = is_kind ? entry.mixture.typical_ns(seen.tpcs, seen.clock_mhz) : 0;
-  if (is_kind) entry.mixture.follow(seen.tpcs, seen.clock_mhz, ns);
+  if (is_kind) entry.mixture.add(seen.tpcs, seen.clock_mhz, ns);
   if (!whole.mixture.add(seen.tpcs, seen.clock_mhz, ns, kind_ns)) return;
   whole.decision.mixed = whole.mixture.mixed();
   if (tenant.present()) out.publish_operator(TenantId{slot_of(tenant)}, OperatorId{whole.op.op_id}, whole.decision);

@@ -48,15 +48,19 @@ class Mixture {
   }
   // Of the operator. `kind_ns`: what was typical of the launch's kind before it; 0: not known. True: mixed() has changed.
   bool add(std::uint32_t tpcs, std::uint32_t clock_mhz, double ns, double kind_ns) {
-    if (!follow(tpcs, clock_mhz, ns)) return false;
+    if (!follow(tpcs, clock_mhz, ns, kMemory)) return false;
     if (kind_ns > 0) {
       if (of_kinds_ < kMost) ++of_kinds_;
       within_ += (off(ns, kind_ns) - within_) / static_cast<float>(std::min<unsigned>(of_kinds_, kMemory));
     }
     return judge();
   }
-  // Of a kind, of which only what is typical is asked. False: it says nothing of the scatter.
-  bool follow(std::uint32_t tpcs, std::uint32_t clock_mhz, double ns) {
+  // Of a kind, of which only what is typical is asked.
+  void add(std::uint32_t tpcs, std::uint32_t clock_mhz, double ns) { (void)follow(tpcs, clock_mhz, ns, kMemoryOfKind); }
+
+ private:
+  // False: it says nothing of the scatter.
+  bool follow(std::uint32_t tpcs, std::uint32_t clock_mhz, double ns, unsigned memory) {
     const bool here = tpcs == tpcs_ && clock_mhz == clock_mhz_;
     if (!here && mean_ns_ != 0 && ++elsewhere_ < kElsewhere) return false;
     elsewhere_ = 0;
@@ -67,14 +71,15 @@ class Mixture {
       return false;
     }
     if (seen_ < kMost) ++seen_;
-    const auto weight = static_cast<float>(std::min<unsigned>(seen_, kMemory));
+    const auto weight = static_cast<float>(std::min<unsigned>(seen_, memory));
     apart_ += (off(ns, mean_ns_) - apart_) / weight;
     mean_ns_ += std::min(static_cast<float>(ns) - mean_ns_, mean_ns_) / (weight + 1);
     return true;
   }
 
- private:
-  static constexpr unsigned kJudgedAfter = 16, kElsewhere = 16, kMemory = 32;
+  static constexpr unsigned kJudgedAfter = 16, kElsewhere = 16;
+  static constexpr unsigned kMemory = 256;      // launches: training has all of a forward pass before the first of the backward pass
+  static constexpr unsigned kMemoryOfKind = 32;
   static constexpr unsigned kTrial = 128;     // launches of kinds, after which they must have been worth it
   static constexpr unsigned kPatience = 8192; // launches until it is tried again
   static constexpr std::uint16_t kMost = 0xffff;
