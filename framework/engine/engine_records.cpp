@@ -264,6 +264,7 @@ void Engine::Impl::tell_apart(Tenant& tenant, std::uint32_t op, const lithos_obs
   if (is_kind) entry.mixture.add(seen.tpcs, seen.clock_mhz, ns);
   if (!whole.mixture.add(seen.tpcs, seen.clock_mhz, ns, kind_ns)) return;
   whole.decision.mixed = whole.mixture.mixed();
+  for (unsigned i = 0; i < whole.kinds; ++i) tenant.operators[whole.kind[i]].mixture = {};  // what was typical of them was long ago
   if (tenant.present()) out.publish_operator(TenantId{slot_of(tenant)}, OperatorId{whole.op.op_id}, whole.decision);
 }
 

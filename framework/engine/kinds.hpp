@@ -79,13 +79,13 @@ class Mixture {
 
   static constexpr unsigned kJudgedAfter = 16, kElsewhere = 16;
   static constexpr unsigned kMemory = 256;      // launches: training has all of a forward pass before the first of the backward pass
-  static constexpr unsigned kMemoryOfKind = 32;
+  static constexpr unsigned kMemoryOfKind = 8;  // far shorter: when all launches become longer, kinds must not seem to tell nothing
   static constexpr unsigned kTrial = 128;     // launches of kinds, after which they must have been worth it
   static constexpr unsigned kPatience = 8192; // launches until it is tried again
   static constexpr std::uint16_t kMost = 0xffff;
   static constexpr float kMixed = 0.15f, kAlike = 0.05f;  // mean distance from the mean, as a share of it
   static constexpr float kWorthTelling_ns = 5'000;        // less does not hurt anybody, and is within what the host's clock can tell
-  static constexpr float kSteadier = 0.5f;                // of a kind, against the operator
+  static constexpr float kSteadier = 0.7f;                // of a kind, against the operator
 
   // A stall says no more than a launch of twice the length.
   float off(double ns, double from_ns) const {

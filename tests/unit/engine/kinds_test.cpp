@@ -151,8 +151,19 @@ TEST_F(Kinds, EndWhenTheLaunchesAreAlikeAgain) {
   ASSERT_TRUE(decided().mixed);
   for (unsigned i = 0; i < 1'200; ++i) launch(after(i % 4), kShort);
   EXPECT_FALSE(decided().mixed);
-  layers(50);
+  layers(100);
   EXPECT_TRUE(decided().mixed);
+}
+
+// Longer requests: the kinds are as far apart as before, and no launch is what was typical of its kind.
+TEST_F(Kinds, OutliveAChangeOfAllLaunches) {
+  layers(100);
+  ASSERT_TRUE(decided().mixed);
+  for (unsigned i = 0; i < 1'000; ++i) {
+    launch(after(i % 4), (i % 4 == 3 ? kLong : kShort) * 2);
+    ASSERT_TRUE(decided().mixed) << i;
+  }
+  EXPECT_EQ(decided(after(3))->predicted(20), 2 * kLong);
 }
 
 TEST_F(Kinds, AreBounded) {
