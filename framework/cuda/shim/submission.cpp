@@ -138,13 +138,21 @@ void account(ThreadState& thread, CUresult result, CUstream stream, Prepared& pr
 
 namespace {
 
-LaunchReport waiting_report(const Operator& op, std::uint32_t queue, std::uint32_t first_block) {
+constexpr Nanoseconds kSayAgain{1'000'000};  // the engine forgets who waits and does not repeat it
+
+// The tenant works from now on: nobody is lent anything while it is idle. And the engine is told which launch waits, since what it needs
+// may be lent to it and its rights gathered (DESIGN.md §5.1).
+void tell_waiting(ThreadState& thread, const Operator& op, Prepared& prepared, Nanoseconds now) {
+  if (prepared.told_at != kNever && now - prepared.told_at < kSayAgain) return;
+  prepared.told_at = now;
+  raise_pressure(prepared, now);
   LaunchReport report;
   report.kind = LaunchReport::waiting;
   report.kernel = reinterpret_cast<std::uint64_t>(&op.info);
-  report.queue = queue;
-  report.first_block = first_block;
-  return report;
+  report.launch = prepared.report.launch;
+  report.queue = prepared.report.queue;
+  report.first_block = prepared.report.first_block;
+  Process::instance().tenancy()->report_only(thread, report);
 }
 
 }  // namespace
@@ -157,21 +165,19 @@ void raise_pressure(Prepared& prepared, Nanoseconds now) {
 }
 
 void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds& now, Prepared& prepared) {
-  Tenancy& tenancy = *Process::instance().tenancy();
   thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
   if (const InlineDecider::Decision* known = prepared.report.first_block == 0 ? thread.decider->steady(op.info) : nullptr) {
     prepared.decision = *known;
     return;
   }
   AnnotatedRange waiting;
-  prepared.decision = thread.decider->decide(op.info, prepared.report.first_block, now, [&] {
+  const auto may_wait = [&] {
     if (is_capturing(stream)) return false;
     waiting.managed("waits for its lease: ", op.info.name, op.info.blocks);
-    // The tenant works from now on: nobody is lent anything while it is idle.
-    raise_pressure(prepared, now);
-    tenancy.report_only(thread, waiting_report(op, prepared.report.queue, prepared.report.first_block));
     return true;
-  });
+  };
+  prepared.decision = thread.decider->decide(op.info, prepared.report.first_block, now, may_wait,
+                                             [&](Nanoseconds at) { tell_waiting(thread, op, prepared, at); });
   if (prepared.decision.waited) now = host_now();
   thread.decider->publish_home();  // for what the driver launches of itself meanwhile
   if (prepared.decision.waited) thread.counters.add(Count::waited);
@@ -180,13 +186,11 @@ void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanosecond
 
 bool decide_now(ThreadState& thread, const Operator& op, bool urgent, Nanoseconds now, Nanoseconds& stuck_since,
                 Prepared& prepared) {
-  Tenancy& tenancy = *Process::instance().tenancy();
   const bool waited = stuck_since != kNever;
   thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
   if (!thread.decider->decide_now(op.info, prepared.report.first_block, now, urgent, stuck_since, prepared.decision)) {
     thread.deciding.store(~std::uint64_t{0}, std::memory_order_release);
-    raise_pressure(prepared, now);
-    if (!waited) tenancy.report_only(thread, waiting_report(op, prepared.report.queue, prepared.report.first_block));
+    tell_waiting(thread, op, prepared, now);
     return false;
   }
   stuck_since = kNever;

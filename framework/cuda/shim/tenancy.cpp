@@ -226,21 +226,10 @@ void InlineDecider::keep_if_steady(const Decision& decision, std::uint64_t versi
   steady_[steady_index(kernel)] = {&kernel, lease_.generation, version, decision};
 }
 
-// Twice the limit: after the first, admission lets it run at its minimum, and the engine gathers rights for it.
-bool InlineDecider::wait_for_lease(Nanoseconds now, Decision& decision) {
+Nanoseconds InlineDecider::nap_until(Nanoseconds retry_at, Nanoseconds now) const {
   constexpr Nanoseconds kNapMost{50'000};
-  const Nanoseconds since = now;
-  const FineSlack fine;
-  decision.waited = true;
-  queue_.stuck_since = since;
-  bool found = false;
-  while (!found && now - since <= 2 * admission_.starvation_limit()) {
-    nap(now - since, std::clamp(decision.verdict.retry_at - now, kNapLeast, kNapMost));
-    now = host_now();
-    found = try_once(now, decision);
-  }
-  queue_.stuck_since = kNever;
-  return found;
+  nap(now - queue_.stuck_since, std::clamp(retry_at - now, kNapLeast, kNapMost));
+  return host_now();
 }
 
 bool InlineDecider::decide_now(const KernelInfo& kernel, std::uint32_t first_block, Nanoseconds now, bool urgent,

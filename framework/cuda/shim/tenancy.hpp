@@ -19,6 +19,7 @@
 #include "cuda/shim/borrowed_work.hpp"
 #include "cuda/shim/completion_memory.hpp"
 #include "cuda/shim/cutter.hpp"
+#include "cuda/shim/nap.hpp"
 #include "cuda/shim/settings.hpp"
 #include "engine/tpc_map.hpp"
 #include "executor/admission.hpp"
@@ -125,8 +126,8 @@ class InlineDecider final : private TenantPort {
  public:
   explicit InlineDecider(Tenancy& tenancy);
 
-  // For the blocks from `first_block` on. Waits where the lease cannot run the launch now and `may_wait()`, asked once,
-  // allows it: at most twice the starvation limit. Then the launch goes where it safely can.
+  // For the blocks from `first_block` on. Waits where the lease cannot run the launch now and `may_wait()`, asked once, allows it: at most
+  // twice the starvation limit, with a call of `waits(now)` at each turn. Then the launch goes where it safely can.
   struct Decision {
     Verdict verdict;
     bool waited = false, starved = false;
@@ -140,8 +141,8 @@ class InlineDecider final : private TenantPort {
     if (known.kernel != &kernel || known.generation != now.generation || request_begins_) return nullptr;
     return operators_ == nullptr || operators_->version(kernel.id) == known.version ? &known.decision : nullptr;
   }
-  template <class MayWait>
-  Decision decide(const KernelInfo& kernel, std::uint32_t first_block, Nanoseconds now, MayWait&& may_wait) {
+  template <class MayWait, class Waits>
+  Decision decide(const KernelInfo& kernel, std::uint32_t first_block, Nanoseconds now, MayWait&& may_wait, Waits&& waits) {
     Decision decision;
     head_ = {};
     head_.kernel = &kernel;
@@ -151,7 +152,20 @@ class InlineDecider final : private TenantPort {
       if (lease_is_steady()) keep_if_steady(decision, version);
       return decision;
     }
-    if (!may_wait() || !wait_for_lease(now, decision)) go_home(decision);
+    if (!may_wait()) return go_home(decision), decision;
+    decision.waited = true;
+    queue_.stuck_since = now;
+    const FineSlack fine;
+    do {
+      // After the limit admission lets it run at its minimum, and the engine gathers rights for it; hence twice.
+      if (now - queue_.stuck_since > 2 * admission_.starvation_limit()) {
+        go_home(decision);
+        break;
+      }
+      waits(now);
+      now = nap_until(decision.verdict.retry_at, now);
+    } while (!try_once(now, decision));
+    queue_.stuck_since = kNever;
     return decision;
   }
   // The same without waiting: false where it may not go now. `stuck_since`: since when; kNever: since now. After twice the starvation
@@ -186,7 +200,7 @@ class InlineDecider final : private TenantPort {
   // `version`: of what was decided about the operator, from before it was asked for.
   void keep_if_steady(const Decision& decision, std::uint64_t version);
   bool try_once(Nanoseconds now, Decision& decision);
-  bool wait_for_lease(Nanoseconds now, Decision& decision);
+  Nanoseconds nap_until(Nanoseconds retry_at, Nanoseconds now) const;  // or shorter; what time it is then
   void go_home(Decision& decision);
   const Lease& lease() override;
   const OperatorDecision* decision(OperatorId op) override;
