@@ -23,6 +23,12 @@ Nanoseconds oldest_graph(const Tenant& tenant, const QueueBook& queue) {
   return kNever;
 }
 
+// The head cannot run for lack of TPCs or rights. What is held or slowed down by decision lacks neither.
+bool lacks_something(const Tenant& tenant, const QueueBook& queue) {
+  const bool by_decision = (tenant.answer.flags & LITHOS_LEASE_HOLD) != 0 || tenant.answer.launches_per_s > 0;
+  return queue.stuck.launch != LaunchId{} && !by_decision;
+}
+
 std::uint64_t or_zero(Nanoseconds time) { return time == kNever ? 0 : to_u64(time); }
 
 }  // namespace
@@ -83,7 +89,7 @@ void ViewBuilder::fill_tenant(Tenant& tenant, std::uint32_t index, Nanoseconds n
     if (!queue.removed) ++view.queues;
     if (queue.stuck.launch != LaunchId{}) tenant.starved_since = std::min(tenant.starved_since, queue.stuck.since);
     oldest_request = std::min({oldest_request, queue.batch_since, oldest_graph(tenant, queue)});
-    if (!queue.queued.empty() || !queue.flying.empty() || queue.stuck.launch != LaunchId{}) fill_queue(tenant, queue, index, now);
+    if (!queue.queued.empty() || !queue.flying.empty() || lacks_something(tenant, queue)) fill_queue(tenant, queue, index, now);
   }
   view.starved_since_ns = or_zero(tenant.starved_since);
   if (view.slo_ns > 0 && oldest_request != kNever) view.deadline_ns = to_u64(oldest_request) + view.slo_ns;
@@ -106,7 +112,7 @@ void ViewBuilder::fill_queue(const Tenant& tenant, const QueueBook& queue, std::
   view.inflight_launches += queue.flying_launches;
   if (!queue.queued.empty()) {
     fill_head(tenant, queue.queued.front(), view.head);
-  } else if (queue.stuck.launch != LaunchId{}) {  // the shim tells of no other launch that waits
+  } else if (lacks_something(tenant, queue)) {  // the shim tells of no other launch that waits
     const Nanoseconds predicted = tenant.operators[queue.stuck.op].decision.predicted(std::max(tenant.widest.count(), 1u));
     fill_head(tenant, {queue.stuck.launch, queue.stuck.op, queue.stuck.since, predicted}, view.head);
     ++view.queued_launches;

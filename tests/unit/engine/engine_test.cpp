@@ -283,9 +283,11 @@ TEST(View, WhoOnlySaysThatItWaitsHasAHead) {
   const TenantId be = t.join(spec("be", TenantClass::best_effort, 0));
   lithos_launch head{};
   std::uint32_t queued = 0;
-  script.decide = [&](const lithos_sched_view* view, lithos_sched_answer*) {
+  bool hold = false;
+  script.decide = [&](const lithos_sched_view* view, lithos_sched_answer* answer) {
     head = view->tenant[0].head;
     queued = view->tenant[0].queued_launches;
+    if (hold) answer->lease[0].flags = LITHOS_LEASE_HOLD;
     return LITHOS_OK;
   };
   t.engine->register_kernel(be, small, t.now);
@@ -299,6 +301,18 @@ TEST(View, WhoOnlySaysThatItWaitsHasAHead) {
   t.submitted(be, large, 3);
   t.engine->on_record(t.record(RecordKind::waiting, be, small, 4), t.now);
   t.run_until(t.now + kMs);
+  EXPECT_EQ(head.op.op_id, value_of(small.id));
+  hold = true;  // by decision: it lacks nothing
+  for (int i = 0; i < 2; ++i) {
+    t.engine->on_record(t.record(RecordKind::waiting, be, small, 4), t.now);
+    t.run_until(t.now + kMs);
+  }
+  EXPECT_EQ(head.op.op_id, 0u);
+  hold = false;
+  for (int i = 0; i < 2; ++i) {
+    t.engine->on_record(t.record(RecordKind::waiting, be, small, 4), t.now);
+    t.run_until(t.now + kMs);
+  }
   EXPECT_EQ(head.op.op_id, value_of(small.id));
   t.run_until(t.now + 100 * kMs);  // it did not say so again: the word that it went was lost, or it failed
   (void)t.join(spec("x", TenantClass::best_effort, 0));  // somebody asks
