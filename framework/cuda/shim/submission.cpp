@@ -176,8 +176,15 @@ void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanosecond
     waiting.managed("waits for its lease: ", op.info.name, op.info.blocks);
     return true;
   };
-  prepared.decision = thread.decider->decide(op.info, prepared.report.first_block, now, may_wait,
-                                             [&](Nanoseconds at) { tell_waiting(thread, op, prepared, at); });
+  // Nothing is decided meanwhile: were an older lease told for as long as it waits, nobody could get the rights that a newer one takes away.
+  const auto waits = [&](Nanoseconds at, Nanoseconds until) {
+    thread.deciding.store(~std::uint64_t{0}, std::memory_order_release);
+    tell_waiting(thread, op, prepared, at);
+    at = thread.decider->nap_until(until, at);
+    thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
+    return at;
+  };
+  prepared.decision = thread.decider->decide(op.info, prepared.report.first_block, now, may_wait, waits);
   if (prepared.decision.waited) now = host_now();
   thread.decider->publish_home();  // for what the driver launches of itself meanwhile
   if (prepared.decision.waited) thread.counters.add(Count::waited);

@@ -127,7 +127,8 @@ class InlineDecider final : private TenantPort {
   explicit InlineDecider(Tenancy& tenancy);
 
   // For the blocks from `first_block` on. Waits where the lease cannot run the launch now and `may_wait()`, asked once, allows it: at most
-  // twice the starvation limit, with a call of `waits(now)` at each turn. Then the launch goes where it safely can.
+  // twice the starvation limit. Each turn is a call of `waits(now, until)`, which says what time it is then. Then the launch goes where it
+  // safely can.
   struct Decision {
     Verdict verdict;
     bool waited = false, starved = false;
@@ -162,8 +163,7 @@ class InlineDecider final : private TenantPort {
         go_home(decision);
         break;
       }
-      waits(now);
-      now = nap_until(decision.verdict.retry_at, now);
+      now = waits(now, decision.verdict.retry_at);
     } while (!try_once(now, decision));
     queue_.stuck_since = kNever;
     return decision;
@@ -182,6 +182,8 @@ class InlineDecider final : private TenantPort {
   }
   // The thread has waited for a queue of its: what it launches next is a new request.
   void waited() { request_begins_ = true; }
+  // While a launch waits; what time it is then.
+  Nanoseconds nap_until(Nanoseconds retry_at, Nanoseconds now) const;
   std::uint64_t lease_generation() { return lease().generation & ((std::uint64_t{1} << kAttachmentShift) - 1); }
 
  private:
@@ -200,7 +202,6 @@ class InlineDecider final : private TenantPort {
   // `version`: of what was decided about the operator, from before it was asked for.
   void keep_if_steady(const Decision& decision, std::uint64_t version);
   bool try_once(Nanoseconds now, Decision& decision);
-  Nanoseconds nap_until(Nanoseconds retry_at, Nanoseconds now) const;  // or shorter; what time it is then
   void go_home(Decision& decision);
   const Lease& lease() override;
   const OperatorDecision* decision(OperatorId op) override;
