@@ -23,6 +23,12 @@ Nanoseconds oldest_graph(const Tenant& tenant, const QueueBook& queue) {
   return kNever;
 }
 
+// The head cannot run for lack of TPCs or rights. What is held or slowed down by decision lacks neither.
+bool lacks_something(const Tenant& tenant, const QueueBook& queue) {
+  const bool by_decision = (tenant.answer.flags & LITHOS_LEASE_HOLD) != 0 || tenant.answer.launches_per_s > 0;
+  return queue.stuck.launch != LaunchId{} && !by_decision;
+}
+
 std::uint64_t or_zero(Nanoseconds time) { return time == kNever ? 0 : to_u64(time); }
 
 }  // namespace
@@ -83,10 +89,20 @@ void ViewBuilder::fill_tenant(Tenant& tenant, std::uint32_t index, Nanoseconds n
     if (!queue.removed) ++view.queues;
     if (queue.stuck.launch != LaunchId{}) tenant.starved_since = std::min(tenant.starved_since, queue.stuck.since);
     oldest_request = std::min({oldest_request, queue.batch_since, oldest_graph(tenant, queue)});
-    if (!queue.queued.empty() || !queue.flying.empty()) fill_queue(tenant, queue, index, now);
+    if (!queue.queued.empty() || !queue.flying.empty() || lacks_something(tenant, queue)) fill_queue(tenant, queue, index, now);
   }
   view.starved_since_ns = or_zero(tenant.starved_since);
   if (view.slo_ns > 0 && oldest_request != kNever) view.deadline_ns = to_u64(oldest_request) + view.slo_ns;
+}
+
+// The oldest of all queues' heads.
+void ViewBuilder::fill_head(const Tenant& tenant, const QueuedLaunch& launch, lithos_launch& head) {
+  if (head.op.op_id != 0 && to_u64(launch.at) >= head.since_ns) return;
+  const OperatorEntry& entry = tenant.operators[launch.op];
+  head.op = entry.op;
+  head.predicted_ns = to_u64(launch.predicted);
+  head.since_ns = to_u64(launch.at);
+  head.wanted_tpcs = entry.decision.tpcs;
 }
 
 void ViewBuilder::fill_queue(const Tenant& tenant, const QueueBook& queue, std::uint32_t index, Nanoseconds now) {
@@ -95,14 +111,12 @@ void ViewBuilder::fill_queue(const Tenant& tenant, const QueueBook& queue, std::
   view.queued_ns += to_u64(queue.queued_predicted);
   view.inflight_launches += queue.flying_launches;
   if (!queue.queued.empty()) {
-    const QueuedLaunch& head = queue.queued.front();
-    if (view.head.op.op_id == 0 || to_u64(head.at) < view.head.since_ns) {
-      const OperatorEntry& entry = tenant.operators[head.op];
-      view.head.op = entry.op;
-      view.head.predicted_ns = to_u64(head.predicted);
-      view.head.since_ns = to_u64(head.at);
-      view.head.wanted_tpcs = entry.decision.tpcs;
-    }
+    fill_head(tenant, queue.queued.front(), view.head);
+  } else if (lacks_something(tenant, queue)) {  // the shim tells of no other launch that waits
+    const Nanoseconds predicted = tenant.operators[queue.stuck.op].decision.predicted(std::max(tenant.widest.count(), 1u));
+    fill_head(tenant, {queue.stuck.launch, queue.stuck.op, queue.stuck.since, predicted}, view.head);
+    ++view.queued_launches;
+    view.queued_ns += to_u64(predicted);
   }
   if (queue.flying.empty()) return;
   const Nanoseconds left = queue.left(now);

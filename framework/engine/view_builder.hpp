@@ -26,6 +26,7 @@ class ViewBuilder {
 
  private:
   void fill_tenant(Tenant& tenant, std::uint32_t index, Nanoseconds now);
+  static void fill_head(const Tenant& tenant, const QueuedLaunch& launch, lithos_launch& head);
   void fill_queue(const Tenant& tenant, const QueueBook& queue, std::uint32_t index, Nanoseconds now);
   void fill_timers(const QueueBook& queue, std::uint32_t index, Nanoseconds now);
 

@@ -256,6 +256,27 @@ TEST(Face, PluginsHaveTablesToo) {
 
 // ---- TPC sets --------------------------------------------------------------------------------------------------------
 
+// 14 TPCs: GPCs of 5 and 6, and 3 that no cluster can use.
+TEST(Gpu, SaysHowManyTpcsHoldALaunchWhicheverTheyAre) {
+  constexpr std::uint16_t kNone = 0xffff;
+  const std::uint16_t gpcs[] = {0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, kNone, kNone, kNone};
+  const lithos::Gpu gpu(lithos_gpu_info{sizeof(lithos_gpu_info), 14, 2, 2, gpcs, 1, nullptr, 0, 0});
+  lithos_op op{};
+  op.blocks_per_tpc = 2;
+  op.min_tpcs = 6;
+  op.cluster_blocks = 1;
+  op.flags = LITHOS_OP_CO_RESIDENT;
+  EXPECT_EQ(gpu.tpcs_that_hold(op), 6u);
+  op.cluster_blocks = 2;  // one on a TPC: all but the three
+  EXPECT_EQ(gpu.tpcs_that_hold(op), 9u);
+  op.cluster_blocks = 4;  // two TPCs: one of each GPC may be left over
+  EXPECT_EQ(gpu.tpcs_that_hold(op), 11u);
+  op.cluster_blocks = 8;
+  EXPECT_EQ(gpu.tpcs_that_hold(op), 14u);
+  op.flags = 0;  // one cluster at a time is enough
+  EXPECT_EQ(gpu.tpcs_that_hold(op), 6u);
+}
+
 TEST(TpcSet, FirstRangeAndCountAcrossWords) {
   using lithos::TpcSet;
   for (const unsigned n : {0u, 1u, 63u, 64u, 65u, 128u, 200u, 255u, 256u, 300u}) {

@@ -164,6 +164,26 @@ TEST_F(Colocate, SchedulersAreExchangedWhileServing) {
   EXPECT_NE(done.out.find("7 exchanges of tpc_borrowing's scheduler"), std::string::npos) << done.out;
 }
 
+// A launch whose blocks wait for each other needs 59 TPCs, and 53 are lent. lithosd hears that it waits and lends what it needs, on both
+// paths. When it did not, each such launch waited for twice the starvation limit and then ran unconfined: one in 400 ms.
+TEST_F(Colocate, ALaunchThatNeedsMoreTpcsThanAreLentIsLentThem) {
+  for (const std::string queued : {"", "queued = true\n"}) {
+    std::string text = config_text(R"(["{bin}/serving_tenant", "be", "together"])");
+    text.insert(text.find("class = \"best_effort\""), queued);
+    const std::string lends = "scheduler = \"tpc_borrowing\"";
+    text.replace(text.find(lends), lends.size(), R"(scheduler = { policy = "tpc_borrowing", params = { lend_idle = 0.8 } })");
+    const Outcome done = bench({"--ways", "tpc_borrowing"}, text);
+    ASSERT_EQ(done.status, 0) << done.err << log();
+    const Json be = row("tpc_borrowing");
+    EXPECT_GT(be["be"].integer_of("iterations"), 10) << result.dump();
+    EXPECT_EQ(be["lithosd"]["be"].integer_of("unmasked"), 0) << be.dump();
+    EXPECT_GT(be["lithosd"]["be"].integer_of("whole_co_resident"), 10) << be.dump();
+    for (const Json& one : result["counters"].items_or_none()) {
+      EXPECT_EQ(one["stats"]["counts"].integer_of("starved"), 0) << one.dump();
+    }
+  }
+}
+
 // What differs in a case reaches the tenants and lithosd.
 TEST_F(Colocate, OneCaseOfAFileIsMeasured) {
   const std::string text = config_text() + R"([[case]]

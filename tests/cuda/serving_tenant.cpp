@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A tenant for `lithos bench colocate` as small as can be: serving_tenant hp|be [silent|dies]. A request is one launch on the driver that
-// it is linked with, the stand-in or the shim before it. `silent` never becomes ready; `dies` ends at its first task.
+// A tenant for `lithos bench colocate` as small as can be: serving_tenant hp|be [silent|dies|together]. A request is one launch on the driver
+// that it is linked with, the stand-in or the shim before it. `silent` never becomes ready; `dies` ends at its first task; the blocks of
+// `together` may wait for each other and need 59 TPCs.
 #include <time.h>
 
 #include <cstdio>
@@ -30,7 +31,7 @@ void wait_until(clockid_t clock, std::int64_t ns) {
 
 class Tenant {
  public:
-  Tenant() {
+  explicit Tenant(bool together) : together_(together) {
     cuInit(0);
     CUcontext context = nullptr;
     cuDevicePrimaryCtxRetain(&context, 0);
@@ -46,9 +47,13 @@ class Tenant {
 
  private:
   void request() {
+    ++launches_;
+    if (together_) {
+      cuLaunchKernel(function_, 117, 1, 1, 256, 1, 1, 200'000, nullptr, nullptr, nullptr);  // one block on an SM
+      return;
+    }
     // More blocks than can be resident at once: they cannot wait for each other, so they run on any number of TPCs.
     cuLaunchKernel(function_, 5000, 1, 1, 256, 1, 1, 0, nullptr, nullptr, nullptr);
-    ++launches_;
   }
 
   Json serve(const Json& task) {
@@ -82,6 +87,7 @@ class Tenant {
     return answer.set("iterations", count);
   }
 
+  const bool together_;
   CUmodule module_ = nullptr;
   CUfunction function_ = nullptr;
   std::int64_t launches_ = 0;
@@ -91,7 +97,7 @@ class Tenant {
 
 int main(int argc, char** argv) {
   const std::string how = argc > 2 ? argv[2] : "";
-  Tenant tenant;
+  Tenant tenant(how == "together");
   if (how != "silent") std::cout << "{\"ready\": true}" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
     const lithos::Result<Json> task = Json::parse(line);

@@ -448,17 +448,34 @@ TEST(ShimWithDaemon, WhoWaitsForALeaseIsNotIdle) {
   Outcome outcome;
   std::thread asking([&] { outcome = client.ask("1"); });
   const auto waits = [](const Record& record) { return record.kind == RecordKind::waiting; };
-  daemon.records([&](const auto& all) { return std::any_of(all.begin(), all.end(), waits); });
-  daemon.publish(testing::lease_of(2, TpcSet::first(8)));
+  // The engine forgets who waits and does not say it again.
+  daemon.records([&](const auto& all) { return std::count_if(all.begin(), all.end(), waits) >= 5; });
+  // Nor does it give anybody rights that a lease took away from who has not read it.
+  nothing.generation = 2;
+  daemon.publish(nothing);
+  const auto has_read_it = [&](const Record& record) { return waits(record) && record.lease_generation == 2; };
+  const std::vector<Record> meanwhile = daemon.records([&](const auto& all) { return std::any_of(all.begin(), all.end(), has_read_it); });
+  EXPECT_TRUE(std::any_of(meanwhile.begin(), meanwhile.end(), has_read_it));
+  daemon.publish(testing::lease_of(3, TpcSet::first(8)));
   asking.join();
   expect_confined(outcome, TpcSet::first(8), 1);
   const std::vector<Record> records = daemon.records([](const auto& all) { return has_completed(all, 1); });
   // From the first word of waiting until it goes, at no time idle.
   auto record = std::find_if(records.begin(), records.end(), waits);
   ASSERT_NE(record, records.end());
-  for (; record != records.end() && record->kind != RecordKind::submitted; ++record)
+  const Record first = *record;
+  unsigned said = 0;
+  for (; record != records.end() && record->kind != RecordKind::submitted; ++record) {
     EXPECT_NE(record->pressure, Pressure::idle) << "record " << record->sequence;
-  EXPECT_NE(record, records.end());
+    if (!waits(*record)) continue;
+    ++said;
+    EXPECT_EQ(record->launch, first.launch);
+  }
+  EXPECT_GE(said, 5u);
+  ASSERT_NE(record, records.end());
+  EXPECT_LE(said, (record->at - first.at) / Nanoseconds{1'000'000} + 20) << "once a millisecond is enough";
+  EXPECT_NE(first.launch, LaunchId{}) << "a word of no launch is not believed";
+  EXPECT_EQ(record->launch, first.launch);
 }
 
 TEST(ShimWithDaemon, ADaemonThatGoesLeavesTheLeaseInForce) {

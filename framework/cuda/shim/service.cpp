@@ -116,12 +116,15 @@ void Service::take(ThreadState& thread, const LaunchReport& report, Nanoseconds 
     case LaunchReport::synchronised: synchronised(thread, report.queue, now); break;
     case LaunchReport::waiting: {
       WaitingLaunch head;
+      head.id = LaunchId{report.launch};
       head.kernel = reinterpret_cast<const KernelInfo*>(report.kernel);
       head.next_block = report.first_block;
       head.context = report.context;
       reporter_.launching(LaunchPath::inline_path, in_flight_ != 0, now);
       idle_said_ = false;
-      if (report.queue < kQueuesTold) reporter_.waiting(QueueId{report.queue}, head, now);
+      // Another thread's launch may have gone before it: then it is no longer the head of anything.
+      if (report.queue < kQueuesTold && report.launch >= queue_at(report.queue).newest)
+        reporter_.waiting(QueueId{report.queue}, head, now);
       break;
     }
     default: break;
@@ -136,6 +139,7 @@ void Service::submitted(ThreadState& thread, const LaunchReport& report, Nanosec
   flying.generation = report.generation;
   InFlight& atom = flying.atom;
   atom.id = LaunchId{report.launch};
+  queue.newest = std::max(queue.newest, report.launch);
   if (report.kind == LaunchReport::graph_submitted) {
     flying.graph = reinterpret_cast<GraphExec*>(report.kernel);
     flying.graph_before_ns = report.generation;

@@ -38,6 +38,7 @@ class Service final : private TenantPort {
     std::deque<Flying> flying;
     Nanoseconds last_completed{0};
     std::uint32_t ordinal = 0;
+    std::uint64_t newest = 0;  // launch that was submitted
   };
 
   void run();

@@ -136,14 +136,22 @@ void account(ThreadState& thread, CUresult result, CUstream stream, Prepared& pr
 
 namespace {
 
-LaunchReport waiting_report(const Operator& op, const LaunchReport& of) {
+constexpr Nanoseconds kSayAgain{1'000'000};  // the engine forgets who waits and does not repeat it
+
+// The tenant works from now on: nobody is lent anything while it is idle. And the engine is told which launch waits, since what it needs
+// may be lent to it and its rights gathered (DESIGN.md §5.1).
+void tell_waiting(ThreadState& thread, const Operator& op, Prepared& prepared, Nanoseconds now) {
+  if (prepared.told_at != kNever && now - prepared.told_at < kSayAgain) return;
+  prepared.told_at = now;
+  raise_pressure(prepared, now);
   LaunchReport report;
   report.kind = LaunchReport::waiting;
   report.kernel = reinterpret_cast<std::uint64_t>(&op.info);
-  report.queue = of.queue;
-  report.first_block = of.first_block;
-  report.context = of.context;
-  return report;
+  report.launch = prepared.report.launch;
+  report.queue = prepared.report.queue;
+  report.first_block = prepared.report.first_block;
+  report.context = prepared.report.context;
+  Process::instance().tenancy()->report_only(thread, report);
 }
 
 // What the decider is asked about.
@@ -161,7 +169,6 @@ void raise_pressure(Prepared& prepared, Nanoseconds now) {
 }
 
 void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds& now, Prepared& prepared) {
-  Tenancy& tenancy = *Process::instance().tenancy();
   thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
   const LaunchReport& report = prepared.report;
   if (const InlineDecider::Decision* known = report.first_block == 0 ? thread.decider->steady(op.info, report.context) : nullptr) {
@@ -169,14 +176,20 @@ void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanosecond
     return;
   }
   AnnotatedRange waiting;
-  prepared.decision = thread.decider->decide(launch_of(op, report), now, [&] {
+  const auto may_wait = [&] {
     if (is_capturing(stream)) return false;
     waiting.managed("waits for its lease: ", op.info.name, op.info.blocks);
-    // The tenant works from now on: nobody is lent anything while it is idle.
-    raise_pressure(prepared, now);
-    tenancy.report_only(thread, waiting_report(op, report));
     return true;
-  });
+  };
+  // Nothing is decided meanwhile: were an older lease told for as long as it waits, nobody could get the rights that a newer one takes away.
+  const auto waits = [&](Nanoseconds at, Nanoseconds until) {
+    thread.deciding.store(~std::uint64_t{0}, std::memory_order_release);
+    tell_waiting(thread, op, prepared, at);
+    at = thread.decider->nap_until(until, at);
+    thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
+    return at;
+  };
+  prepared.decision = thread.decider->decide(launch_of(op, report), now, may_wait, waits);
   if (prepared.decision.waited) now = host_now();
   thread.decider->publish_home();  // for what the driver launches of itself meanwhile
   if (prepared.decision.waited) thread.counters.add(Count::waited);
@@ -185,13 +198,11 @@ void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanosecond
 
 bool decide_now(ThreadState& thread, const Operator& op, bool urgent, Nanoseconds now, Nanoseconds& stuck_since,
                 Prepared& prepared) {
-  Tenancy& tenancy = *Process::instance().tenancy();
   const bool waited = stuck_since != kNever;
   thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
   if (!thread.decider->decide_now(launch_of(op, prepared.report), now, urgent, stuck_since, prepared.decision)) {
     thread.deciding.store(~std::uint64_t{0}, std::memory_order_release);
-    raise_pressure(prepared, now);
-    if (!waited) tenancy.report_only(thread, waiting_report(op, prepared.report));
+    tell_waiting(thread, op, prepared, now);
     return false;
   }
   stuck_since = kNever;

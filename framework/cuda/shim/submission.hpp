@@ -27,6 +27,7 @@ struct Prepared {
   InlineDecider::Decision decision;
   LaunchReport report;
   bool raised = false;  // the tenant's pressure, for it
+  Nanoseconds told_at = kNever;  // that it waits
 
   void go_on_at(std::uint32_t block) {
     const LaunchReport before = report;
@@ -36,6 +37,7 @@ struct Prepared {
     report.context = before.context;
     report.first_block = block;
     raised = false;
+    told_at = kNever;
   }
 };
 

@@ -251,21 +251,10 @@ const InlineDecider::Decision* InlineDecider::steady_kind(const KernelInfo& kern
   return operators_->version(kind_of(kernel.id, context)) == known.kind_version ? &known.decision : nullptr;
 }
 
-// Twice the limit: after the first, admission lets it run at its minimum, and the engine gathers rights for it.
-bool InlineDecider::wait_for_lease(Nanoseconds now, Decision& decision) {
+Nanoseconds InlineDecider::nap_until(Nanoseconds retry_at, Nanoseconds now) const {
   constexpr Nanoseconds kNapMost{50'000};
-  const Nanoseconds since = now;
-  const FineSlack fine;
-  decision.waited = true;
-  queue_.stuck_since = since;
-  bool found = false;
-  while (!found && now - since <= 2 * admission_.starvation_limit()) {
-    nap(now - since, std::clamp(decision.verdict.retry_at - now, kNapLeast, kNapMost));
-    now = host_now();
-    found = try_once(now, decision);
-  }
-  queue_.stuck_since = kNever;
-  return found;
+  nap(now - queue_.stuck_since, std::clamp(retry_at - now, kNapLeast, kNapMost));
+  return host_now();
 }
 
 bool InlineDecider::decide_now(const Launch& launch, Nanoseconds now, bool urgent, Nanoseconds& stuck_since,

@@ -19,6 +19,7 @@
 #include "cuda/shim/borrowed_work.hpp"
 #include "cuda/shim/completion_memory.hpp"
 #include "cuda/shim/cutter.hpp"
+#include "cuda/shim/nap.hpp"
 #include "cuda/shim/settings.hpp"
 #include "engine/tpc_map.hpp"
 #include "executor/admission.hpp"
@@ -130,8 +131,9 @@ class InlineDecider final : private TenantPort {
     LaunchContext context = 0;
     std::uint32_t first_block = 0;
   };
-  // For the blocks from `first_block` on. Waits where the lease cannot run the launch now and `may_wait()`, asked once,
-  // allows it: at most twice the starvation limit. Then the launch goes where it safely can.
+  // For the blocks from `first_block` on. Waits where the lease cannot run the launch now and `may_wait()`, asked once, allows it: at most
+  // twice the starvation limit. Each turn is a call of `waits(now, until)`, which says what time it is then. Then the launch goes where it
+  // safely can.
   struct Decision {
     Verdict verdict;
     bool waited = false, starved = false;
@@ -147,8 +149,8 @@ class InlineDecider final : private TenantPort {
     if (known.context == 0) [[likely]] return &known.decision;
     return steady_kind(kernel, context, known.version);
   }
-  template <class MayWait>
-  Decision decide(const Launch& launch, Nanoseconds now, MayWait&& may_wait) {
+  template <class MayWait, class Waits>
+  Decision decide(const Launch& launch, Nanoseconds now, MayWait&& may_wait, Waits&& waits) {
     Decision decision;
     face(launch);
     const Versions versions = lease_is_steady() ? versions_of(launch) : Versions{};
@@ -156,7 +158,19 @@ class InlineDecider final : private TenantPort {
       if (lease_is_steady()) keep_if_steady(decision, versions);
       return decision;
     }
-    if (!may_wait() || !wait_for_lease(now, decision)) go_home(decision);
+    if (!may_wait()) return go_home(decision), decision;
+    decision.waited = true;
+    queue_.stuck_since = now;
+    const FineSlack fine;
+    do {
+      // After the limit admission lets it run at its minimum, and the engine gathers rights for it; hence twice.
+      if (now - queue_.stuck_since > 2 * admission_.starvation_limit()) {
+        go_home(decision);
+        break;
+      }
+      now = waits(now, decision.verdict.retry_at);
+    } while (!try_once(now, decision));
+    queue_.stuck_since = kNever;
     return decision;
   }
   // The same without waiting: false where it may not go now. `stuck_since`: since when; kNever: since now. After twice the starvation
@@ -172,6 +186,8 @@ class InlineDecider final : private TenantPort {
   }
   // The thread has waited for a queue of its: what it launches next is a new request.
   void waited() { request_begins_ = true; }
+  // While a launch waits; what time it is then.
+  Nanoseconds nap_until(Nanoseconds retry_at, Nanoseconds now) const;
   std::uint64_t lease_generation() { return lease().generation & ((std::uint64_t{1} << kAttachmentShift) - 1); }
 
  private:
@@ -207,7 +223,6 @@ class InlineDecider final : private TenantPort {
   // `versions`: from before it was asked for.
   void keep_if_steady(const Decision& decision, const Versions& versions);
   bool try_once(Nanoseconds now, Decision& decision);
-  bool wait_for_lease(Nanoseconds now, Decision& decision);
   void go_home(Decision& decision);
   const Lease& lease() override;
   const OperatorDecision* decision(OperatorId op) override;

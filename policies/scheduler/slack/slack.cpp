@@ -49,7 +49,9 @@ class Slack {
       lithos::param<&Params::atom>(8, "atom", 400us).range(0us, 20ms).live()
           .doc("Length of the atoms that launches on borrowed TPCs are cut into; 0 never cuts.")};
 
-  explicit Slack(const Params& values) : params_(values) { busy_since_.reserve(256), long_seen_.reserve(256); }
+  Slack(const lithos::Host&, const lithos::Gpu& gpu, const Params& values) : gpu_(gpu), params_(values) {
+    busy_since_.reserve(256), long_seen_.reserve(256);
+  }
   void set_params(const Params& values) { params_ = values; }
   void tenant_left(std::uint64_t tenant) { busy_since_.erase(tenant), long_seen_.erase(tenant); }
 
@@ -117,7 +119,7 @@ class Slack {
   void lend(const lithos::SchedView& view, const lithos::Tenant& owner, const lithos::Tenant& borrower, Share share,
             lithos_lease& lease) const {
     const lithos_launch* head = borrower.head();
-    const unsigned needs = head == nullptr ? 0 : head->op.min_tpcs;
+    const unsigned needs = head == nullptr ? 0 : gpu_.tpcs_that_hold(head->op);
     const unsigned idle = std::max(portion(owner, params_.lend_idle), std::min(needs, owner->quota_tpcs));
     lease.usable[LITHOS_PRESSURE_IDLE] |= slice(owner.own().highest(idle), share, needs);
     if (!owner.latency_critical() || view.now_ns() >= slack_ends_ns(owner)) return;
@@ -152,6 +154,7 @@ class Slack {
   static unsigned portion(const lithos::Tenant& owner, double share) {
     return static_cast<unsigned>(static_cast<double>(owner->quota_tpcs) * share + 0.5);
   }
+  lithos::Gpu gpu_;
   Params params_;
   std::unordered_map<std::uint64_t, std::uint64_t> busy_since_, long_seen_;  // by tenant; 0: idle, never
 };

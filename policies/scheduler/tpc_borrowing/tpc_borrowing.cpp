@@ -45,7 +45,7 @@ class TpcBorrowing {
       lithos::param<&Params::timer_horizon>(8, "timer_horizon", 20ms).range(0us, 1s).live()
           .doc("TPCs on which work is predicted to go on for longer than this are not lent meanwhile.")};
 
-  TpcBorrowing(const lithos::Host&, const lithos::Gpu&, const Params& values) : params_(values) {}
+  TpcBorrowing(const lithos::Host&, const lithos::Gpu& gpu, const Params& values) : gpu_(gpu), params_(values) {}
   void set_params(const Params& values) { params_ = values; }
 
   void decide(const lithos::SchedView& view, lithos::SchedAnswer& answer) {
@@ -82,7 +82,7 @@ class TpcBorrowing {
   }
 
   // What its next launch cannot do with less of: blocks that may wait for each other.
-  static unsigned needed(const lithos::Tenant& tenant) { return tenant.head() == nullptr ? 0 : tenant.head()->op.min_tpcs; }
+  unsigned needed(const lithos::Tenant& tenant) const { return tenant.head() == nullptr ? 0 : gpu_.tpcs_that_hold(tenant.head()->op); }
 
   Pools gather(const lithos::SchedView& view) const {
     Pools pools;
@@ -137,6 +137,7 @@ class TpcBorrowing {
     return pool.lowest(count * (rank + 1) / parts) - pool.lowest(count * rank / parts);
   }
 
+  lithos::Gpu gpu_;
   Params params_;
 };
 LITHOS_EXPORT_SCHEDULER(TpcBorrowing)

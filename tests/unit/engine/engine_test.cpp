@@ -302,6 +302,49 @@ TEST(CoResidency, TheRightMovesOnlyAfterItsHolderHasLetGo) {
   EXPECT_EQ(t.lease(hp).co_resident, t.engine->own_tpcs(hp));
 }
 
+// What does not queue in the executor (the shim) says no more than that its head waits.
+TEST(View, WhoOnlySaysThatItWaitsHasAHead) {
+  EngineUnderTest t;
+  const KernelInfo small = t.kernel("free", 8), large = t.kernel("unknown", 16 * 60);
+  const TenantId be = t.join(spec("be", TenantClass::best_effort, 0));
+  lithos_launch head{};
+  std::uint32_t queued = 0;
+  bool hold = false;
+  script.decide = [&](const lithos_sched_view* view, lithos_sched_answer* answer) {
+    head = view->tenant[0].head;
+    queued = view->tenant[0].queued_launches;
+    if (hold) answer->lease[0].flags = LITHOS_LEASE_HOLD;
+    return LITHOS_OK;
+  };
+  t.engine->register_kernel(be, small, t.now);
+  t.engine->register_kernel(be, large, t.now);
+  t.engine->on_record(t.record(RecordKind::waiting, be, large, 3), t.now);
+  t.run_until(t.now + kMs);
+  EXPECT_EQ(head.op.op_id, value_of(large.id));
+  EXPECT_EQ(head.op.min_tpcs, large.min_tpcs);
+  EXPECT_GT(head.since_ns, 0u);
+  EXPECT_EQ(queued, 1u);
+  t.submitted(be, large, 3);
+  t.engine->on_record(t.record(RecordKind::waiting, be, small, 4), t.now);
+  t.run_until(t.now + kMs);
+  EXPECT_EQ(head.op.op_id, value_of(small.id));
+  hold = true;  // by decision: it lacks nothing
+  for (int i = 0; i < 2; ++i) {
+    t.engine->on_record(t.record(RecordKind::waiting, be, small, 4), t.now);
+    t.run_until(t.now + kMs);
+  }
+  EXPECT_EQ(head.op.op_id, 0u);
+  hold = false;
+  for (int i = 0; i < 2; ++i) {
+    t.engine->on_record(t.record(RecordKind::waiting, be, small, 4), t.now);
+    t.run_until(t.now + kMs);
+  }
+  EXPECT_EQ(head.op.op_id, value_of(small.id));
+  t.run_until(t.now + 100 * kMs);  // it did not say so again: the word that it went was lost, or it failed
+  (void)t.join(spec("x", TenantClass::best_effort, 0));  // somebody asks
+  EXPECT_EQ(head.op.op_id, 0u);
+}
+
 TEST(CoResidency, StarvingLaunchHasItsRightsGathered) {
   EngineUnderTest t;
   const KernelInfo small = t.kernel("unknown", 8), large = t.kernel("unknown", 16 * 60);  // 60 TPCs
