@@ -2,19 +2,53 @@
 // Quotas with TPC borrowing, after the LithOS paper (§5.3–5.4): every tenant has its own TPCs; those it does not need are lent, and it
 // takes them back without asking anybody.
 //
-// The idea in four steps:
+// The idea in five steps:
 //   1. A share of each owner's TPCs is lent, and the share depends on how much the owner presses: much while it is idle, less while it
 //      works, nothing in a busy period. Borrowers look at the owner's pressure before each atom, so following it needs no decision
 //      here. What is never lent is where a request that arrives during a borrower's long kernel starts at once.
 //   2. Lent TPCs are the owner's last ones, and each goes to one borrower: in slices of neighbours, so that clusters find room.
 //   3. What a borrower may have in flight there is bounded: work outstanding, length of uncuttable launches, length of atoms.
-//   4. The TPCs' timers veto lending where the owner's work is predicted to go on for long. They never veto owning.
+//   4. Of an owner whose work would be little slower on fewer TPCs, the rest is lent while it works (`spare_*`): its narrow launches take
+//      its lowest TPCs and leave the lent ones alone, its wide ones use all and share. What that frees is no more than the capacity
+//      it saves, TPCs times slowdown; and little is worse than nothing, since a borrower's long launch that begins on few TPCs stays
+//      there when the owner pauses and all would be free. So it must be the share outlasting / (outlasting + busy period) of the GPU.
+//   5. The TPCs' timers veto lending where the owner's work is predicted to go on for long. They never veto owning.
 #include <algorithm>
 #include <array>
 
 #include <lithos/policy.hpp>
 
 using namespace std::chrono_literals;
+
+// How long each owner is busy at a time, on average: from the end of one pause to the beginning of the next.
+class BusyPeriods {
+ public:
+  // The owner as it is now; pauses up to `grace_ns` are none. The present busy period counts once it is longer than the mean.
+  double note(const lithos::Tenant& owner, std::uint64_t now_ns, std::uint64_t grace_ns) {
+    Owner& known = of(owner->tenant_id);
+    if (owner.idle()) {
+      if (known.since_ns != 0) known.until_ns = owner->idle_since_ns;
+      return known.mean_ns;
+    }
+    const bool paused = known.until_ns > known.since_ns && owner->active_since_ns > known.until_ns + grace_ns;
+    if (paused) known.mean_ns += (static_cast<double>(known.until_ns - known.since_ns) - known.mean_ns) / kRemembered;
+    if (paused || known.since_ns == 0) known.since_ns = owner->active_since_ns;
+    return std::max(known.mean_ns, static_cast<double>(now_ns) - static_cast<double>(known.since_ns));
+  }
+
+ private:
+  static constexpr double kRemembered = 32;  // busy periods
+  struct Owner {
+    std::uint64_t id = 0, since_ns = 0, until_ns = 0;
+    double mean_ns = 0;
+  };
+  Owner& of(std::uint64_t id) {
+    Owner& owner = owners_[id % owners_.size()];
+    if (owner.id != id) owner = {id, 0, 0, 0};  // ids count up: a collision is with one that has long left, or costs a mean
+    return owner;
+  }
+  std::array<Owner, 64> owners_;
+};
 
 class TpcBorrowing {
  public:
@@ -26,6 +60,8 @@ class TpcBorrowing {
   struct Params {
     double lend_idle, lend_active, lend_pressed;
     std::chrono::nanoseconds idle_grace, outstanding, uncuttable, atom, timer_horizon;
+    double spare_active, spare_pressed;
+    std::chrono::nanoseconds outlasting;
   };
   static constexpr std::tuple params{
       lithos::param<&Params::lend_idle>(1, "lend_idle", 0.95).range(0.0, 1.0).live()
@@ -43,9 +79,15 @@ class TpcBorrowing {
       lithos::param<&Params::atom>(7, "atom", 400us).range(0us, 20ms).live()
           .doc("Length of the atoms that launches on borrowed TPCs are cut into; 0 never cuts."),
       lithos::param<&Params::timer_horizon>(8, "timer_horizon", 20ms).range(0us, 1s).live()
-          .doc("TPCs on which work is predicted to go on for longer than this are not lent meanwhile.")};
+          .doc("TPCs on which work is predicted to go on for longer than this are not lent meanwhile."),
+      lithos::param<&Params::spare_active>(10, "spare_active", 0.0).range(0.0, 8.0).live()
+          .doc("While it works: TPCs are lent without which its recent work would by prediction take this share longer; 0: none of them."),
+      lithos::param<&Params::spare_pressed>(11, "spare_pressed", 0.0).range(0.0, 8.0).live()
+          .doc("The same while its work queues up, which eager launches do all the time."),
+      lithos::param<&Params::outlasting>(12, "outlasting", 1500us).range(0us, 100ms).live()
+          .doc("Length of borrowers' long launches on all TPCs: nothing is spared where that frees too little for them to gain by it.")};
 
-  TpcBorrowing(const lithos::Host&, const lithos::Gpu&, const Params& values) : params_(values) {}
+  TpcBorrowing(const lithos::Host&, const lithos::Gpu& gpu, const Params& values) : gpu_tpcs_(gpu.tpcs()), params_(values) {}
   void set_params(const Params& values) { params_ = values; }
 
   void decide(const lithos::SchedView& view, lithos::SchedAnswer& answer) {
@@ -84,7 +126,7 @@ class TpcBorrowing {
   // What its next launch cannot do with less of: blocks that may wait for each other.
   static unsigned needed(const lithos::Tenant& tenant) { return tenant.head() == nullptr ? 0 : tenant.head()->op.min_tpcs; }
 
-  Pools gather(const lithos::SchedView& view) const {
+  Pools gather(const lithos::SchedView& view) {
     Pools pools;
     const lithos::TpcSet vetoed = busy_beyond_horizon(view);
     pools.of_others.fill(view.unowned());
@@ -100,8 +142,11 @@ class TpcBorrowing {
       if (tenant->quota_tpcs == 0) continue;
       if (tenant.latency_critical()) {
         const std::array share{params_.lend_idle, params_.lend_active, params_.lend_pressed};
-        for (std::uint32_t level = 0; level < LITHOS_PRESSURE_LEVELS; ++level)
-          pools.of_critical[level] |= tenant.own().highest(portion(tenant->quota_tpcs, share[level])) - vetoed;
+        const std::array spare = spared(tenant, view.now_ns());
+        for (std::uint32_t level = 0; level < LITHOS_PRESSURE_LEVELS; ++level) {
+          const unsigned lent = std::max(portion(tenant->quota_tpcs, share[level]), spare[level]);
+          pools.of_critical[level] |= tenant.own().highest(lent) - vetoed;
+        }
         // A launch that only fits on more than that would wait for the starvation limit.
         if (params_.lend_idle > 0) pools.of_critical[LITHOS_PRESSURE_IDLE] |= tenant.own().highest(needs) - vetoed;
       } else {
@@ -109,6 +154,24 @@ class TpcBorrowing {
       }
     }
     return pools;
+  }
+
+  // TPCs that the owner's recent work could do without, by its pressure (step 4).
+  std::array<unsigned, LITHOS_PRESSURE_LEVELS> spared(const lithos::Tenant& owner, std::uint64_t now_ns) {
+    if (params_.spare_active <= 0 && params_.spare_pressed <= 0) return {};
+    const double busy_ns = busy_.note(owner, now_ns, lithos::ns(params_.idle_grace));
+    const auto outlasting_ns = static_cast<double>(lithos::ns(params_.outlasting));
+    const double fewest = gpu_tpcs_ * outlasting_ns / (outlasting_ns + busy_ns);
+    return {0, spared(owner, params_.spare_active, fewest), spared(owner, params_.spare_pressed, fewest)};
+  }
+  unsigned spared(const lithos::Tenant& owner, double slowdown, double fewest) const {
+    const unsigned quota = owner->quota_tpcs;
+    const double shortest = owner.slowdown_on(quota, gpu_tpcs_);
+    if (slowdown <= 0 || !(shortest > 0)) return 0;
+    unsigned keeps = quota;
+    while (keeps > kStep && owner.slowdown_on(keeps - kStep, gpu_tpcs_) <= (1 + slowdown) * shortest) keeps -= kStep;
+    const double saved = quota * shortest - keeps * owner.slowdown_on(keeps, gpu_tpcs_);
+    return !(saved >= fewest) || keeps == quota ? 0 : quota - keeps;
   }
 
   // Only the owner's own work counts: a TPC that a borrower keeps busy is the borrower's to go on with.
@@ -137,6 +200,10 @@ class TpcBorrowing {
     return pool.lowest(count * (rank + 1) / parts) - pool.lowest(count * rank / parts);
   }
 
+  static constexpr unsigned kStep = 2;  // TPCs: leases should not follow every breath of the estimate
+
+  unsigned gpu_tpcs_;
   Params params_;
+  BusyPeriods busy_;
 };
 LITHOS_EXPORT_SCHEDULER(TpcBorrowing)
