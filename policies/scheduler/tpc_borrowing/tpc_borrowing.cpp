@@ -162,7 +162,8 @@ class TpcBorrowing {
     const double busy_ns = busy_.note(owner, now_ns, lithos::ns(params_.idle_grace));
     const auto outlasting_ns = static_cast<double>(lithos::ns(params_.outlasting));
     const double fewest = gpu_tpcs_ * outlasting_ns / (outlasting_ns + busy_ns);
-    return {0, spared(owner, params_.spare_active, fewest), spared(owner, params_.spare_pressed, fewest)};
+    const unsigned active = spared(owner, params_.spare_active, fewest);
+    return {active, active, spared(owner, params_.spare_pressed, fewest)};
   }
   unsigned spared(const lithos::Tenant& owner, double slowdown, double fewest) const {
     const unsigned quota = owner->quota_tpcs;
