@@ -16,39 +16,10 @@
 #include <algorithm>
 #include <array>
 
+#include <lithos/busy_periods.hpp>
 #include <lithos/policy.hpp>
 
 using namespace std::chrono_literals;
-
-// How long each owner is busy at a time, on average: from the end of one pause to the beginning of the next.
-class BusyPeriods {
- public:
-  // The owner as it is now; pauses up to `grace_ns` are none. The present busy period counts once it is longer than the mean.
-  double note(const lithos::Tenant& owner, std::uint64_t now_ns, std::uint64_t grace_ns) {
-    Owner& known = of(owner->tenant_id);
-    if (owner.idle()) {
-      if (known.since_ns != 0) known.until_ns = owner->idle_since_ns;
-      return known.mean_ns;
-    }
-    const bool paused = known.until_ns > known.since_ns && owner->active_since_ns > known.until_ns + grace_ns;
-    if (paused) known.mean_ns += (static_cast<double>(known.until_ns - known.since_ns) - known.mean_ns) / kRemembered;
-    if (paused || known.since_ns == 0) known.since_ns = owner->active_since_ns;
-    return std::max(known.mean_ns, static_cast<double>(now_ns) - static_cast<double>(known.since_ns));
-  }
-
- private:
-  static constexpr double kRemembered = 32;  // busy periods
-  struct Owner {
-    std::uint64_t id = 0, since_ns = 0, until_ns = 0;
-    double mean_ns = 0;
-  };
-  Owner& of(std::uint64_t id) {
-    Owner& owner = owners_[id % owners_.size()];
-    if (owner.id != id) owner = {id, 0, 0, 0};  // ids count up: a collision is with one that has long left, or costs a mean
-    return owner;
-  }
-  std::array<Owner, 64> owners_;
-};
 
 class TpcBorrowing {
  public:
@@ -87,7 +58,7 @@ class TpcBorrowing {
       lithos::param<&Params::outlasting>(12, "outlasting", 1500us).range(0us, 100ms).live()
           .doc("Length of borrowers' long launches on all TPCs: nothing is spared where that frees too little for them to gain by it.")};
 
-  TpcBorrowing(const lithos::Host&, const lithos::Gpu& gpu, const Params& values) : gpu_tpcs_(gpu.tpcs()), params_(values) {}
+  TpcBorrowing(const lithos::Host&, const lithos::Gpu& gpu, const Params& values) : gpu_(gpu), params_(values) {}
   void set_params(const Params& values) { params_ = values; }
 
   void decide(const lithos::SchedView& view, lithos::SchedAnswer& answer) {
@@ -159,19 +130,19 @@ class TpcBorrowing {
   // TPCs that the owner's recent work could do without, by its pressure (step 4).
   std::array<unsigned, LITHOS_PRESSURE_LEVELS> spared(const lithos::Tenant& owner, std::uint64_t now_ns) {
     if (params_.spare_active <= 0 && params_.spare_pressed <= 0) return {};
-    const double busy_ns = busy_.note(owner, now_ns, lithos::ns(params_.idle_grace));
+    const double busy_ns = busy_.mean_ns(owner, now_ns, lithos::ns(params_.idle_grace));
     const auto outlasting_ns = static_cast<double>(lithos::ns(params_.outlasting));
-    const double fewest = gpu_tpcs_ * outlasting_ns / (outlasting_ns + busy_ns);
+    const double fewest = gpu_.tpcs() * outlasting_ns / (outlasting_ns + busy_ns);
     const unsigned active = spared(owner, params_.spare_active, fewest);
     return {active, active, spared(owner, params_.spare_pressed, fewest)};
   }
   unsigned spared(const lithos::Tenant& owner, double slowdown, double fewest) const {
     const unsigned quota = owner->quota_tpcs;
-    const double shortest = owner.slowdown_on(quota, gpu_tpcs_);
+    const double shortest = owner.slowdown_on(quota, gpu_.tpcs());
     if (slowdown <= 0 || !(shortest > 0)) return 0;
     unsigned keeps = quota;
-    while (keeps > kStep && owner.slowdown_on(keeps - kStep, gpu_tpcs_) <= (1 + slowdown) * shortest) keeps -= kStep;
-    const double saved = quota * shortest - keeps * owner.slowdown_on(keeps, gpu_tpcs_);
+    while (keeps > kStep && owner.slowdown_on(keeps - kStep, gpu_.tpcs()) <= (1 + slowdown) * shortest) keeps -= kStep;
+    const double saved = quota * shortest - keeps * owner.slowdown_on(keeps, gpu_.tpcs());
     return !(saved >= fewest) || keeps == quota ? 0 : quota - keeps;
   }
 
@@ -203,8 +174,8 @@ class TpcBorrowing {
 
   static constexpr unsigned kStep = 2;  // TPCs: leases should not follow every breath of the estimate
 
-  unsigned gpu_tpcs_;
+  lithos::Gpu gpu_;
   Params params_;
-  BusyPeriods busy_;
+  lithos::BusyPeriods busy_;
 };
 LITHOS_EXPORT_SCHEDULER(TpcBorrowing)
