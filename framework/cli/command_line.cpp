@@ -65,6 +65,8 @@ void add_sim(CLI::App& app, SimArguments& arguments) {
       ->type_name("FILE");
   app.add_option("--report", arguments.report, "Also write the results as one HTML file with pictures")->type_name("FILE");
   app.add_option("--perfetto", arguments.perfetto, "Also write a timeline for ui.perfetto.dev, one per set")->type_name("FILE");
+  app.add_option("--against", arguments.against, "Also compare with what lithos bench colocate measured of the same sets on a GPU")
+      ->type_name("RESULT.json");
   app.add_option("-j,--jobs", arguments.jobs, "Sets to run at once (default: one per processor)")->type_name("N");
   add_policy_path(app, arguments.policy_path);
   app.add_flag("--operators", arguments.operators, "Also show what ran of each operator, the heaviest first");

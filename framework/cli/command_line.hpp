@@ -20,6 +20,7 @@ struct SimArguments {
   std::string json;               // file to write; "-": stdout, in place of the table; empty: none
   std::string report;             // HTML file to write; empty: none
   std::string perfetto;           // trace to write, of several sets one each; empty: none
+  std::string against;            // result of `lithos bench colocate` to compare with; empty: none
   std::vector<std::string> sets;  // only these; empty: all
   std::vector<std::string> policy_path;
   std::optional<std::uint64_t> seed;

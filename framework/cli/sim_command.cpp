@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "cli/agreement.hpp"
 #include "cli/commands.hpp"
 #include "cli/comparison.hpp"
 #include "cli/experiment.hpp"
@@ -15,11 +16,13 @@
 #include "cli/progress.hpp"
 #include "cli/report_json.hpp"
 #include "cli/summary.hpp"
+#include "config/read_file.hpp"
 
 namespace lithos {
 namespace {
 
 constexpr std::size_t kOperatorsShown = 12;
+constexpr std::size_t kMaxResultBytes = std::size_t{1} << 28;
 
 // The message names a set that does not exist.
 Status check_sets(const std::vector<PolicySetConfig>& sets, const std::vector<std::string>& names) {
@@ -95,6 +98,14 @@ Status write_files(const std::string& json, const SimArguments& arguments, Conso
   return page.ok() ? write_output(arguments.report, page.value(), "--report", console) : page.status();
 }
 
+// --against: what was measured; empty where nobody asked.
+Result<std::vector<MeasuredTenant>> measured_for(const LoadedConfig& loaded, const SimArguments& arguments) {
+  if (arguments.against.empty()) return std::vector<MeasuredTenant>{};
+  if (!is_plain(loaded, arguments)) return invalid_argument("needs one run of each set: no cases, sweeps or seeds");
+  const Result<std::string> text = read_text_file(arguments.against, kMaxResultBytes);
+  return text.ok() ? read_measured(text.value()) : text.status();
+}
+
 }  // namespace
 
 ExitCode run_sim(const SimArguments& arguments, Console& console) {
@@ -120,6 +131,12 @@ ExitCode run_sim(const SimArguments& arguments, Console& console) {
     }
   }
 
+  const Result<std::vector<MeasuredTenant>> measured = measured_for(loaded, arguments);
+  if (!measured.ok()) {
+    console.err << fmt::format("--against {}: {}\n", arguments.against, measured.status().message());
+    return ExitCode::bad_input;
+  }
+
   const Experiment experiment = run_all(loaded, arguments, console);
   for (const std::string& error : experiment.errors) console.err << error << "\n";
   if (!experiment.errors.empty() && experiment.groups.empty())
@@ -130,6 +147,7 @@ ExitCode run_sim(const SimArguments& arguments, Console& console) {
   const std::vector<GroupSummary> summaries = plain ? std::vector<GroupSummary>{} : summarise(experiment);
   if (arguments.json != "-") {
     console.out << (plain ? render_comparison(config, reports, console.colour) : render_summary(config, summaries, console.colour));
+    if (!arguments.against.empty()) console.out << render_agreement(config, reports, measured.value(), console.colour);
     if (arguments.operators) console.out << render_operators(experiment, kOperatorsShown, console.colour);
     console.out << std::flush;
   }

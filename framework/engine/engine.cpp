@@ -133,12 +133,19 @@ void Engine::queue_removed(TenantId id, QueueId queue, Nanoseconds) {
 
 Asker Engine::Impl::asker(const Tenant& tenant) const {
   return {tenant.serial, static_cast<std::uint32_t>(tenant.spec.tenant_class), tenant.widest.count(), gpu.tpcs,
-          dvfs.clock_mhz(), config.slip};
+          dvfs.clock_mhz(), config.slip, config.masked};
 }
 
 void Engine::Impl::decide_operator(Tenant& tenant, OperatorEntry& entry, const Asked& asked) {
   entry.asked_in = asking_epoch;
-  if (!OperatorTable::refresh(entry, asker(tenant), asked, *policies)) return;
+  // Nobody knows anything of a kind that has not been seen: until then it is as its operator.
+  if (entry.kind_of != FlatMap::kAbsent && entry.observations == 0) {
+    entry.decision = tenant.operators[entry.kind_of].decision;
+    entry.decision.mixed = false;
+    return;
+  }
+  if (!OperatorTable::refresh(entry, asker(tenant), asked, *policies) && entry.published) return;
+  entry.published = true;
   const OperatorId op{entry.op.op_id};
   out.publish_operator(TenantId{slot_of(tenant)}, op, entry.decision);
 }

@@ -56,6 +56,7 @@ struct Engine::Impl {
   void on_waiting(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now);
   void on_synchronised(Tenant& tenant, QueueBook& queue, Nanoseconds now);
   void observe(Tenant& tenant, std::uint32_t op, const Record& record, const WorkMark* mark, Nanoseconds now);
+  void tell_apart(Tenant& tenant, std::uint32_t op, const lithos_observation& seen);
   void launch_ended(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, const FlyingAtom* atom, Nanoseconds now);
   void set_pressure(Tenant& tenant, Pressure level, Nanoseconds now);
   void nothing_in_flight(Tenant& tenant, Nanoseconds now);

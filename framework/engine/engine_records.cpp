@@ -53,8 +53,11 @@ void Engine::Impl::take(Tenant& tenant, const Record& record, bool newest, Nanos
   QueueBook* queue = queue_of(tenant, record.queue);
   if (queue == nullptr) { ++counters.bad_records; return; }
   if (record.kind == RecordKind::synchronised) return on_synchronised(tenant, *queue, now);
-  const std::uint32_t op = tenant.operators.find(record.op);
+  std::uint32_t op = tenant.operators.find(record.op);
   if (op == FlatMap::kAbsent || record.launch == LaunchId{}) { ++counters.bad_records; return; }
+  bool fresh = false;
+  op = tenant.operators.kind_of(op, record.context, fresh);
+  if (fresh && tap.wants(LITHOS_EVENT_OPERATOR)) tell_operator(tenant, tenant.operators[op], now);
   // The newest record cannot be about a launch before the last one submitted, unless what we believe of the queue is wrong.
   if (newest && record.kind != RecordKind::completed && value_of(record.launch) < queue->last_submitted.launch) {
     const std::uint32_t before = queue->flying.empty() ? 0 : queue->flying.front().tpc_count;
@@ -241,14 +244,29 @@ void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& recor
     tenant.counters.service_tpc_ns += seen.duration_ns * tpcs;
     dvfs.ran(slot_of(tenant), op, entry, duration, tpcs);
     const double share = static_cast<double>(seen.block_count) / entry.op.blocks;
-    if (tenant.work.add(entry.decision, share) && tenant.present()) want_decision(LITHOS_WHY_TENANTS, now);
+    if (tenant.work.add(entry.decision, gpu.tpcs, share) && tenant.present()) want_decision(LITHOS_WHY_TENANTS, now);
     const double expected = static_cast<double>(entry.decision.predicted(tpcs).count()) * share;
     const double error = std::abs(expected - static_cast<double>(duration.count()));
     if (error > static_cast<double>(kMispredicted.count())) ++tenant.counters.mispredicted;
     if (tenant.statistics != nullptr)
       tenant.statistics->prediction_error.add_ns(std::min(error, static_cast<double>(kLongestBelieved.count())));
   }
+  if (whole && entry.kernel != nullptr && record.node == 0 && seen.neighbour_tpcs == 0) tell_apart(tenant, op, seen);
   if (OperatorTable::due(entry) && tenant.present()) decide_operator(tenant, entry);
+}
+
+// Whether the operator's launches do different work, by a clean time of one of them. A graph's kernels are told apart by their place.
+void Engine::Impl::tell_apart(Tenant& tenant, std::uint32_t op, const lithos_observation& seen) {
+  OperatorEntry& entry = tenant.operators[op];
+  const bool is_kind = entry.kind_of != FlatMap::kAbsent;
+  OperatorEntry& whole = is_kind ? tenant.operators[entry.kind_of] : entry;
+  const auto ns = static_cast<double>(seen.duration_ns);
+  const double kind_ns = is_kind ? entry.mixture.typical_ns(seen.tpcs, seen.clock_mhz) : 0;
+  if (is_kind) entry.mixture.add(seen.tpcs, seen.clock_mhz, ns);
+  if (!whole.mixture.add(seen.tpcs, seen.clock_mhz, ns, kind_ns)) return;
+  whole.decision.mixed = whole.mixture.mixed();
+  for (unsigned i = 0; i < whole.kinds; ++i) tenant.operators[whole.kind[i]].mixture = {};  // what was typical of them was long ago
+  if (tenant.present()) out.publish_operator(TenantId{slot_of(tenant)}, OperatorId{whole.op.op_id}, whole.decision);
 }
 
 void Engine::Impl::on_waiting(Tenant& tenant, QueueBook& queue, std::uint32_t op, const Record& record, Nanoseconds now) {

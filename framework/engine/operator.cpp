@@ -122,19 +122,19 @@ GraphInfo make_graph_info(std::string name, std::vector<const KernelInfo*> nodes
   return graph;
 }
 
-unsigned OperatorDecision::point_tpcs(unsigned device_tpcs, unsigned point) {
-  return std::max(1u, (device_tpcs * (point + 1) + kPoints / 2) / kPoints);
+unsigned OperatorDecision::point_tpcs(unsigned span_tpcs, unsigned point) {
+  return std::max(1u, (span_tpcs * (point + 1) + kPoints / 2) / kPoints);
 }
 
 Nanoseconds OperatorDecision::predicted(unsigned on_tpcs) const {
   const double tpcs_wanted = std::max(on_tpcs, 1u);
-  const unsigned device = std::max(device_tpcs, 1u);
-  double narrow = point_tpcs(device, 0);
+  const unsigned span = std::max(span_tpcs, 1u);
+  double narrow = point_tpcs(span, 0);
   if (tpcs_wanted <= narrow) {
     return Nanoseconds{static_cast<std::int64_t>(static_cast<double>(predicted_at[0].count()) * narrow / tpcs_wanted)};
   }
   for (unsigned point = 1; point < kPoints; ++point) {
-    const double wide = point_tpcs(device, point);
+    const double wide = point_tpcs(span, point);
     if (tpcs_wanted <= wide) {
       // Linear in 1/tpcs, the shape of l = m/t + b: at `narrow` the share is 1, at `wide` 0.
       const double share = (1 / tpcs_wanted - 1 / wide) / (1 / narrow - 1 / wide);

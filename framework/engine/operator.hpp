@@ -66,16 +66,17 @@ GraphInfo make_graph_info(std::string name, std::vector<const KernelInfo*> nodes
 // What the engine tells executors about one operator: an entry of the operator table (DESIGN.md §4). Plain data.
 struct OperatorDecision {
   static constexpr unsigned kPoints = 4;
-  Nanoseconds predicted_at[kPoints] = {};  // whole launch on 1/4, 1/2, 3/4 and all of the device's TPCs
+  Nanoseconds predicted_at[kPoints] = {};  // whole launch on 1/4, 1/2, 3/4 and all of span_tpcs
   double confidence = 0;                   // 0: nothing seen yet
   std::uint32_t tpcs = 0;                  // right-sized; 0: as many as the lease has
   std::uint32_t rush_after = 0;            // requests in a row from which on `tpcs` does not count (lithos_size); 0: never
-  std::uint32_t device_tpcs = 0;
+  std::uint32_t span_tpcs = 0;             // the most that it is given: the device's TPCs, or those that hold a block of it
+  bool mixed = false;                      // launches differ by what they follow: their kinds have decisions of their own (kinds.hpp)
 
-  // Predicted time of a whole launch on so many TPCs, interpolated in 1/tpcs; below a quarter of the device, scaled linearly.
+  // Predicted time of a whole launch on so many TPCs, interpolated in 1/tpcs; below a quarter of the span, scaled linearly.
   Nanoseconds predicted(unsigned on_tpcs) const;
-  // The TPC count that predicted_at[point] is for: quarters of the device, rounded to the nearest.
-  static unsigned point_tpcs(unsigned device_tpcs, unsigned point);
+  // The TPC count that predicted_at[point] is for: quarters of the span, rounded to the nearest.
+  static unsigned point_tpcs(unsigned span_tpcs, unsigned point);
 };
 
 }  // namespace lithos

@@ -24,6 +24,11 @@ lithos_op describe(const GraphInfo& graph) {
   return op;
 }
 
+// A kernel is not given TPCs that hold no block of it, so what it would take on more is not worth a point; what nobody confines runs on all.
+std::uint32_t span_of(const OperatorEntry& entry, const Asker& asker) {
+  return entry.kernel == nullptr || !asker.masked ? asker.device_tpcs : std::clamp(entry.kernel->useful_tpcs, 1u, asker.device_tpcs);
+}
+
 bool differs(Nanoseconds a, Nanoseconds b) {
   const auto x = static_cast<double>(a.count()), y = static_cast<double>(b.count());
   return std::abs(x - y) > kWorthPublishing * std::max(x, y);
@@ -73,6 +78,29 @@ std::uint32_t OperatorTable::add(const GraphInfo& graph, bool& fresh) {
   return size() - 1;
 }
 
+std::uint32_t OperatorTable::find_or_add_kind(std::uint32_t index, LaunchContext after, bool& fresh) {
+  const OperatorEntry& op = entries_[index];
+  for (unsigned i = 0; i < op.kinds; ++i)
+    if (op.kind_after[i] == after) return op.kind[i];
+  OperatorEntry entry;
+  entry.op = op.op;
+  entry.op.op_id = value_of(lithos::kind_of(OperatorId{op.op.op_id}, after));
+  if (op.kinds == OperatorEntry::kKindsMost || size() >= kLimit || index_.find(entry.op.op_id) != FlatMap::kAbsent) return index;
+  fresh = true;
+  entry.kernel = op.kernel;
+  entry.op.bound = op.kernel->bound;
+  entry.decision = op.decision;
+  entry.decision.mixed = false;
+  entry.asked_in = op.asked_in;
+  entry.kind_of = index;
+  index_.set(entry.op.op_id, size());
+  entries_.push_back(std::move(entry));
+  OperatorEntry& of = entries_[index];
+  of.kind_after[of.kinds] = after;
+  of.kind[of.kinds++] = size() - 1;
+  return size() - 1;
+}
+
 bool OperatorTable::due(OperatorEntry& entry) {
   const std::uint64_t n = ++entry.observations;
   return n <= 16 ? std::has_single_bit(n) : n % 32 == 0;
@@ -80,12 +108,12 @@ bool OperatorTable::due(OperatorEntry& entry) {
 
 bool OperatorTable::refresh(OperatorEntry& entry, const Asker& asker, const Asked& asked, PolicySet& policies) {
   OperatorDecision fresh = entry.decision;
-  fresh.device_tpcs = asker.device_tpcs;
+  fresh.span_tpcs = span_of(entry, asker);
   for (unsigned point = 0; asked.predictor && point < OperatorDecision::kPoints; ++point) {
     lithos_predict_query query{};
     query.op = entry.op;
     query.tenant_id = asker.tenant_id;
-    query.tpcs = OperatorDecision::point_tpcs(asker.device_tpcs, point);
+    query.tpcs = OperatorDecision::point_tpcs(fresh.span_tpcs, point);
     query.clock_mhz = asker.clock_mhz;
     const lithos_prediction answer = policies.predict(query);
     fresh.predicted_at[point] = from_u64(answer.p50_ns);
@@ -105,7 +133,7 @@ bool OperatorTable::refresh(OperatorEntry& entry, const Asker& asker, const Aske
     fresh.tpcs = tpcs == query.tpcs ? 0 : std::max(tpcs, entry.op.min_tpcs);
     fresh.rush_after = fresh.tpcs == 0 ? 0 : answer.rush_after;
   }
-  bool changed = fresh.tpcs != entry.decision.tpcs || fresh.rush_after != entry.decision.rush_after || fresh.device_tpcs != entry.decision.device_tpcs;
+  bool changed = fresh.tpcs != entry.decision.tpcs || fresh.rush_after != entry.decision.rush_after || fresh.span_tpcs != entry.decision.span_tpcs;
   for (unsigned point = 0; point < OperatorDecision::kPoints; ++point)
     changed |= differs(fresh.predicted_at[point], entry.decision.predicted_at[point]);
   if (changed) entry.decision = fresh;

@@ -12,6 +12,7 @@
 #include "base/ids.hpp"
 #include "base/time.hpp"
 #include "base/tpc_set.hpp"
+#include "engine/kinds.hpp"
 
 namespace lithos {
 
@@ -49,6 +50,7 @@ struct Record {
   Pressure pressure{};          // the tenant's, in every record
   TenantId tenant{};
   QueueId queue{};
+  LaunchContext context = 0;    // kernels: what the queue's launch before was
   OperatorId op{};
   LaunchId launch{};
   std::uint32_t first_block = 0;

@@ -96,7 +96,8 @@ Verdict Admission::ask_kernel(const Question& q) {
 }
 
 const Admission::Choice& Admission::choose(const Question& q, const KernelInfo& kernel, std::uint32_t want, bool borrow) {
-  const std::size_t slot = (reinterpret_cast<std::uintptr_t>(&kernel) / sizeof(KernelInfo) * 2 + (borrow ? 1 : 0)) % kChoices;
+  // By the wish, too: the kinds of one operator take turns.
+  const std::size_t slot = (reinterpret_cast<std::uintptr_t>(&kernel) / sizeof(KernelInfo) * 2 + (borrow ? 1 : 0) + want * 6u) % kChoices;
   Choice& choice = choices_[slot];
   const std::uint64_t version = reader_.version();
   if (choice.kernel == &kernel && choice.version == version && choice.want == want && choice.borrow == borrow) return choice;
@@ -111,7 +112,7 @@ const Admission::Choice& Admission::choose(const Question& q, const KernelInfo& 
 
 Verdict Admission::on_lease(const Question& q, bool borrow) {
   const KernelInfo& kernel = *q.head.kernel;
-  const OperatorDecision* decision = port_.decision(kernel.id);
+  const OperatorDecision* decision = decision_of(q.head);
   const GraphMasks::Wish wished = wish(kernel, decision);
   const std::uint32_t wanted = wished.tpcs_now(wished.rushes(requests_in_a_row_));
   std::uint32_t want = wanted == 0 ? kernel.useful_tpcs : std::min(wanted, kernel.useful_tpcs);
@@ -193,7 +194,7 @@ Verdict Admission::starved(const Question& q) {
     verdict.tpcs = map_.choose(kernel, pools, n_pools, kernel.min_tpcs);
   if (verdict.tpcs.empty()) return Verdict::lease_short();
   verdict.blocks = kernel.blocks - q.head.next_block;
-  const Nanoseconds whole = predicted(port_.decision(kernel.id), verdict.tpcs.count());
+  const Nanoseconds whole = predicted(decision_of(q.head), verdict.tpcs.count());
   verdict.predicted = next_atom({&kernel, q.head.next_block, verdict.tpcs.count(), map_.tpcs(), whole, Nanoseconds{0}}).predicted;
   verdict.coverage = q.head.urgent ? Coverage::bypassed : Coverage::starved;
   verdict.on_borrowed = !q.usable.home().contains(verdict.tpcs);
@@ -210,7 +211,7 @@ Verdict Admission::collective(const Question& q) {
   verdict.tpcs = q.usable.home() | q.usable.borrowed;
   if (!map_.holds(kernel, verdict.tpcs)) verdict.tpcs = map_.all();
   verdict.blocks = kernel.blocks - q.head.next_block;
-  verdict.predicted = predicted(port_.decision(kernel.id), verdict.tpcs.count());
+  verdict.predicted = predicted(decision_of(q.head), verdict.tpcs.count());
   verdict.coverage = Coverage::bypassed;
   verdict.outcome = Verdict::Outcome::go;
   return verdict;
@@ -227,7 +228,7 @@ Verdict Admission::unmasked(const Question& q) {
   const KernelInfo* kernel = q.head.kernel;
   if (kernel == nullptr) return verdict;
   verdict.blocks = kernel->blocks - q.head.next_block;
-  verdict.predicted = predicted(port_.decision(kernel->id), map_.tpcs());
+  verdict.predicted = predicted(decision_of(q.head), map_.tpcs());
   if (q.head.next_block > 0) verdict.coverage = Coverage::cut;  // the lease changed in the middle
   if (!q.lease.low_priority || kernel->nature == KernelNature::never_touch) return verdict;
   verdict.low_priority = verdict.on_borrowed = true;

@@ -108,6 +108,13 @@ class Admission {
   // As the right-sizer has it, whatever the tenant's haste.
   static GraphMasks::Wish wish(const KernelInfo& kernel, const OperatorDecision* decision);
   Nanoseconds predicted(const OperatorDecision* decision, unsigned tpcs) const;
+  // Of the launch's kind, where its operator has kinds and this one has been seen.
+  const OperatorDecision* decision_of(const WaitingLaunch& head) {
+    const OperatorDecision* const decision = port_.decision(head.kernel->id);
+    if (decision == nullptr || !decision->mixed) [[likely]] return decision;
+    const OperatorDecision* const kind = head.context == 0 ? nullptr : port_.decision(kind_of(head.kernel->id, head.context));
+    return kind != nullptr ? kind : decision;
+  }
 
   const TpcMap& map_;
   const ExecutorConfig& config_;

@@ -72,6 +72,7 @@ Result<LaunchId> Executor::Impl::launch(QueueId id, const KernelInfo* kernel, co
   fresh.kernel = kernel;
   fresh.graph = graph;
   fresh.ordinal = queue->next_ordinal++;
+  if (kernel != nullptr) fresh.context = std::exchange(queue->last_context, context_of(kernel->id));
   queue->waiting.push_back(fresh);
   ++waiting;
   if (queue->path == LaunchPath::queued_path) reporter.queued(id, fresh, now);
@@ -155,6 +156,7 @@ void Executor::Impl::went(LaunchQueue& queue, const Verdict& verdict, Nanosecond
   atom.kernel = head.kernel;
   atom.graph = head.graph;
   atom.ordinal = head.ordinal;
+  atom.context = head.context;
   atom.first_block = head.next_block;
   atom.block_count = verdict.blocks;
   atom.last = head.graph != nullptr || head.next_block + verdict.blocks == head.kernel->blocks;

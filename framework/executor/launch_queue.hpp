@@ -23,6 +23,7 @@ struct WaitingLaunch {
   const GraphInfo* graph = nullptr;
   std::uint32_t ordinal = 0;
   std::uint32_t next_block = 0;  // blocks before have been submitted
+  LaunchContext context = 0;
   bool urgent = false;           // flushed: limits and hold do not apply
   OperatorId op() const { return kernel != nullptr ? kernel->id : graph->id; }
 };
@@ -36,6 +37,7 @@ struct InFlight {
   std::uint32_t first_block = 0, block_count = 0;
   std::uint32_t ordinal = 0;
   std::uint32_t nodes_done = 0;
+  LaunchContext context = 0;
   bool last = true;
   bool on_borrowed = false;   // counts against the outstanding limit
   bool long_whole = false;    // the one uncuttable launch that may be out there
@@ -70,6 +72,7 @@ struct LaunchQueue {
   Nanoseconds inflight_predicted{0};
   Nanoseconds last_completed_at{0};
   std::uint32_t next_ordinal = 0;
+  LaunchContext last_context = 0;      // what the next launch follows: graphs do not count
   Nanoseconds stuck_since = kNever;    // the head cannot go though nothing of the queue is in flight
   Nanoseconds retry_at = kNever;       // when to look again if nothing happens before
   Nanoseconds told_at = kNever;        // last `waiting` record for the present head

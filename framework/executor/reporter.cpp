@@ -15,6 +15,7 @@ Record about(RecordKind kind, QueueId queue, const InFlight& atom) {
   record.first_block = atom.first_block;
   record.block_count = atom.block_count;
   record.ordinal = atom.ordinal;
+  record.context = atom.context;
   record.tpcs = atom.tpcs;
   return record;
 }
@@ -38,6 +39,7 @@ void Reporter::queued(QueueId queue, const WaitingLaunch& launch, Nanoseconds no
   record.op = launch.op();
   record.launch = launch.id;
   record.ordinal = launch.ordinal;
+  record.context = launch.context;
   record.at = now;
   push(record, now);
 }
@@ -71,6 +73,7 @@ void Reporter::waiting(QueueId queue, const WaitingLaunch& head, Nanoseconds now
   record.first_block = head.next_block;
   record.block_count = head.kernel != nullptr ? head.kernel->min_tpcs : head.graph->min_tpcs;
   record.ordinal = head.ordinal;
+  record.context = head.context;
   record.at = now;
   push(record, now);
 }

@@ -28,7 +28,7 @@ namespace lithos::ipc {
 
 inline constexpr std::uint64_t kMagic = 0x31'30'53'4f'48'54'49'4cu;  // "LITHOS01" as bytes in memory
 inline constexpr std::uint32_t kMajor = 4;                           // another major: other bytes
-inline constexpr std::uint32_t kMinor = 0;  // newer minors only use bytes that older ones leave 0
+inline constexpr std::uint32_t kMinor = 1;  // newer minors only use bytes that older ones leave 0
 
 inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::size_t kPage = 4096;
@@ -63,9 +63,11 @@ static_assert(sizeof(WireLender) == 48 && offsetof(WireLease, lender) == 272 && 
 struct WireDecision {
   std::uint64_t predicted_ns[4];
   std::uint32_t confidence;  // bits of a float
-  std::uint32_t rush_after;
-  std::uint32_t tpcs, device_tpcs;
+  std::uint16_t rush_after;
+  std::uint16_t flags;  // kDecision*
+  std::uint32_t tpcs, span_tpcs;
 };
+inline constexpr std::uint16_t kDecisionMixed = 1;
 struct OperatorEntry {
   std::uint64_t op;       // 0: free. Written once
   std::uint64_t version;  // odd while it is being written; 0: nothing decided yet
@@ -79,7 +81,8 @@ struct WireRecord {
   std::uint8_t kind, coverage, pressure, last;
   std::uint32_t queue;
   std::uint64_t op, launch;
-  std::uint32_t first_block, block_count, ordinal, node;
+  std::uint32_t first_block, block_count, ordinal;
+  std::uint16_t node, context;
   std::uint64_t at_ns, started_ns, predicted_ns, sequence, lease_generation;
   WireTpcs tpcs, spinning;
 };

@@ -70,8 +70,9 @@ WireDecision to_wire(const OperatorDecision& decision) {
   for (unsigned i = 0; i < OperatorDecision::kPoints; ++i) wire.predicted_ns[i] = to_u64(decision.predicted_at[i]);
   wire.confidence = std::bit_cast<std::uint32_t>(static_cast<float>(decision.confidence));
   wire.tpcs = decision.tpcs;
-  wire.device_tpcs = decision.device_tpcs;
-  wire.rush_after = decision.rush_after;
+  wire.span_tpcs = decision.span_tpcs;
+  wire.rush_after = static_cast<std::uint16_t>(std::min<std::uint32_t>(decision.rush_after, 0xffff));
+  wire.flags = decision.mixed ? kDecisionMixed : std::uint16_t{0};
   return wire;
 }
 
@@ -81,7 +82,8 @@ OperatorDecision from_wire(const WireDecision& wire) {
   decision.confidence = std::bit_cast<float>(wire.confidence);
   decision.tpcs = wire.tpcs;
   decision.rush_after = wire.rush_after;
-  decision.device_tpcs = wire.device_tpcs;
+  decision.span_tpcs = wire.span_tpcs;
+  decision.mixed = (wire.flags & kDecisionMixed) != 0;
   return decision;
 }
 
@@ -97,7 +99,8 @@ WireRecord to_wire(const Record& record) {
   wire.first_block = record.first_block;
   wire.block_count = record.block_count;
   wire.ordinal = record.ordinal;
-  wire.node = record.node;
+  wire.node = static_cast<std::uint16_t>(record.node);  // a graph has no more (kGraphNodesMax)
+  wire.context = record.context;
   wire.at_ns = to_u64(record.at);
   wire.started_ns = to_u64(record.started);
   wire.predicted_ns = to_u64(record.predicted);
@@ -130,6 +133,7 @@ bool from_wire(const WireRecord& wire, const RecordLimits& limits, Record& recor
   record.block_count = wire.block_count;
   record.ordinal = wire.ordinal;
   record.node = wire.node;
+  record.context = wire.context;
   record.at = from_u64(wire.at_ns);
   record.started = from_u64(wire.started_ns);
   record.predicted = from_u64(wire.predicted_ns);

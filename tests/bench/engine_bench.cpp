@@ -35,7 +35,7 @@ struct Bench {
     port.current.lender[0] = {TenantId{1}, TpcSet::first(42), Nanoseconds{1'000'000}};
     port.current.borrowed[0] = TpcSet::first(42);
     port.current.outstanding_limit = port.current.uncuttable_limit = Nanoseconds{1'000'000};
-    port.known.device_tpcs = 66;
+    port.known.span_tpcs = 66;
     for (auto& at : port.known.predicted_at) at = Nanoseconds{5'000};
     executor.add_queue(QueueId{0}, LaunchPath::queued_path);
     KernelRules rules;

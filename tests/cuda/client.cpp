@@ -167,14 +167,22 @@ void all_launches() {
   say_descriptors();
 }
 
+// A grid of 6000 blocks in turns after one of 4000 and one of 4001.
+void in_turns(CUfunction f, unsigned rounds) {
+  for (unsigned i = 0; i < rounds; ++i)
+    for (const unsigned blocks : {4000u, 6000u, 4001u, 6000u}) launch(f, blocks);
+}
+
 // Launches until killed, or until its lease has changed to what is asked: what a test steers through the daemon.
-void steady() {
+void steady(bool turns) {
   const CUfunction f = kernel("steady");
   for (std::string line;;) {
     char buffer[64];
     if (std::fgets(buffer, sizeof buffer, stdin) == nullptr) return;
     cuStandInForget();
-    many(f, static_cast<unsigned>(std::atoi(buffer)), nullptr);
+    const auto n = static_cast<unsigned>(std::atoi(buffer));
+    if (turns) in_turns(f, n);
+    else many(f, n, nullptr);
     cuCtxSynchronize();
     say_descriptors();
     say("done", 1);
@@ -217,7 +225,7 @@ int run(const std::string& mode, unsigned n) {
   if (mode == "memory") memory();
   if (mode == "facts") facts();
   if (mode == "ways") all_launches();
-  if (mode == "steady") steady();
+  if (mode == "steady" || mode == "in_turns") steady(mode == "in_turns");
   if (mode == "hang") hang();
   if (mode == "speed") {
     const CUfunction f = kernel("speed");

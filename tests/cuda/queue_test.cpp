@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 
 #include "cuda/queue/driver_calls.hpp"
 #include "cuda/world.hpp"
@@ -296,6 +297,49 @@ TEST(QueuedPrograms, ComputeTheSameWhileTheyAreHeldAgainAndAgain) {
   const Outcome queued = world.run("queue_client", {"order", "4"}, {{"LITHOS_SOCKET", socket}});
   EXPECT_EQ(sums(queued), sums(bare));
   EXPECT_GT(queued.count("waited"), 0) << queued.out;
+}
+
+// What a launch follows is what stood before it in its stream, whichever thread submits either.
+TEST(QueuedPrograms, LaunchesOfOneOperatorGoAsTheirKindShould) {
+  const World world(kQueued);
+  const std::string socket = world.folder() + "/tenants.sock";
+  testing::SmallDaemon daemon(socket, testing::h200());
+  daemon.accept(testing::lease_of(1, TpcSet::first(40)));
+  std::ofstream(world.folder() + "/rules.txt") << "1 0 steady\n";
+  testing::Talk client(world, "client", {"in_turns"}, {{"LITHOS_SOCKET", socket}, {"LITHOS_KERNEL_RULES", world.folder() + "/rules.txt"}});
+  client.ask("3");
+  const auto completed = [](const auto& all) {
+    return std::count_if(all.begin(), all.end(), [](const Record& r) { return r.kind == RecordKind::completed; }) >= 12;
+  };
+  std::map<std::uint32_t, OperatorId> ops;  // by their grids
+  const std::vector<Record> records = daemon.records(completed);
+  for (const Record& record : records)
+    if (record.kind == RecordKind::submitted) ops[record.block_count] = record.op;
+  ASSERT_EQ(ops.size(), 3u);
+  unsigned turn = 0;
+  for (const Record& record : records) {
+    if (record.kind != RecordKind::submitted || record.block_count != 6000) continue;
+    EXPECT_EQ(record.context, context_of(ops[4000 + turn++ % 2]));
+  }
+  EXPECT_EQ(turn, 6u);
+
+  OperatorDecision word;
+  word.span_tpcs = testing::h200().tpcs;
+  const auto say = [&](OperatorId op, std::uint32_t tpcs, bool mixed) {
+    word.tpcs = tpcs, word.mixed = mixed;
+    daemon.peer().publish_operator(op, word);
+  };
+  say(kind_of(ops[6000], context_of(ops[4000])), 5, false);
+  say(ops[6000], 7, true);
+  const auto tpcs = [](const Outcome& outcome) {
+    std::vector<unsigned> all;
+    for (const testing::SeenDescriptor& seen : outcome.descriptors)
+      if (seen.grid == 6000) all.push_back(seen.on.count());
+    return all;
+  };
+  EXPECT_EQ(tpcs(client.ask("2")), (std::vector<unsigned>{5, 7, 5, 7})) << "of the second kind nothing is known";
+  say(kind_of(ops[6000], context_of(ops[4001])), 9, false);
+  EXPECT_EQ(tpcs(client.ask("2")), (std::vector<unsigned>{5, 9, 5, 9}));
 }
 
 TEST(QueuedPrograms, AFunctionNobodyHasReviewedEndsQueueing) {

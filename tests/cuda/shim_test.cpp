@@ -8,10 +8,12 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include "cuda/world.hpp"
 #include "unit/cuda/descriptors.hpp"
+#include "unit/engine/support.hpp"
 
 namespace lithos::cuda {
 namespace {
@@ -362,7 +364,7 @@ TEST(ShimWithDaemon, WhatIsDecidedAboutAnOperatorCountsFromTheNextLaunch) {
   EXPECT_GT(on(before), 7u);
   const std::vector<Record> records = daemon.records([](const auto& all) { return has_completed(all, 5); });
   OperatorDecision decision;
-  decision.device_tpcs = testing::h200().tpcs;
+  decision.span_tpcs = testing::h200().tpcs;
   for (const unsigned tpcs : {7u, 5u}) {
     decision.tpcs = tpcs;
     for (const Record& record : records)
@@ -371,6 +373,67 @@ TEST(ShimWithDaemon, WhatIsDecidedAboutAnOperatorCountsFromTheNextLaunch) {
   }
   daemon.publish(testing::lease_of(2, TpcSet::range(30, 33)));
   EXPECT_EQ(on(client.ask("1")), 3u);
+}
+
+// One function and grid in turns after two others, which takes three times as long after the second: the engine learns it from the shim's
+// records, and the shim's launches go by it.
+TEST(ShimWithDaemon, LaunchesOfOneOperatorGoAsTheirKindShould) {
+  const World world;
+  const std::string socket = world.folder() + "/tenants.sock";
+  testing::SmallDaemon daemon(socket, testing::h200());
+  daemon.accept(testing::lease_of(1, TpcSet::first(40)));
+  std::ofstream(world.folder() + "/rules.txt") << "1 0 steady\n";
+  testing::Talk client(world, "client", {"in_turns"}, {{"LITHOS_SOCKET", socket}, {"LITHOS_KERNEL_RULES", world.folder() + "/rules.txt"}});
+  constexpr unsigned kRounds = 40;
+  client.ask(std::to_string(kRounds));
+  const std::vector<Record> records = daemon.records([](const auto& all) { return has_completed(all, 4 * kRounds); });
+
+  test::EngineUnderTest t;
+  const TenantId tenant = t.join(test::spec("test", TenantClass::latency_critical, 40));
+  std::map<std::uint32_t, KernelInfo> kernels;  // by their grids
+  for (const Record& record : records) {
+    if (record.kind != RecordKind::submitted || kernels.contains(record.block_count)) continue;
+    KernelInfo& kernel = kernels.emplace(record.block_count, t.kernel("free", record.block_count)).first->second;
+    kernel.id = record.op;
+    t.engine->register_kernel(tenant, kernel, t.now);
+  }
+  ASSERT_EQ(kernels.size(), 3u);
+  const OperatorId op = kernels.at(6000).id;
+  const LaunchContext first = context_of(kernels.at(4000).id), second = context_of(kernels.at(4001).id);
+  std::map<std::uint64_t, std::uint64_t> took;  // by operator
+  test::script.observe = [&](const lithos_observation* seen) { took[seen->op.op_id] = seen->duration_ns; };
+  test::script.choose = [&](const lithos_size_query* query, lithos_size* out) {
+    *out = {took[query->op.op_id] == 60'000 ? 9u : 5u, 0, 1};
+    return LITHOS_OK;
+  };
+  for (Record record : records) {
+    record.tenant = tenant;
+    const Nanoseconds took_now{record.op == op && record.context == second ? 60'000 : 20'000};
+    if (record.kind == RecordKind::completed) t.now += took_now, record.started = t.now - took_now;
+    record.at = t.now;
+    t.engine->on_record(record, t.now);
+  }
+  ASSERT_TRUE(t.out.decisions[op].mixed);
+  for (const auto& [which, decision] : t.out.decisions) daemon.peer().publish_operator(which, decision);
+
+  const auto launched = [&](unsigned blocks, const Outcome& outcome) {
+    std::vector<unsigned> tpcs;
+    for (const SeenDescriptor& seen : outcome.descriptors)
+      if (seen.grid == blocks) tpcs.push_back(seen.on.count());
+    return tpcs;
+  };
+  const std::vector<unsigned> turns{5, 9, 5, 9};
+  EXPECT_EQ(launched(6000, client.ask("2")), turns);
+  EXPECT_EQ(launched(6000, client.ask("2")), turns) << "what was thought through once as well";
+  // The latest word about one of them, and about all.
+  OperatorDecision word = t.out.decisions[kind_of(op, first)];
+  word.tpcs = 6;
+  daemon.peer().publish_operator(kind_of(op, first), word);
+  EXPECT_EQ(launched(6000, client.ask("1")), (std::vector<unsigned>{6, 9}));
+  word = t.out.decisions[op];
+  word.tpcs = 7, word.mixed = false;
+  daemon.peer().publish_operator(op, word);
+  EXPECT_EQ(launched(6000, client.ask("1")), (std::vector<unsigned>{7, 7}));
 }
 
 // Nobody lends to a tenant that is idle: a launch that waits for a lease must say that its tenant works, or it waits out the limit.

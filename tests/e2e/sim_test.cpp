@@ -57,6 +57,33 @@ TEST_F(Sim, ASetByItselfIsTheSameAsAmongOthers) {
   EXPECT_EQ(all.substr(all.find(marker)), one.substr(one.find(marker)));
 }
 
+TEST_F(Sim, IsComparedWithWhatWasMeasured) {
+  write("x.toml", small_config());
+  const std::string only = R"({"experiment": "colocate", "rows": [{"way": "only", "rate": RATE, "hp": {"done_per_s": 1e6,
+      "latency_ms": {"p50": 1e6, "p99": 1e6}, "service_ms": {"p50": 1e6}}}, {"way": "only", "rate": RATE, "error": "it did not start"},
+      {"way": "mps", "rate": RATE, "hp": {"done_per_s": 1}}]})";
+  const auto at_rate = [&](std::string rate) {
+    std::string text = only;
+    for (std::size_t at; (at = text.find("RATE")) != std::string::npos;) text.replace(at, 4, rate);
+    return text;
+  };
+  write("same.json", at_rate("300"));
+  const ProgramResult off = lithos("sim --config x.toml --against same.json");
+  ASSERT_EQ(off.exit_code, 0) << off.err;
+  EXPECT_NE(off.out.find("-100% !"), std::string::npos) << off.out;
+  EXPECT_NE(off.out.find("\n4 of 4 figures off by more than 15 % (25 % of p99)"), std::string::npos) << off.out;
+  write("other.json", at_rate("20"));
+  EXPECT_NE(lithos("sim --config x.toml --against other.json").out.find("nothing to compare: no set of that name was measured at 300/s"),
+            std::string::npos);
+  write("sim.json", R"({"format": "lithos-sim-1"})");
+  const ProgramResult wrong = lithos("sim --config x.toml --against sim.json");
+  EXPECT_EQ(wrong.exit_code, 3);
+  EXPECT_EQ(wrong.err, "--against sim.json: not what lithos bench colocate wrote\n");
+  EXPECT_EQ(wrong.out, "") << "before anything is simulated";
+  EXPECT_EQ(lithos("sim --config x.toml --seeds 2 --against same.json").err,
+            "--against same.json: needs one run of each set: no cases, sweeps or seeds\n");
+}
+
 TEST_F(Sim, ASchedulerThatWantsNoMasksIsToldHowToGetThem) {
   write("x.toml", small_config("scheduler = \"shared\"\nquotas = { hp = 40 }"));
   const ProgramResult confined = lithos("sim --config x.toml --json on.json");

@@ -30,6 +30,29 @@ class Patience {
 
 constexpr int kSpins = 200;  // before the dispatcher sleeps: waking it costs its waker 1–2 µs (hardware.md §10)
 
+void pause_briefly() {
+  for (int i = 0; i < 8; ++i) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+}
+// The lock is held for some hundred nanoseconds at a time: who slept for it would be late by microseconds, and have to be woken by the other.
+// Not asked for all the time, or who has it could hardly get at it to give it back.
+constexpr int kTries = 60;
+void take(std::unique_lock<std::mutex>& lock) {
+  for (int tried = 0; tried < kTries; ++tried) {
+    if (lock.try_lock()) return;
+    pause_briefly();
+  }
+  lock.lock();
+}
+std::unique_lock<std::mutex> taken(std::mutex& mutex) {
+  std::unique_lock lock(mutex, std::defer_lock);
+  take(lock);
+  return lock;
+}
+
 }  // namespace
 
 struct CallQueues::Stream {
@@ -99,7 +122,7 @@ void CallQueues::set_route(std::uint64_t stream, CallRoute route) {
 }
 
 int CallQueues::call(const QueuedCall& request, const CallArguments& arguments, bool at_once) {
-  Lock lock(mutex_);
+  Lock lock = taken(mutex_);
   const StreamPtr stream = find(request.stream);
   const bool too_large = stream != nullptr && arguments.bytes() > limits_.argument_bytes;
   if (stream == nullptr || too_large) {
@@ -109,12 +132,13 @@ int CallQueues::call(const QueuedCall& request, const CallArguments& arguments, 
   }
   QueuedCall call = request;
   std::byte* copy = make_room(lock, stream, arguments.bytes());
-  if (stream->calls.empty()) stream->route = stream->wanted_route;
+  const bool is_front = stream->calls.empty();
+  if (is_front) stream->route = stream->wanted_route;
   push(*stream, call, arguments, copy);
   if (!at_once && stream->route == CallRoute::queued) {
     const int failure = tell_failure(*stream);
     lock.unlock();
-    woken();
+    if (is_front) woken();  // behind another one it changes nothing of what may go now
     return failure;
   }
   Awaited awaited{call.sequence};
@@ -202,6 +226,9 @@ void CallQueues::drain(Lock& lock, const StreamPtr& wanted, std::uint64_t wanted
       changed_.wait_for(lock, kAskAgain);
     }
   }
+  // What came behind it meanwhile has told nobody.
+  news_.fetch_add(1, std::memory_order_seq_cst);
+  if (dispatcher_sleeps_.load(std::memory_order_seq_cst)) work_.notify_all();
 }
 
 // Gives the front to the driver, without the lock. True if it has it, or a part of it.
@@ -210,7 +237,7 @@ bool CallQueues::step(Lock& lock, Stream& stream, bool urgent) {
   stream.submitting = true;
   lock.unlock();
   const CallDriver::Answer answer = driver_.submit(call, urgent);
-  lock.lock();
+  take(lock);
   stream.submitting = false;
   const bool moved = answer.done || answer.moved;
   if (moved) ++moves_;
@@ -285,7 +312,7 @@ bool CallQueues::record_waits(std::uint64_t event) const {
 
 bool CallQueues::is_clear(std::uint64_t stream, std::uint64_t event) const {
   if (waiting() == 0) return true;
-  const std::lock_guard lock(mutex_);
+  const Lock lock = taken(mutex_);
   const StreamPtr known = find(stream);
   if (known == nullptr || !known->calls.empty() || (event != 0 && events_.latest(event))) return false;
   return !across_default_stream(*known, last_sequence() + 1);
@@ -300,8 +327,8 @@ int CallQueues::take_failure(std::uint64_t stream) {
 
 bool CallQueues::dispatch() {
   if (waiting() == 0) return false;
-  Lock lock(mutex_);
-  std::vector<StreamPtr> all;
+  Lock lock = taken(mutex_);
+  std::vector<StreamPtr> all = std::exchange(round_, {});
   for (const auto& [id, stream] : streams_)
     if (!stream->calls.empty()) all.push_back(stream);
   bool moved = false;
@@ -309,13 +336,15 @@ bool CallQueues::dispatch() {
     const bool ready = !stream->calls.empty() && !stream->submitting && !blocker(*stream);
     if (ready) moved |= step(lock, *stream, false);
   }
+  all.clear();
+  round_ = std::move(all);
   return moved;
 }
 
 void CallQueues::woken() {
   news_.fetch_add(1, std::memory_order_seq_cst);
   if (!dispatcher_sleeps_.load(std::memory_order_seq_cst)) return;
-  const std::lock_guard lock(mutex_);
+  (void)taken(mutex_);  // it sleeps, or sees the news
   work_.notify_all();
 }
 

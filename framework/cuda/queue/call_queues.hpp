@@ -138,6 +138,7 @@ class CallQueues {
   std::condition_variable changed_;  // a stream is no longer being submitted
   std::condition_variable work_;     // for the dispatcher
   std::unordered_map<std::uint64_t, StreamPtr> streams_;
+  std::vector<StreamPtr> round_;     // dispatch()'s, kept for its memory
   StreamPtr legacy_;
   EventBook events_;
   std::atomic<std::uint64_t> last_sequence_{0};

@@ -2,6 +2,8 @@
 // Kernel launches: within the program's call (DESIGN.md §4, inline path), or handed to the queued path.
 #include <cuda.h>
 
+#include <utility>
+
 #include "cuda/shim/annotations.hpp"
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/queued/gate.hpp"
@@ -43,7 +45,9 @@ CUresult launch(ThreadState& thread, const LaunchKey& key, LaunchRequest request
   }
   Prepared prepared;
   Nanoseconds now = host_now();
-  prepared.report.queue = queue_of(thread, stream);
+  StreamCache::Entry& queue = queue_of(thread, stream);
+  prepared.report.queue = queue.queue - 1;
+  prepared.report.context = std::exchange(queue.last, op->context);
   decide(thread, *op, stream, now, prepared);
   const Parts parts = parts_of(thread, *op, stream, prepared.decision.verdict);
   if (parts.context == nullptr) [[likely]] {

@@ -49,8 +49,8 @@ void waited_for(std::uint32_t queue) {
 void waited_for_stream(CUstream stream) {
   ThreadState* const thread = thread_state_if_any();
   if (thread == nullptr || !Process::instance().active()) return;
-  const std::uint32_t* const queue = thread->streams.find(reinterpret_cast<std::uint64_t>(stream));
-  if (queue != nullptr) waited_for(*queue - 1);
+  const StreamCache::Entry* const queue = thread->streams.find(reinterpret_cast<std::uint64_t>(stream));
+  if (queue != nullptr) waited_for(queue->queue - 1);
 }
 
 }  // namespace

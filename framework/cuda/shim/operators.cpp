@@ -127,6 +127,7 @@ const Operator* describe_operator(const LaunchKey& key) {
   made.shape.block = {shape.block.x, shape.block.y, shape.block.z};
   made.shape.cluster = volume(cluster) > 1 ? cluster : Dims{0, 0, 0};
   made.shape.shared_bytes = shape.shared_bytes;
+  made.context = context_of(made.info.id);
   process.tenancy()->add_kernel(made.info);
   return &made;
 }

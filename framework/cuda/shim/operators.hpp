@@ -15,6 +15,7 @@
 
 #include "cuda/atoms/entry_address.hpp"
 #include "cuda/patch.hpp"
+#include "engine/kinds.hpp"
 #include "engine/operator.hpp"
 
 namespace lithos::cuda {
@@ -38,6 +39,7 @@ struct Operator {
   LaunchKey key;
   KernelInfo info;
   LaunchShape shape;
+  LaunchContext context = 0;  // of what is launched next
   // Learnt while it runs; any thread.
   mutable EntryAddress entry;
   mutable std::atomic<bool> warm{false};            // has been launched: its code is loaded
@@ -93,24 +95,25 @@ class OperatorCache {
   bool used_ = false;
 };
 
-// Launch queues by stream.
+// Launch queues by stream, and what this thread launched there last.
 class StreamCache {
  public:
   static constexpr std::size_t kEntries = 64;
-  std::uint32_t* find(std::uint64_t stream) {
+  struct Entry {
+    std::uint64_t stream = 0;
+    std::uint32_t queue = 0;  // 1 + its number; 0: none
+    LaunchContext last = 0;
+  };
+  Entry* find(std::uint64_t stream) {
     Entry& entry = entries_[(stream >> 4 ^ stream >> 12) % kEntries];
-    return entry.queue != 0 && entry.stream == stream ? &entry.queue : nullptr;
+    return entry.queue != 0 && entry.stream == stream ? &entry : nullptr;
   }
-  void put(std::uint64_t stream, std::uint32_t queue) {
-    entries_[(stream >> 4 ^ stream >> 12) % kEntries] = {stream, queue};
+  Entry& put(std::uint64_t stream, std::uint32_t queue) {
+    return entries_[(stream >> 4 ^ stream >> 12) % kEntries] = {stream, queue};
   }
   void clear() { entries_.fill({}); }
 
  private:
-  struct Entry {
-    std::uint64_t stream = 0;
-    std::uint32_t queue = 0;  // 1 + its number; 0: none
-  };
   std::array<Entry, kEntries> entries_{};
 };
 

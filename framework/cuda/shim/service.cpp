@@ -118,6 +118,7 @@ void Service::take(ThreadState& thread, const LaunchReport& report, Nanoseconds 
       WaitingLaunch head;
       head.kernel = reinterpret_cast<const KernelInfo*>(report.kernel);
       head.next_block = report.first_block;
+      head.context = report.context;
       reporter_.launching(LaunchPath::inline_path, in_flight_ != 0, now);
       idle_said_ = false;
       if (report.queue < kQueuesTold) reporter_.waiting(QueueId{report.queue}, head, now);
@@ -147,6 +148,7 @@ void Service::submitted(ThreadState& thread, const LaunchReport& report, Nanosec
   } else {
     atom.kernel = reinterpret_cast<const KernelInfo*>(report.kernel);
     atom.may_spin = atom.kernel->may_spin;
+    atom.context = report.context;
     atom.first_block = report.first_block;
     atom.block_count = report.block_count;
     atom.last = report.first_block + report.block_count == atom.kernel->blocks;

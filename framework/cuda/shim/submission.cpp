@@ -45,12 +45,10 @@ const Operator* find_operator(ThreadState& thread, const LaunchKey& key) {
   return made;
 }
 
-std::uint32_t queue_of(ThreadState& thread, CUstream stream) {
+StreamCache::Entry& queue_of(ThreadState& thread, CUstream stream) {
   const std::uint64_t key = stream_key(stream, thread);
-  if (const std::uint32_t* known = thread.streams.find(key)) return *known - 1;
-  const std::uint32_t made = Process::instance().tenancy()->queue_of(key);
-  thread.streams.put(key, made);
-  return made - 1;
+  if (StreamCache::Entry* const known = thread.streams.find(key)) return *known;
+  return thread.streams.put(key, Process::instance().tenancy()->queue_of(key));
 }
 
 namespace {
@@ -138,13 +136,19 @@ void account(ThreadState& thread, CUresult result, CUstream stream, Prepared& pr
 
 namespace {
 
-LaunchReport waiting_report(const Operator& op, std::uint32_t queue, std::uint32_t first_block) {
+LaunchReport waiting_report(const Operator& op, const LaunchReport& of) {
   LaunchReport report;
   report.kind = LaunchReport::waiting;
   report.kernel = reinterpret_cast<std::uint64_t>(&op.info);
-  report.queue = queue;
-  report.first_block = first_block;
+  report.queue = of.queue;
+  report.first_block = of.first_block;
+  report.context = of.context;
   return report;
+}
+
+// What the decider is asked about.
+InlineDecider::Launch launch_of(const Operator& op, const LaunchReport& report) {
+  return {op.info, report.context, report.first_block};
 }
 
 }  // namespace
@@ -159,17 +163,18 @@ void raise_pressure(Prepared& prepared, Nanoseconds now) {
 void decide(ThreadState& thread, const Operator& op, CUstream stream, Nanoseconds& now, Prepared& prepared) {
   Tenancy& tenancy = *Process::instance().tenancy();
   thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
-  if (const InlineDecider::Decision* known = prepared.report.first_block == 0 ? thread.decider->steady(op.info) : nullptr) {
+  const LaunchReport& report = prepared.report;
+  if (const InlineDecider::Decision* known = report.first_block == 0 ? thread.decider->steady(op.info, report.context) : nullptr) {
     prepared.decision = *known;
     return;
   }
   AnnotatedRange waiting;
-  prepared.decision = thread.decider->decide(op.info, prepared.report.first_block, now, [&] {
+  prepared.decision = thread.decider->decide(launch_of(op, report), now, [&] {
     if (is_capturing(stream)) return false;
     waiting.managed("waits for its lease: ", op.info.name, op.info.blocks);
     // The tenant works from now on: nobody is lent anything while it is idle.
     raise_pressure(prepared, now);
-    tenancy.report_only(thread, waiting_report(op, prepared.report.queue, prepared.report.first_block));
+    tenancy.report_only(thread, waiting_report(op, report));
     return true;
   });
   if (prepared.decision.waited) now = host_now();
@@ -183,10 +188,10 @@ bool decide_now(ThreadState& thread, const Operator& op, bool urgent, Nanosecond
   Tenancy& tenancy = *Process::instance().tenancy();
   const bool waited = stuck_since != kNever;
   thread.deciding.store(thread.decider->lease_generation(), std::memory_order_release);
-  if (!thread.decider->decide_now(op.info, prepared.report.first_block, now, urgent, stuck_since, prepared.decision)) {
+  if (!thread.decider->decide_now(launch_of(op, prepared.report), now, urgent, stuck_since, prepared.decision)) {
     thread.deciding.store(~std::uint64_t{0}, std::memory_order_release);
     raise_pressure(prepared, now);
-    if (!waited) tenancy.report_only(thread, waiting_report(op, prepared.report.queue, prepared.report.first_block));
+    if (!waited) tenancy.report_only(thread, waiting_report(op, prepared.report));
     return false;
   }
   stuck_since = kNever;

@@ -19,8 +19,8 @@ namespace lithos::cuda::shim {
 void follow_context(ThreadState& thread);
 // nullptr: the driver would not say what it is.
 const Operator* find_operator(ThreadState& thread, const LaunchKey& key);
-// The number of the stream's launch queue.
-std::uint32_t queue_of(ThreadState& thread, CUstream stream);
+// The stream's launch queue, and what this thread launched there last.
+StreamCache::Entry& queue_of(ThreadState& thread, CUstream stream);
 
 // One launch of the program, or one part of it, on its way to the driver.
 struct Prepared {
@@ -33,6 +33,7 @@ struct Prepared {
     report = {};
     report.queue = before.queue;
     report.launch = before.launch;
+    report.context = before.context;
     report.first_block = block;
     raised = false;
   }

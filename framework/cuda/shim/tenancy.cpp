@@ -217,13 +217,38 @@ bool InlineDecider::try_once(Nanoseconds now, Decision& decision) {
   return true;
 }
 
-void InlineDecider::keep_if_steady(const Decision& decision, std::uint64_t version) {
+InlineDecider::Versions InlineDecider::versions_of(const Launch& launch) {
+  if (operators_ == nullptr) return {};
+  const OperatorId op = launch.kernel.id;
+  Versions versions{operators_->version(op)};
+  const OperatorDecision* const decided = decision(op);
+  versions.mixed = decided != nullptr && decided->mixed;
+  if (versions.mixed && launch.context != 0) versions.kind = operators_->version(kind_of(op, launch.context));
+  return versions;
+}
+
+void InlineDecider::keep_if_steady(const Decision& decision, const Versions& versions) {
   const KernelInfo& kernel = *head_.kernel;
   const bool whole = head_.next_block == 0 && decision.verdict.blocks >= kernel.blocks;
   if (!whole || decision.starved) return;
-  const OperatorDecision* const decided = this->decision(kernel.id);
+  const OperatorDecision* decided = this->decision(kernel.id);
+  if (versions.kind != 0) decided = this->decision(kind_of(kernel.id, head_.context));
   if (decided != nullptr && decided->rush_after != 0) return;  // depends on how far behind the tenant is
-  steady_[steady_index(kernel)] = {&kernel, lease_.generation, version, decision};
+  Steady known{&kernel, lease_.generation, versions.op, versions.kind, 0, decision};
+  if (versions.mixed) {
+    if (head_.context == 0) return;  // what follows nothing is rare
+    known.context = head_.context;
+    steady_[steady_index(kernel, head_.context)] = known;
+    known.context = kMixed;
+  }
+  steady_[steady_index(kernel, 0)] = known;
+}
+
+const InlineDecider::Decision* InlineDecider::steady_kind(const KernelInfo& kernel, LaunchContext context, std::uint64_t version) {
+  const Steady& known = steady_[steady_index(kernel, context)];
+  if (known.kernel != &kernel || known.context != context || known.generation != lease_.generation || known.version != version)
+    return nullptr;
+  return operators_->version(kind_of(kernel.id, context)) == known.kind_version ? &known.decision : nullptr;
 }
 
 // Twice the limit: after the first, admission lets it run at its minimum, and the engine gathers rights for it.
@@ -243,12 +268,10 @@ bool InlineDecider::wait_for_lease(Nanoseconds now, Decision& decision) {
   return found;
 }
 
-bool InlineDecider::decide_now(const KernelInfo& kernel, std::uint32_t first_block, Nanoseconds now, bool urgent,
-                               Nanoseconds& stuck_since, Decision& decision) {
+bool InlineDecider::decide_now(const Launch& launch, Nanoseconds now, bool urgent, Nanoseconds& stuck_since,
+                               Decision& decision) {
   decision = {};
-  head_ = {};
-  head_.kernel = &kernel;
-  head_.next_block = first_block;
+  face(launch);
   head_.urgent = urgent;
   queue_.stuck_since = stuck_since;
   decision.waited = stuck_since != kNever;

@@ -125,6 +125,11 @@ class InlineDecider final : private TenantPort {
  public:
   explicit InlineDecider(Tenancy& tenancy);
 
+  struct Launch {
+    const KernelInfo& kernel;
+    LaunchContext context = 0;
+    std::uint32_t first_block = 0;
+  };
   // For the blocks from `first_block` on. Waits where the lease cannot run the launch now and `may_wait()`, asked once,
   // allows it: at most twice the starvation limit. Then the launch goes where it safely can.
   struct Decision {
@@ -134,21 +139,21 @@ class InlineDecider final : private TenantPort {
   };
   // What decide() said of a whole launch of this kernel and would say again: the lease and what is decided about the operator are as they
   // were, and neither time nor others' pressure comes into it. nullptr: ask.
-  const Decision* steady(const KernelInfo& kernel) {
+  const Decision* steady(const KernelInfo& kernel, LaunchContext context) {
     const Lease& now = lease();
-    const Steady& known = steady_[steady_index(kernel)];
+    const Steady& known = steady_[steady_index(kernel, 0)];
     if (known.kernel != &kernel || known.generation != now.generation || request_begins_) return nullptr;
-    return operators_ == nullptr || operators_->version(kernel.id) == known.version ? &known.decision : nullptr;
+    if (operators_ != nullptr && operators_->version(kernel.id) != known.version) return nullptr;
+    if (known.context == 0) [[likely]] return &known.decision;
+    return steady_kind(kernel, context, known.version);
   }
   template <class MayWait>
-  Decision decide(const KernelInfo& kernel, std::uint32_t first_block, Nanoseconds now, MayWait&& may_wait) {
+  Decision decide(const Launch& launch, Nanoseconds now, MayWait&& may_wait) {
     Decision decision;
-    head_ = {};
-    head_.kernel = &kernel;
-    head_.next_block = first_block;
-    const std::uint64_t version = operators_ == nullptr || !lease_is_steady() ? 0 : operators_->version(kernel.id);
+    face(launch);
+    const Versions versions = lease_is_steady() ? versions_of(launch) : Versions{};
     if (try_once(now, decision)) {
-      if (lease_is_steady()) keep_if_steady(decision, version);
+      if (lease_is_steady()) keep_if_steady(decision, versions);
       return decision;
     }
     if (!may_wait() || !wait_for_lease(now, decision)) go_home(decision);
@@ -156,8 +161,7 @@ class InlineDecider final : private TenantPort {
   }
   // The same without waiting: false where it may not go now. `stuck_since`: since when; kNever: since now. After twice the starvation
   // limit it goes where it safely can. `urgent`: it goes at once, whatever hold and limits say.
-  bool decide_now(const KernelInfo& kernel, std::uint32_t first_block, Nanoseconds now, bool urgent,
-                  Nanoseconds& stuck_since, Decision& decision);
+  bool decide_now(const Launch& launch, Nanoseconds now, bool urgent, Nanoseconds& stuck_since, Decision& decision);
   // Own TPCs and those of nobody: for graphs' nodes and for what the driver launches of itself. False: not confined.
   bool home(TpcSet& tpcs);
   // The same, made known to the callback (Process::home()).
@@ -171,20 +175,37 @@ class InlineDecider final : private TenantPort {
   std::uint64_t lease_generation() { return lease().generation & ((std::uint64_t{1} << kAttachmentShift) - 1); }
 
  private:
+  // Of what was decided about the operator, and about the launch's kind if it has kinds; 0: nothing.
+  struct Versions {
+    std::uint64_t op = 0, kind = 0;
+    bool mixed = false;
+  };
+  // Of an operator that has kinds, each kind has an entry; its own place says so (kMixed) and has no decision.
   struct Steady {
     const KernelInfo* kernel = nullptr;
-    std::uint64_t generation = 0, version = 0;
+    std::uint64_t generation = 0, version = 0, kind_version = 0;
+    std::uint32_t context = 0;
     Decision decision;
   };
+  static constexpr std::uint32_t kMixed = ~std::uint32_t{0};
   static constexpr std::size_t kSteady = 256;
-  static std::size_t steady_index(const KernelInfo& kernel) {
+  static std::size_t steady_index(const KernelInfo& kernel, LaunchContext context) {
     const auto at = reinterpret_cast<std::uintptr_t>(&kernel);
-    return (at >> 6 ^ at >> 14) % kSteady;
+    const std::size_t kind = context == 0 ? 0 : 1 + context % (kSteady - 1);  // never the operator's own place
+    return (at >> 6 ^ at >> 14 ^ kind) % kSteady;
+  }
+  const Decision* steady_kind(const KernelInfo& kernel, LaunchContext context, std::uint64_t version);
+  Versions versions_of(const Launch& launch);
+  void face(const Launch& launch) {
+    head_ = {};
+    head_.kernel = &launch.kernel;
+    head_.context = launch.context;
+    head_.next_block = launch.first_block;
   }
   // What may be used changes with the lease alone.
   bool lease_is_steady() const { return lease_.lenders == 0 && !lease_.hold && !(lease_.launches_per_s > 0); }
-  // `version`: of what was decided about the operator, from before it was asked for.
-  void keep_if_steady(const Decision& decision, std::uint64_t version);
+  // `versions`: from before it was asked for.
+  void keep_if_steady(const Decision& decision, const Versions& versions);
   bool try_once(Nanoseconds now, Decision& decision);
   bool wait_for_lease(Nanoseconds now, Decision& decision);
   void go_home(Decision& decision);

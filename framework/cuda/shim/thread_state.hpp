@@ -65,10 +65,11 @@ struct LaunchReport {
   std::uint32_t slot = kNoSlot;                    // kNoSlot: no completion will be seen
   std::uint32_t first_block = 0, block_count = 0;  // of the kernel's grid
   std::uint16_t tpcs = 0;                          // ThreadState::tpc_sets
+  LaunchContext context = 0;                       // after what it was launched (engine/kinds.hpp)
   Kind kind = submitted;
   std::uint8_t coverage = 0;
   std::uint8_t borrowed = 0;  // BorrowedWork::bits_of()
-  std::uint8_t unused[3] = {};
+  std::uint8_t unused[1] = {};
 };
 static_assert(sizeof(LaunchReport) == ipc::kCacheLine);
 inline constexpr std::uint32_t kEveryQueue = ~std::uint32_t{0};  // of a synchronisation

@@ -21,14 +21,14 @@ using namespace std::chrono_literals;
 class Sensitivity {
  public:
   static constexpr const char* id = "org.lithos.dvfs.sensitivity";
-  static constexpr const char* version = "1.1.0";
+  static constexpr const char* version = "1.2.0";
   static constexpr const char* summary = "f = fmax / (1 + k/S) by the sensitivity of what runs, approached step by step.";
   static constexpr const char* license = "Apache-2.0";
 
   struct Params {
     double coverage, hysteresis, step;
     std::chrono::nanoseconds settle, refresh;
-    double floor;
+    double floor, margin;
   };
   static constexpr std::tuple params{
       lithos::param<&Params::coverage>(1, "coverage", 0.8).range(0.1, 1.0)
@@ -41,7 +41,9 @@ class Sensitivity {
       lithos::param<&Params::refresh>(5, "refresh", 30s).range(1s, 1h)
           .doc("How often the highest clock comes back for one settling time, to learn anew what operators take there."),
       lithos::param<&Params::floor>(6, "floor", 0.5).range(0.1, 1.0)
-          .doc("Never below this share of the highest clock: further down the voltage does not fall any more.")};
+          .doc("Never below this share of the highest clock: further down the voltage does not fall any more."),
+      lithos::param<&Params::margin>(7, "margin", 0.08).range(0.0, 0.9)
+          .doc("Share of the tolerated slowdown that is kept back: the mean is what is held, and ten seconds of another mix lose more.")};
   static constexpr std::tuple metrics{
       lithos::counter("clock_changes_total", "", "Times that another clock was asked for."),
       lithos::gauge("sensitivity", "", "Part of the busy time that the clock stretches."),
@@ -58,7 +60,7 @@ class Sensitivity {
     if (top_mhz_ > 0 && !moved) {
       const Budget budget = learn(sample);
       note(budget);
-      if (now >= settled_at_ns_ && budget.weight > 0) ask(now, refreshed(now) ? top_mhz_ : next_clock(budget, sample->slip - 1));
+      if (now >= settled_at_ns_ && budget.weight > 0) ask(now, refreshed(now) ? top_mhz_ : next_clock(budget, (1 - params_.margin) * (sample->slip - 1)));
     }
     lithos::ClockRequest request{};
     request.struct_size = sizeof request;

@@ -123,7 +123,7 @@ suite_impossible() {
   run tpc_map_after 60 "$here/tpc_map"
 }
 # What hardware.md called not known; about two minutes. Each can be run alone: suite_rest_NAME.
-rest="jump_constant module_in_callback prelude_dependent device_updatable split_gemms short_cuts service_levels"
+rest="jump_constant module_in_callback prelude_dependent device_updatable split_gemms short_cuts service_levels capture_calls"
 suite_rest() {
   local part
   for part in $rest; do "suite_rest_$part"; done
@@ -136,6 +136,7 @@ suite_rest_split_gemms() { LITHOS_CUBLASLT=$(torch_cublaslt) run split_gemms 75 
 suite_rest_short_cuts() {
   run short_cuts.log 65 "$python" "$here/persistent_kernels.py" "$out/short_cuts.json" --short-cuts
 }
+suite_rest_capture_calls() { run capture_calls 30 "$here/capture_calls"; }
 suite_rest_service_levels() { with_mps run service_levels 60 "$here/service_levels"; }
 # The cuBLASLt that PyTorch would load, empty where there is none: then the loader's.
 torch_cublaslt() {

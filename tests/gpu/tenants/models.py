@@ -30,9 +30,11 @@ TPCS = 66
 # ---- the tenants ------------------------------------------------------------------------------------------------
 def serve(model, load, seconds, log):
     """Eager requests, one after the other: at random times at `load` of what it can do, or back to back with load 0."""
+    import gc
     import torch
     import workloads
     step = workloads.WORKLOADS[model]()
+    gc.disable()  # or a request now and then waits 40 ms for it
 
     def request():
         step()
@@ -181,27 +183,35 @@ def quantile(values, share):
 
 
 def prediction_figures(atoms, leases):
-    """As `lithos bench predict` counts, of whole launches whose operator is familiar on that TPC count; `leases`: (TPCs, window)."""
-    seen, found, long_ns = collections.Counter(), collections.defaultdict(list), collections.defaultdict(list)
+    """Of whole launches whose operator is familiar on that TPC count, one row for each lease; `leases`: (TPCs, window). As `lithos bench predict`, whose
+    traces have medians: the median predicted for an operator on a TPC count against the median measured there. Single launches beside it."""
+    seen, found = collections.Counter(), {tpcs: collections.defaultdict(list) for tpcs, _ in leases}
     for atom in atoms:
         if atom["block_count"] != atom["blocks"] or atom["duration_ns"] == 0 or "graph" in atom:
             continue
         key = atom["op"], tpcs_of(atom)
-        long_ns[atom["op"]].append(atom["duration_ns"])
         seen[key] += 1
         if seen[key] > FAMILIAR:
             for tpcs, window in leases:
                 if window.holds(atom["queued_ns"]):
-                    found[tpcs].append((atom["op"], atom["predicted_ns"], atom["duration_ns"]))
-    is_long = {op: quantile(times, 0.5) >= LONG_NS for op, times in long_ns.items()}
-    rows = []
-    for tpcs, launches in found.items():
-        of_long = [(predicted, actual) for op, predicted, actual in launches if is_long[op]]
-        wrong = sum(abs(predicted - actual) > max(50_000, 0.1 * actual) for _, predicted, actual in launches)
-        total = sum(actual for _, actual in of_long)
-        rows.append({"lease_tpcs": tpcs, "launches": len(launches), "long_launches": len(of_long), "mispredicted": wrong / len(launches),
-                     "p50_error_time_weighted": sum(abs(predicted - actual) for predicted, actual in of_long) / total if total else None})
-    return rows
+                    found[tpcs][key].append((atom["predicted_ns"], atom["duration_ns"]))
+    return [{"lease_tpcs": tpcs, **errors(list(by_key.values()))} for tpcs, by_key in found.items() if by_key]
+
+
+def errors(operators):
+    """`operators`: of each, on one TPC count, (predicted, measured) of its launches."""
+    medians = [(len(one), quantile([p for p, _ in one], 0.5), quantile([a for _, a in one], 0.5)) for one in operators if len(one) >= FAMILIAR]
+    long = [(n, predicted, actual) for n, predicted, actual in medians if actual >= LONG_NS]
+    launches = [pair for one in operators for pair in one]
+    of_long = [pair for one in operators if quantile([a for _, a in one], 0.5) >= LONG_NS for pair in one]
+
+    def weighted(parts):  # (launches, predicted, measured)
+        total = sum(n * actual for n, _, actual in parts)
+        return sum(n * abs(predicted - actual) for n, predicted, actual in parts) / total if total else None
+
+    return {"launches": len(launches), "operators": len(medians), "long_launches": len(of_long), "p50_error_time_weighted": weighted(long),
+            "launch_error_time_weighted": weighted([(1, *pair) for pair in of_long]),
+            "mispredicted": sum(abs(predicted - actual) > max(50_000, 0.1 * actual) for predicted, actual in launches) / len(launches)}
 
 
 class Window:

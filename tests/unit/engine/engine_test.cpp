@@ -145,6 +145,32 @@ TEST(Operators, AreAskedAgainAtPowersOfTwoAndEvery32nd) {
   EXPECT_EQ(t.out.decision_count, 1 + 7);
 }
 
+// What a small kernel takes on TPCs that hold no block of it is asked only where it may run on them.
+TEST(Operators, AreAskedAboutAtQuartersOfWhatTheyAreGiven) {
+  for (const bool masked : {true, false}) {
+    EngineUnderTest t;
+    t.config.masked = masked;
+    t.engine = std::make_unique<Engine>(t.gpu, t.config, *t.policies, t.out);
+    const KernelInfo small = t.kernel("free", 150), large = t.kernel("free", 5000);
+    ASSERT_EQ(small.useful_tpcs, 10u);
+    std::map<std::uint64_t, std::vector<std::uint32_t>> asked;
+    script.predict = [&](const lithos_predict_query* query, lithos_prediction* out) {
+      asked[query->op.op_id].push_back(query->tpcs);
+      *out = {1'000'000 / query->tpcs, 1'000'000, 1};
+      return LITHOS_OK;
+    };
+    const TenantId a = t.join(spec("a", TenantClass::throughput, 20));
+    t.engine->register_kernel(a, small, t.now);
+    t.engine->register_kernel(a, large, t.now);
+    EXPECT_THAT(asked[value_of(large.id)], testing::ElementsAre(17, 33, 50, 66));
+    if (masked) EXPECT_THAT(asked[value_of(small.id)], testing::ElementsAre(3, 5, 8, 10));
+    else EXPECT_THAT(asked[value_of(small.id)], testing::ElementsAre(17, 33, 50, 66));
+    const OperatorDecision& decision = t.out.decisions[small.id];
+    for (const unsigned tpcs : {3u, 4u, 5u, 10u}) EXPECT_NEAR(static_cast<double>(decision.predicted(tpcs).count()), 1e6 / tpcs, 5) << tpcs;
+    EXPECT_EQ(decision.predicted(66), masked ? Nanoseconds{100'000} : Nanoseconds{15'151});
+  }
+}
+
 TEST(Operators, UnchangedDecisionsAreNotPublished) {
   EngineUnderTest t;
   const KernelInfo k = t.kernel("free", 5000);

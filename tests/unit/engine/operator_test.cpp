@@ -79,7 +79,7 @@ TEST(GraphInfo, TakesTheLargestMinimum) {
 
 TEST(OperatorDecision, InterpolatesInOneOverTpcs) {
   OperatorDecision decision;
-  decision.device_tpcs = 64;
+  decision.span_tpcs = 64;
   // l = 6400 / t + 100 (µs)
   for (unsigned p = 0; p < 4; ++p) decision.predicted_at[p] = Nanoseconds{6'400'000 / OperatorDecision::point_tpcs(64, p) + 100'000};
   EXPECT_EQ(decision.predicted(64).count(), 200'000);

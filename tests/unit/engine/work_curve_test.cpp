@@ -11,9 +11,9 @@ namespace lithos {
 namespace {
 
 using namespace test;
-using testing::Each;
-using testing::ElementsAre;
-using testing::DoubleNear;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::DoubleNear;
 
 // A tenant whose kernels take, by prediction, 100 µs on the whole GPU: one that divides at will, and one that does not scale at all.
 class WorkSlowdown : public ::testing::Test {
@@ -45,7 +45,7 @@ class WorkSlowdown : public ::testing::Test {
     }
     t_->run_until(t_->now + kMs);
   }
-  static auto near(double value) { return DoubleNear(value, 0.01); }
+  static auto near(double value) { return ::testing::DoubleNear(value, 0.01); }
 
   std::unique_ptr<EngineUnderTest> t_;
   KernelInfo divides_, narrow_;

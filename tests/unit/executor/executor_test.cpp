@@ -127,6 +127,79 @@ TEST(RightSizing, NeverBelowTheMinimum) {
   EXPECT_THAT(t.coverage(), testing::ElementsAre(Coverage::whole_co_resident));
 }
 
+// One of `gemm` after each of two others; graphs in between do not count.
+TEST(RightSizing, LaunchesOfOneOperatorGoAsTheirKindShould) {
+  for (const LaunchPath path : {LaunchPath::inline_path, LaunchPath::queued_path}) {
+    ExecutorUnderTest t(path);
+    t.port.current.own = TpcSet::first(40);
+    const KernelInfo gemm = t.kernel("free gemm", 1000), gelu = t.kernel("free gelu", 1000), norm = t.kernel("free norm", 1000);
+    const GraphInfo graph = make_graph_info("g", {&norm});
+    t.predict(gemm, 10 * kUs, 24);
+    const auto know = [&](const KernelInfo& after, Nanoseconds time, std::uint32_t tpcs) {
+      KernelInfo kind;
+      kind.id = kind_of(gemm.id, context_of(after.id));
+      t.predict(kind, time, tpcs);
+    };
+    using Went = std::pair<unsigned, Nanoseconds>;
+    const auto after = [&](const KernelInfo* before) -> Went {
+      if (before != nullptr) t.launch(*before), t.complete(t.device.atoms.size() - 1);
+      t.launch(gemm);
+      t.complete(t.device.atoms.size() - 1);
+      const auto newest = [&](RecordKind kind) {
+        return *std::find_if(t.port.records.rbegin(), t.port.records.rend(), [&](const Record& r) { return r.kind == kind; });
+      };
+      const Record went = newest(RecordKind::submitted);
+      EXPECT_EQ(went.op, gemm.id);
+      EXPECT_EQ(went.tpcs, t.device.atoms.back().tpcs);
+      EXPECT_EQ(newest(RecordKind::completed).context, went.context);
+      return {went.tpcs.count(), went.predicted};
+    };
+    know(gelu, 68 * kUs, 20);
+    EXPECT_EQ(after(nullptr), (Went{24, 10 * kUs})) << "after nothing";
+    EXPECT_EQ(after(&gelu), (Went{24, 10 * kUs})) << "as long as the operator is one";
+    t.port.decisions[gemm.id].mixed = true;
+    EXPECT_EQ(after(&gelu), (Went{20, 68 * kUs}));
+    EXPECT_EQ(after(&norm), (Went{24, 10 * kUs})) << "of which nothing is known";
+    know(norm, 22 * kUs, 19);
+    know(gemm, 30 * kUs, 18);
+    EXPECT_EQ(after(&norm), (Went{19, 22 * kUs}));
+    EXPECT_EQ(after(nullptr), (Went{18, 30 * kUs})) << "after itself";
+    t.launch(gelu);
+    t.complete(t.device.atoms.size() - 1);
+    ASSERT_TRUE(t.executor->launch_graph(QueueId{0}, graph, t.now).ok());
+    const GraphSubmission& g = t.device.graphs.back();
+    t.executor->on_completed({g.tenant, g.queue, g.launch, 0, 0, 1, t.now - kUs, t.now}, t.now);
+    EXPECT_EQ(after(nullptr), (Went{20, 68 * kUs})) << "after a graph";
+    t.executor->add_queue(QueueId{1}, path);
+    ASSERT_TRUE(t.executor->launch(QueueId{1}, norm, t.now).ok());
+    EXPECT_EQ(after(nullptr), (Went{18, 30 * kUs})) << "other queues have their own order";
+  }
+}
+
+// A kind's later parts are as its first.
+TEST(Cutting, PartsOfAKindArePredictedAsIts) {
+  ExecutorUnderTest t;
+  t.borrow(kLent);
+  t.port.current.atom_length = 100 * kUs;
+  t.port.current.outstanding_limit = t.port.current.uncuttable_limit = Nanoseconds{1'000'000'000};
+  const KernelInfo gemm = t.kernel("free gemm", 66 * 100), gelu = t.kernel("free gelu", 1000);
+  t.predict(gemm, 100 * kUs);
+  t.port.decisions[gemm.id].mixed = true;
+  KernelInfo kind;
+  kind.id = kind_of(gemm.id, context_of(gelu.id));
+  t.predict(kind, 1'000 * kUs);
+  t.launch(gelu);
+  t.complete(0);
+  t.launch(gemm);
+  for (std::size_t i = 1; i < t.device.atoms.size(); ++i) t.complete(i);
+  ASSERT_GT(t.device.atoms.size(), 5u);
+  for (const Record& record : t.port.records) {
+    if (record.op == gemm.id) {
+      EXPECT_EQ(record.context, context_of(gelu.id));
+    }
+  }
+}
+
 // Three requests of two launches each, one right behind the other; then a pause. The right-sizer's word ends with the third.
 TEST(RightSizing, ATenantThatFallsBehindGetsAll) {
   ExecutorUnderTest t(LaunchPath::inline_path);

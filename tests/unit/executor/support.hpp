@@ -63,7 +63,7 @@ struct ExecutorUnderTest {
   void predict(const KernelInfo& kernel, Nanoseconds time, std::uint32_t tpcs = 0) {
     OperatorDecision decision;
     for (auto& at : decision.predicted_at) at = time;
-    decision.device_tpcs = 66;
+    decision.span_tpcs = 66;
     decision.tpcs = tpcs;
     port.decisions[kernel.id] = decision;
   }

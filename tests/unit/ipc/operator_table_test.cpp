@@ -15,7 +15,7 @@ OperatorDecision decision_number(std::uint32_t n) {
   for (Nanoseconds& at : decision.predicted_at) at = Nanoseconds{n};
   decision.tpcs = n;
   decision.rush_after = n;
-  decision.device_tpcs = n;
+  decision.span_tpcs = n;
   decision.confidence = n;
   return decision;
 }
@@ -64,7 +64,7 @@ TEST(OperatorTable, ReadersNeverSeeATornDecision) {
       if (found == nullptr) continue;
       // Goes on though it has failed: the writer waits for so many looks.
       for (const Nanoseconds at : found->predicted_at) EXPECT_EQ(at.count(), found->tpcs);
-      EXPECT_EQ(found->device_tpcs, found->tpcs);
+      EXPECT_EQ(found->span_tpcs, found->tpcs);
       ++seen;
     }
   });

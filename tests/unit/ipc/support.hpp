@@ -59,6 +59,8 @@ inline Record record_number(std::uint64_t sequence) {
   record.op = OperatorId{sequence * 3 + 1};
   record.launch = LaunchId{sequence};
   record.block_count = static_cast<std::uint32_t>(sequence);
+  record.node = 100;
+  record.context = static_cast<LaunchContext>(sequence + 40'000);
   record.tpcs = TpcSet::first(static_cast<unsigned>(sequence % 66));
   record.at = Nanoseconds{static_cast<std::int64_t>(sequence)};
   record.sequence = sequence;

@@ -51,6 +51,22 @@ TEST(Wire, ARecordSurvivesTheTripAndGetsItsTenantFromTheDaemon) {
   EXPECT_EQ(got.tpcs, sent.tpcs);
   EXPECT_EQ(got.last, sent.last);
   EXPECT_EQ(got.sequence, sent.sequence);
+  EXPECT_EQ(got.node, sent.node);
+  EXPECT_EQ(got.context, sent.context);
+}
+
+TEST(Wire, ADecisionSurvivesTheTrip) {
+  OperatorDecision sent;
+  for (unsigned i = 0; i < OperatorDecision::kPoints; ++i) sent.predicted_at[i] = Nanoseconds{1'000 - i};
+  sent.tpcs = 7, sent.rush_after = 5, sent.span_tpcs = 66, sent.mixed = true;
+  const OperatorDecision got = from_wire(to_wire(sent));
+  EXPECT_TRUE(std::equal(std::begin(got.predicted_at), std::end(got.predicted_at), std::begin(sent.predicted_at)));
+  EXPECT_EQ(got.tpcs, 7u);
+  EXPECT_EQ(got.rush_after, 5u);
+  EXPECT_EQ(got.span_tpcs, 66u);
+  EXPECT_TRUE(got.mixed);
+  sent.mixed = false;
+  EXPECT_FALSE(from_wire(to_wire(sent)).mixed);
 }
 
 TEST(Wire, RecordsOfNoSoundTenantAreRefused) {

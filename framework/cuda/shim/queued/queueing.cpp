@@ -131,7 +131,7 @@ std::optional<std::uint64_t> Queueing::stream(CUstream stream, bool adopt) {
   const std::lock_guard lock(mutex_);
   auto known = streams_.find(stream);
   if (known == streams_.end()) {
-    // Its calls do not wait, and asking for its flags would end the capture (hardware.md §24).
+    // Its calls do not wait, and asking for its flags would end the capture (hardware.md §6).
     if (!legacy && is_capturing(stream)) return std::nullopt;
     unsigned flags = 0;
     const bool ours = legacy || is_ours(stream, flags);

@@ -80,10 +80,7 @@ CUresult launch_as_it_is(const QueuedCall& call) {
 Submitter::Front& Submitter::front_of(const QueuedCall& call) {
   const std::lock_guard lock(mutex_);
   Front& front = fronts_[call.stream];
-  if (front.sequence != call.sequence) {
-    front = {};
-    front.sequence = call.sequence;
-  }
+  if (front.sequence != call.sequence) front.go_on(call.sequence, 0);
   return front;
 }
 
@@ -95,9 +92,7 @@ CallDriver::Answer Submitter::submit_graph(ThreadState* thread, const QueuedCall
   if (!answer.done || answer.code != 0) return answer;
   const std::size_t next = front.node + 1;
   if (next == graph.nodes.size()) return answer;
-  front = {};
-  front.sequence = call.sequence;
-  front.node = next;
+  front.go_on(call.sequence, next);
   return {false, 0, true};
 }
 
@@ -132,16 +127,19 @@ CallDriver::Answer Submitter::submit_kernel(ThreadState& thread, const QueuedCal
   if (later_part && !has_slot(thread)) return {false};
   if (!urgent && op.info.cuttable && thread.has_slots && !has_slot(thread)) return {false};
   const Nanoseconds now = host_now();
-  front.prepared.report.queue = queue_of(thread, stream);
+  front.prepared.report.queue = queue_of(thread, stream).queue - 1;
+  front.prepared.report.context = front.last;
   if (!decide_now(thread, op, urgent, now, front.stuck_since, front.prepared)) return {false};
   if (urgent) thread.counters.add(Count::hurried);
   // Parts wait for each other's place in the lease; who is in a hurry has no use for that.
   if (!later_part && !urgent && has_slot(thread)) front.parts = parts_of(thread, op, stream, front.prepared.decision.verdict);
   if (front.parts.context == nullptr) {
     run_whole(front.prepared, op.info);
+    front.last = op.context;
     return {true, lithos::cuda::shim::submit(thread, op, stream, now, front.prepared, nullptr, driver_call)};
   }
   const PartSent sent = send_part(thread, op, stream, now, front.prepared, front.parts, driver_call);
+  if (!sent.more) front.last = op.context;
   return {!sent.more, sent.result, sent.more};
 }
 

@@ -31,9 +31,16 @@ class Submitter final : public CallDriver {
   struct Front {  // of a stream's queue
     std::uint64_t sequence = 0;
     std::size_t node = 0;  // of a graph: the next one
+    LaunchContext last = 0;  // the kernel that was launched before
     Nanoseconds stuck_since = kNever;
     Prepared prepared;
     Parts parts;  // once the first part has gone
+
+    void go_on(std::uint64_t to_sequence, std::size_t to_node) {
+      const LaunchContext before = last;
+      *this = {};
+      sequence = to_sequence, node = to_node, last = before;
+    }
   };
   Front& front_of(const QueuedCall& call);
   Answer submit_graph(ThreadState* thread, const QueuedCall& call, bool urgent);
