@@ -17,6 +17,7 @@
 #include "engine/operator_table.hpp"
 #include "engine/queue_book.hpp"
 #include "engine/sequence_window.hpp"
+#include "engine/work_curve.hpp"
 
 namespace lithos {
 
@@ -60,6 +61,7 @@ struct Tenant {
   SequenceWindow sequence;
   TenantCounters counters;
   Attainment attainment;
+  WorkCurve work;
   Activity::Share activity;
   std::unique_ptr<TenantStatistics> statistics;  // null: nobody wants them
 

@@ -69,15 +69,19 @@ TpcSet TpcMap::choose_for_clusters(const KernelInfo& kernel, const TpcPool* pool
   const unsigned cluster = cluster_tpcs(kernel);
   TpcSet available, mask, left = clusterable_;
   for (unsigned p = 0; p < n_pools; ++p) available |= pools[p].tpcs;
+  bool from_high_end = false;
+  for (unsigned p = n_pools; p-- > 0;)
+    if (pools[p].tpcs.overlaps(clusterable_)) from_high_end = pools[p].from_high_end;
   while (mask.count() < want) {
-    // The GPC with most TPCs of the most preferred pool that has any, so that a launch spreads over as few GPCs and lenders as it can.
+    // The GPC with room for most clusters in the most preferred pool that has any, so that a launch spreads over as few GPCs and lenders as it
+    // can; of equals the one at the pool's end, for an owner's narrow launches should not meet those it lends to.
     const TpcSet* best = nullptr;
     unsigned best_score = 0;
     for (const TpcSet& gpc : gpcs_) {
       if (!left.overlaps(gpc) || (gpc & available).count() < cluster) continue;
       unsigned score = 1;
-      for (unsigned p = 0; p < n_pools; ++p) score += (gpc & pools[p].tpcs).count() << (8 * (n_pools - 1 - p));
-      if (score > best_score) { best_score = score; best = &gpc; }
+      for (unsigned p = 0; p < n_pools; ++p) score += (gpc & pools[p].tpcs).count() / cluster << (8 * (n_pools - 1 - p));
+      if (score > best_score || (score == best_score && from_high_end)) { best_score = score; best = &gpc; }
     }
     if (best == nullptr) break;
     const unsigned missing = want - mask.count();

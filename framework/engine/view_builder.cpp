@@ -83,6 +83,7 @@ void ViewBuilder::fill_tenant(Tenant& tenant, std::uint32_t index, Nanoseconds n
   view.completed_launches = tenant.completed_launches;
   view.service_tpc_ns = tenant.counters.service_tpc_ns;
   view.requests_completed = tenant.counters.requests_completed;
+  for (unsigned point = 0; point < WorkCurve::kPoints; ++point) view.work_slowdown[point] = tenant.work.slowdown(point);
   tenant.starved_since = kNever;
   Nanoseconds oldest_request = kNever;
   for (const QueueBook& queue : tenant.queues) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Sizes and offsets of policy ABI 1.1 and service ABI 1.1 on 64-bit machines, as rows for both languages. A change here
+ * Sizes and offsets of policy ABI 1.2 and service ABI 1.1 on 64-bit machines, as rows for both languages. A change here
  * is a break of the ABI, except that a struct may grow at its end with a new minor version. */
 #ifndef LITHOS_TESTS_ABI_LAYOUT_H
 #define LITHOS_TESTS_ABI_LAYOUT_H
@@ -23,7 +23,8 @@
   SIZE(lithos_launch, 112)                              \
   OFFSET(lithos_launch, tpcs, 80)                       \
   SIZE(lithos_tpc_view, 16)                             \
-  SIZE(lithos_tenant_view, 432)                         \
+  SIZE(lithos_tenant_view, 464)                         \
+  OFFSET(lithos_tenant_view, work_slowdown, 432)        \
   SIZE(lithos_sched_view, 96)                           \
   OFFSET(lithos_sched_view, tenant, 48)                 \
   SIZE(lithos_lease, 152)                               \

@@ -195,7 +195,7 @@ TEST(ModuleTest, LibrariesOfOtherAbis) {
   EXPECT_EQ(load_error(broken_path("abi_other_major")), "built for policy ABI 2, this host speaks policy ABI 1");
   EXPECT_EQ(load_code(broken_path("abi_other_major")), StatusCode::incompatible);
   EXPECT_EQ(load_error(broken_path("abi_newer_minor")),
-            "built for policy ABI 1.2, this host speaks 1.1: it needs a newer LithOS");
+            "built for policy ABI 1.3, this host speaks 1.2: it needs a newer LithOS");
   EXPECT_EQ(load_code(broken_path("abi_newer_minor")), StatusCode::incompatible);
   EXPECT_EQ(load_error(broken_path("abi_no_entry")), "not a policy library: it exports no lithos_policy_library_v1()");
   EXPECT_EQ(load_error(module_path("abi_recorder")), "this is a plugin library, expected a policy library");

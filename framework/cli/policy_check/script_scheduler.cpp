@@ -165,6 +165,7 @@ class SchedulerScript final : public ScriptPart {
             &view.head.since_ns, &view.running.predicted_ns})
         *field = random_.odd();
       view.slo_attainment = random_.odd_real();
+      for (double& slowdown : view.work_slowdown) slowdown = random_.odd_real();
       for (std::uint32_t* field :
            {&view.queued_launches, &view.inflight_launches, &view.queues, &view.head.op.flags, &view.head.op.blocks,
             &view.head.op.blocks_per_tpc, &view.head.op.bound, &view.head.op.min_tpcs, &view.head.wanted_tpcs,

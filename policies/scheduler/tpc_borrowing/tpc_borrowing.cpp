@@ -2,16 +2,21 @@
 // Quotas with TPC borrowing, after the LithOS paper (§5.3–5.4): every tenant has its own TPCs; those it does not need are lent, and it
 // takes them back without asking anybody.
 //
-// The idea in four steps:
+// The idea in five steps:
 //   1. A share of each owner's TPCs is lent, and the share depends on how much the owner presses: much while it is idle, less while it
 //      works, nothing in a busy period. Borrowers look at the owner's pressure before each atom, so following it needs no decision
 //      here. What is never lent is where a request that arrives during a borrower's long kernel starts at once.
 //   2. Lent TPCs are the owner's last ones, and each goes to one borrower: in slices of neighbours, so that clusters find room.
 //   3. What a borrower may have in flight there is bounded: work outstanding, length of uncuttable launches, length of atoms.
-//   4. The TPCs' timers veto lending where the owner's work is predicted to go on for long. They never veto owning.
+//   4. Of an owner whose work would be little slower on fewer TPCs, the rest is lent while it works (`spare_*`): its narrow launches take
+//      its lowest TPCs and leave the lent ones alone, its wide ones use all and share. What that frees is no more than the capacity
+//      it saves, TPCs times slowdown; and little is worse than nothing, since a borrower's long launch that begins on few TPCs stays
+//      there when the owner pauses and all would be free. So it must be the share outlasting / (outlasting + busy period) of the GPU.
+//   5. The TPCs' timers veto lending where the owner's work is predicted to go on for long. They never veto owning.
 #include <algorithm>
 #include <array>
 
+#include <lithos/busy_periods.hpp>
 #include <lithos/policy.hpp>
 
 using namespace std::chrono_literals;
@@ -26,6 +31,8 @@ class TpcBorrowing {
   struct Params {
     double lend_idle, lend_active, lend_pressed;
     std::chrono::nanoseconds idle_grace, outstanding, uncuttable, atom, timer_horizon;
+    double spare_active, spare_pressed;
+    std::chrono::nanoseconds outlasting;
   };
   static constexpr std::tuple params{
       lithos::param<&Params::lend_idle>(1, "lend_idle", 0.95).range(0.0, 1.0).live()
@@ -43,7 +50,13 @@ class TpcBorrowing {
       lithos::param<&Params::atom>(7, "atom", 400us).range(0us, 20ms).live()
           .doc("Length of the atoms that launches on borrowed TPCs are cut into; 0 never cuts."),
       lithos::param<&Params::timer_horizon>(8, "timer_horizon", 20ms).range(0us, 1s).live()
-          .doc("TPCs on which work is predicted to go on for longer than this are not lent meanwhile.")};
+          .doc("TPCs on which work is predicted to go on for longer than this are not lent meanwhile."),
+      lithos::param<&Params::spare_active>(10, "spare_active", 0.0).range(0.0, 8.0).live()
+          .doc("While it works: TPCs are lent without which its recent work would by prediction take this share longer; 0: none of them."),
+      lithos::param<&Params::spare_pressed>(11, "spare_pressed", 0.0).range(0.0, 8.0).live()
+          .doc("The same while its work queues up, which eager launches do all the time."),
+      lithos::param<&Params::outlasting>(12, "outlasting", 1500us).range(0us, 100ms).live()
+          .doc("Length of borrowers' long launches on all TPCs: nothing is spared where that frees too little for them to gain by it.")};
 
   TpcBorrowing(const lithos::Host&, const lithos::Gpu& gpu, const Params& values) : gpu_(gpu), params_(values) {}
   void set_params(const Params& values) { params_ = values; }
@@ -84,7 +97,7 @@ class TpcBorrowing {
   // What its next launch cannot do with less of: blocks that may wait for each other.
   unsigned needed(const lithos::Tenant& tenant) const { return tenant.head() == nullptr ? 0 : gpu_.tpcs_that_hold(tenant.head()->op); }
 
-  Pools gather(const lithos::SchedView& view) const {
+  Pools gather(const lithos::SchedView& view) {
     Pools pools;
     const lithos::TpcSet vetoed = busy_beyond_horizon(view);
     pools.of_others.fill(view.unowned());
@@ -100,8 +113,11 @@ class TpcBorrowing {
       if (tenant->quota_tpcs == 0) continue;
       if (tenant.latency_critical()) {
         const std::array share{params_.lend_idle, params_.lend_active, params_.lend_pressed};
-        for (std::uint32_t level = 0; level < LITHOS_PRESSURE_LEVELS; ++level)
-          pools.of_critical[level] |= tenant.own().highest(portion(tenant->quota_tpcs, share[level])) - vetoed;
+        const std::array spare = spared(tenant, view.now_ns());
+        for (std::uint32_t level = 0; level < LITHOS_PRESSURE_LEVELS; ++level) {
+          const unsigned lent = std::max(portion(tenant->quota_tpcs, share[level]), spare[level]);
+          pools.of_critical[level] |= tenant.own().highest(lent) - vetoed;
+        }
         // A launch that only fits on more than that would wait for the starvation limit.
         if (params_.lend_idle > 0) pools.of_critical[LITHOS_PRESSURE_IDLE] |= tenant.own().highest(needs) - vetoed;
       } else {
@@ -109,6 +125,25 @@ class TpcBorrowing {
       }
     }
     return pools;
+  }
+
+  // TPCs that the owner's recent work could do without, by its pressure (step 4).
+  std::array<unsigned, LITHOS_PRESSURE_LEVELS> spared(const lithos::Tenant& owner, std::uint64_t now_ns) {
+    if (params_.spare_active <= 0 && params_.spare_pressed <= 0) return {};
+    const double busy_ns = busy_.mean_ns(owner, now_ns, lithos::ns(params_.idle_grace));
+    const auto outlasting_ns = static_cast<double>(lithos::ns(params_.outlasting));
+    const double fewest = gpu_.tpcs() * outlasting_ns / (outlasting_ns + busy_ns);
+    const unsigned active = spared(owner, params_.spare_active, fewest);
+    return {active, active, spared(owner, params_.spare_pressed, fewest)};
+  }
+  unsigned spared(const lithos::Tenant& owner, double slowdown, double fewest) const {
+    const unsigned quota = owner->quota_tpcs;
+    const double shortest = owner.slowdown_on(quota, gpu_.tpcs());
+    if (slowdown <= 0 || !(shortest > 0)) return 0;
+    unsigned keeps = quota;
+    while (keeps > kStep && owner.slowdown_on(keeps - kStep, gpu_.tpcs()) <= (1 + slowdown) * shortest) keeps -= kStep;
+    const double saved = quota * shortest - keeps * owner.slowdown_on(keeps, gpu_.tpcs());
+    return !(saved >= fewest) || keeps == quota ? 0 : quota - keeps;
   }
 
   // Only the owner's own work counts: a TPC that a borrower keeps busy is the borrower's to go on with.
@@ -137,7 +172,10 @@ class TpcBorrowing {
     return pool.lowest(count * (rank + 1) / parts) - pool.lowest(count * rank / parts);
   }
 
+  static constexpr unsigned kStep = 2;  // TPCs: leases should not follow every breath of the estimate
+
   lithos::Gpu gpu_;
   Params params_;
+  lithos::BusyPeriods busy_;
 };
 LITHOS_EXPORT_SCHEDULER(TpcBorrowing)

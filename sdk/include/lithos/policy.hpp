@@ -47,6 +47,7 @@
 // which has classes of the same names can link with it.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <chrono>
 #include <concepts>
@@ -228,8 +229,22 @@ class Tenant {
   // nullptr: nothing waits, or runs.
   const lithos_launch* head() const { return view_->head.op.op_id != 0 ? &view_->head : nullptr; }
   const lithos_launch* running() const { return view_->running.op.op_id != 0 ? &view_->running : nullptr; }
+  // So many times as long its recent work would have taken with no launch on more TPCs (work_slowdown); 0: not known.
+  double slowdown_on(unsigned tpcs, unsigned gpu_tpcs) const {
+    double fewer = view_->work_slowdown[0];
+    double fewer_at = point_tpcs(0, gpu_tpcs);
+    if (tpcs <= fewer_at) return fewer * fewer_at / std::max(tpcs, 1u);
+    for (unsigned point = 1; point < 4; ++point) {
+      const double more = view_->work_slowdown[point], more_at = point_tpcs(point, gpu_tpcs);
+      if (tpcs <= more_at) return more + (fewer - more) * (1.0 / tpcs - 1 / more_at) / (1 / fewer_at - 1 / more_at);
+      fewer = more, fewer_at = more_at;
+    }
+    return fewer;
+  }
 
  private:
+  static unsigned point_tpcs(unsigned point, unsigned gpu_tpcs) { return std::max(1u, (gpu_tpcs * (point + 1) + 2) / 4); }
+
   const lithos_tenant_view* view_;
   std::uint32_t index_;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * LithOS policy ABI, version 1.1: everything that crosses between the host (simulator or daemon) and a
+ * LithOS policy ABI, version 1.2: everything that crosses between the host (simulator or daemon) and a
  * policy. Plain C, from C11 to C++20, no dependency but three standard headers. C++ authors include
  * <lithos/policy.hpp> instead, which fills these tables from an ordinary class.
  *
@@ -38,7 +38,7 @@ extern "C" {
 #endif
 
 #define LITHOS_POLICY_ABI_MAJOR 1u
-#define LITHOS_POLICY_ABI_MINOR 1u
+#define LITHOS_POLICY_ABI_MINOR 2u
 /* The one symbol that a policy library exports; see lithos_policy_library_fn. */
 #define LITHOS_POLICY_ENTRY lithos_policy_library_v1
 #define LITHOS_POLICY_ENTRY_NAME "lithos_policy_library_v1"
@@ -222,6 +222,10 @@ typedef struct lithos_tenant_view {
   uint64_t requests_completed;
   uint64_t deadline_ns; /* of its oldest unfinished request: arrival seen + SLO; 0: none */
   uint64_t starved_since_ns; /* its head cannot run under its lease since then; 0: it can */
+  /* since 1.2. How much longer its recent work would have taken, by prediction, had no launch got more than a quarter, half, three quarters,
+   * all of the GPU's TPCs (rounded to whole ones): against what it took as the right-sizer wants it; >= 1. Between the points it is linear in
+   * 1/TPCs, below the first it grows as 1/TPCs. 0: not known yet */
+  double work_slowdown[4];
 } lithos_tenant_view;
 
 typedef struct lithos_tpc_view {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The ABIs against the texts that were committed when a version froze (policy_abi_1_0.txt, service_abi_1_1.txt): whatever was there is
+// The ABIs against the texts that were committed when a version froze (policy_abi_1_*.txt, service_abi_1_1.txt): whatever was there is
 // where it was and as large as it was; what is new comes at a struct's end. And policies built then load and answer today (../corpus).
 //
 // After a change that only appends, and with a new LITHOS_POLICY_ABI_MINOR or LITHOS_SERVICE_ABI_MINOR, a file for the new version joins

@@ -93,6 +93,7 @@
   FIELD(lithos_tenant_view, requests_completed) \
   FIELD(lithos_tenant_view, deadline_ns)        \
   FIELD(lithos_tenant_view, starved_since_ns)   \
+  FIELD(lithos_tenant_view, work_slowdown)      \
   STRUCT(lithos_tpc_view)                       \
   FIELD(lithos_tpc_view, owner)                 \
   FIELD(lithos_tpc_view, borrower)              \

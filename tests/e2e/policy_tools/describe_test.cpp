@@ -12,7 +12,7 @@ TEST_F(PolicyDescribe, ShowsIdentityParametersAndNeeds) {
   const ProgramResult result = lithos("policy describe " SHIPPED "/tpc_borrowing.so");
   ASSERT_EQ(result.exit_code, 0) << result.err;
   for (const char* part : {"org.lithos.scheduler.tpc_borrowing 1.0.0  scheduler", "operations: decide", "set_param",
-                           "lend_idle", "0 … 1", "\"150us\"", "ABI 1.1", "hash ", "libc.so.6"})
+                           "lend_idle", "0 … 1", "\"150us\"", "ABI 1.2", "hash ", "libc.so.6"})
     EXPECT_NE(result.out.find(part), std::string::npos) << part << "\n" << result.out;
 }
 

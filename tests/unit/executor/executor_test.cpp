@@ -100,6 +100,22 @@ TEST(RightSizing, LowEndOfOwnHighEndOfBorrowed) {
   EXPECT_EQ(t.device.atoms[1].tpcs, kHome | TpcSet::range(49, 53));
 }
 
+// Those that fill TPCs of a whole GPC come from the same ends, though the GPCs there may not be the largest.
+TEST(RightSizing, ClustersToo) {
+  ExecutorUnderTest t;
+  t.port.current.own = TpcSet::first(66);
+  const KernelInfo k = t.kernel("free", 1000, 8);  // two TPCs to a cluster
+  t.predict(k, 10 * kUs, 12);
+  t.launch(k);
+  EXPECT_TRUE(TpcSet::first(20).contains(t.device.atoms[0].tpcs)) << "the first GPCs that hold most";
+  t.complete(0);
+  t.port.current.own = {};
+  ++t.port.current.generation;
+  t.borrow(TpcSet::first(66));
+  t.launch(k);
+  EXPECT_TRUE(TpcSet::range(44, 62).contains(t.device.atoms[1].tpcs)) << "the last ones";
+}
+
 TEST(RightSizing, NeverBelowTheMinimum) {
   ExecutorUnderTest t;
   t.port.current.own = t.port.current.co_resident = TpcSet::first(40);

@@ -114,6 +114,7 @@ inline lithos_tenant_view random_tenant(Bytes& bytes, std::uint64_t id, std::uin
   t.requests_completed = bytes.number(1'000'000);
   t.deadline_ns = bytes.number(2'000'000'000);
   t.starved_since_ns = bytes.number(1'000'000'000);
+  for (double& slowdown : t.work_slowdown) slowdown = bytes.real(5.0);
   return t;
 }
 

@@ -138,7 +138,7 @@ TEST(TableCheck, ALibraryOfAnotherVersionIsIncompatible) {
   library.abi_minor = 7;
   EXPECT_EQ(check_policy_library(&library).code(), StatusCode::incompatible);
   EXPECT_EQ(check_policy_library(&library).message(),
-            "built for policy ABI 1.7, this host speaks 1.1: it needs a newer LithOS");
+            "built for policy ABI 1.7, this host speaks 1.2: it needs a newer LithOS");
   library.abi_minor = 0;
   library.n_policies = 0;
   EXPECT_EQ(check_policy_library(&library).message(), "the library holds 0 policies, expected 1 … 256");

@@ -76,6 +76,12 @@ class TenantBuilder {
     view_.inflight_ns += predicted_ns;
     return *this;
   }
+  // So many times as long its recent work would take on a quarter, half and three quarters of the GPU.
+  TenantBuilder& slows(double quarter, double half, double three_quarters) {
+    const double slowdown[] = {quarter, half, three_quarters, 1};
+    for (int point = 0; point < 4; ++point) view_.work_slowdown[point] = slowdown[point];
+    return *this;
+  }
   TenantBuilder& served(std::uint64_t service_tpc_ns) {
     view_.service_tpc_ns = service_tpc_ns;
     return *this;
