@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/colocate/ways.hpp"
 #include "cli/comparison.hpp"
 #include "cli/text_table.hpp"
 #include "daemon/json.hpp"
@@ -30,13 +31,6 @@ void add_cells(std::vector<Cell>& row, double simulated, double measured, double
   row.push_back({short_number(simulated)});
   row.push_back({short_number(measured)});
   row.push_back({fmt::format("{:+.0f}%{}", 100 * off, good ? "" : " !"), good ? Tone::plain : Tone::bad});
-}
-
-// The rate that the file has for the tenant whose rate is measured at; 0: none arrives at random.
-double rate_of(const Config& config) {
-  for (const TenantConfig& tenant : config.tenants)
-    if (tenant.tenant_class == TenantClass::latency_critical && tenant.arrivals.rate_per_s > 0) return tenant.arrivals.rate_per_s;
-  return 0;
 }
 
 const MeasuredTenant* find(const std::vector<MeasuredTenant>& measured, const std::string& way, const std::string& tenant, double rate) {
@@ -74,7 +68,8 @@ std::string render_agreement(const Config& config, const std::vector<SetReport>&
   table.add_column("tenant", "", TextTable::Align::left);
   for (const char* const group : {"service p50 ms", "p50 ms", "p99 ms", "done/s"})
     for (const char* const title : {"sim", "GPU", "off"}) table.add_column(title, group);
-  const double rate = rate_of(config);
+  const TenantConfig* const leader = leader_of(config);
+  const double rate = leader == nullptr ? 0 : leader->arrivals.rate_per_s;
   Tally tally;
   unsigned rows = 0;
   for (const SetReport& report : reports)

@@ -9,8 +9,6 @@
 
 namespace lithos {
 
-constexpr std::size_t kMaxResultBytes = std::size_t{1} << 30;
-
 ExitCode run_report(const ReportArguments& arguments, Console& console) {
   const Result<std::string> json = read_text_file(arguments.result, kMaxResultBytes);
   if (!json.ok()) {

@@ -22,7 +22,6 @@ namespace lithos {
 namespace {
 
 constexpr std::size_t kOperatorsShown = 12;
-constexpr std::size_t kMaxResultBytes = std::size_t{1} << 28;
 
 // The message names a set that does not exist.
 Status check_sets(const std::vector<PolicySetConfig>& sets, const std::vector<std::string>& names) {

@@ -16,7 +16,6 @@ namespace {
 
 constexpr Nanoseconds kPollPressure{100'000};    // a lender's word may have changed without anybody telling us
 constexpr Nanoseconds kRetryDevice{10'000};      // after the device had no room
-constexpr Nanoseconds kSayAgain{1'000'000};      // records get lost: what the engine must know is repeated
 constexpr std::uint32_t kRepeats = 5;            // … so often after nothing spins any more
 
 }  // namespace

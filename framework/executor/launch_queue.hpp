@@ -16,6 +16,9 @@
 
 namespace lithos {
 
+// Records get lost, and the engine forgets who waits: what it must know is repeated this often.
+inline constexpr Nanoseconds kSayAgain{1'000'000};
+
 // Exactly one of kernel and graph is set.
 struct WaitingLaunch {
   LaunchId id{};

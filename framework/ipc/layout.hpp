@@ -27,8 +27,8 @@
 namespace lithos::ipc {
 
 inline constexpr std::uint64_t kMagic = 0x31'30'53'4f'48'54'49'4cu;  // "LITHOS01" as bytes in memory
-inline constexpr std::uint32_t kMajor = 4;                           // another major: other bytes
-inline constexpr std::uint32_t kMinor = 1;  // newer minors only use bytes that older ones leave 0
+inline constexpr std::uint32_t kMajor = 5;                           // another major: other bytes
+inline constexpr std::uint32_t kMinor = 0;  // newer minors only use bytes that older ones leave 0
 
 inline constexpr std::size_t kCacheLine = 64;
 inline constexpr std::size_t kPage = 4096;

@@ -226,6 +226,7 @@ void CallQueues::drain(Lock& lock, const StreamPtr& wanted, std::uint64_t wanted
       changed_.wait_for(lock, kAskAgain);
     }
   }
+  if (waiting() == 0) return;
   // What came behind it meanwhile has told nobody.
   news_.fetch_add(1, std::memory_order_seq_cst);
   if (dispatcher_sleeps_.load(std::memory_order_seq_cst)) work_.notify_all();

@@ -136,8 +136,6 @@ void account(ThreadState& thread, CUresult result, CUstream stream, Prepared& pr
 
 namespace {
 
-constexpr Nanoseconds kSayAgain{1'000'000};  // the engine forgets who waits and does not repeat it
-
 // The tenant works from now on: nobody is lent anything while it is idle. And the engine is told which launch waits, since what it needs
 // may be lent to it and its rights gathered (DESIGN.md §5.1).
 void tell_waiting(ThreadState& thread, const Operator& op, Prepared& prepared, Nanoseconds now) {
