@@ -126,6 +126,7 @@ class EngineRoom {
   void send_page(Session& to, const Session& of);
   void part(Session& session, Nanoseconds now);
   bool drain(Session& session, Nanoseconds now);
+  bool names_unread(const Record& record) const;
   void on_orphan(const Record& orphan, std::uint32_t incarnation);
   bool watch_pressure(Nanoseconds now);
   bool is_quiet(Nanoseconds now) const;

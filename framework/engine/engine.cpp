@@ -317,6 +317,11 @@ bool Engine::has_stale_operators() const { return impl_->stale_tenant < impl_->t
 
 bool Engine::knows(TenantId id) const { return impl_->find(id) != nullptr; }
 
+bool Engine::knows(TenantId id, OperatorId op) const {
+  const Tenant* tenant = impl_->find(id);
+  return tenant != nullptr && tenant->operators.find(op) != FlatMap::kAbsent;
+}
+
 TpcSet Engine::own_tpcs(TenantId id) const {
   const Tenant* tenant = impl_->find(id);
   return tenant == nullptr ? TpcSet{} : tenant->own;

@@ -124,6 +124,7 @@ class Engine {
   // Everything that reports and metrics tell, as of now (engine_snapshot.hpp).
   void snapshot(Nanoseconds now, EngineSnapshot& out) const;
 
+  bool knows(TenantId tenant, OperatorId op) const;  // it has registered that operator
   bool knows(TenantId tenant) const;  // it is here, or has left with something in flight: records about it make sense
   TpcSet own_tpcs(TenantId tenant) const;
   const TenantCounters& counters(TenantId tenant) const;

@@ -11,7 +11,7 @@
 
 namespace lithos {
 
-inline constexpr std::uint16_t kNoGpc = 0xffff;  // a TPC that no thread-block cluster can use (GPU.md §3)
+inline constexpr std::uint16_t kNoGpc = 0xffff;  // a TPC that only clusters of one TPC's width can use (hardware.md §4)
 
 struct GpuShape {
   std::string name;
@@ -28,6 +28,8 @@ struct GpuShape {
   std::vector<std::uint32_t> clocks_mhz;  // supported SM clocks, highest first
   double power_limit_w = 700;
 
+  // Clusters of no more blocks than a TPC has SMs run on any TPC, a block to an SM; larger ones need their room in one GPC.
+  bool runs_anywhere(std::uint64_t cluster_blocks) const { return cluster_blocks <= sms_per_tpc; }
   TpcSet all() const { return TpcSet::first(tpcs); }
   TpcSet gpc(unsigned index) const {
     TpcSet set;

@@ -26,8 +26,8 @@ TpcSet Ledger::whole_gpcs(unsigned quota) const {
     if (reachable[sum]) return best[sum];
 }
 
-// A fair part of the TPCs that no cluster can use, for quotas beyond a GPC: whoever came last would get all of them, and with few
-// TPCs of its own lose a sixth of them to every cluster kernel (GPU.md §3: four of the H200's 66).
+// A fair part of the TPCs that clusters wider than a TPC cannot use, for quotas beyond a GPC: whoever came last would get all of them, and
+// with few TPCs of its own lose a sixth of them to every such kernel (GPU.md §3: four of the H200's 66).
 TpcSet Ledger::loose_share(unsigned quota) const {
   const TpcSet loose = map_.all() - map_.clusterable();
   unsigned largest_gpc = 0;

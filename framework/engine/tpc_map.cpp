@@ -10,7 +10,7 @@ TpcSet highest(const TpcSet& set, unsigned count) {
   return size <= count ? set : set - set.lowest(size - count);
 }
 
-TpcMap::TpcMap(const GpuShape& gpu) : tpcs_(gpu.tpcs), all_(gpu.all()) {
+TpcMap::TpcMap(const GpuShape& gpu) : tpcs_(gpu.tpcs), sms_per_tpc_(gpu.sms_per_tpc), all_(gpu.all()) {
   for (unsigned gpc = 0; gpc < gpu.gpcs; ++gpc) {
     const TpcSet set = gpu.gpc(gpc);
     if (set.empty()) continue;
@@ -20,7 +20,7 @@ TpcMap::TpcMap(const GpuShape& gpu) : tpcs_(gpu.tpcs), all_(gpu.all()) {
 }
 
 TpcSet TpcMap::reachable(const KernelInfo& kernel) const {
-  if (kernel.cluster_blocks <= 1) return all_;
+  if (runs_anywhere(kernel)) return all_;
   TpcSet tpcs;
   for (const TpcSet& gpc : gpcs_)
     if (gpc.count() >= cluster_tpcs(kernel)) tpcs |= gpc;
@@ -28,7 +28,7 @@ TpcSet TpcMap::reachable(const KernelInfo& kernel) const {
 }
 
 unsigned TpcMap::most_tpcs(const KernelInfo& kernel) const {
-  if (kernel.cluster_blocks <= 1) return tpcs_;
+  if (runs_anywhere(kernel)) return tpcs_;
   unsigned tpcs = 0;
   for (const TpcSet& gpc : gpcs_) {
     const unsigned blocks = gpc.count() * kernel.blocks_per_tpc / kernel.cluster_blocks * kernel.cluster_blocks;
@@ -38,7 +38,7 @@ unsigned TpcMap::most_tpcs(const KernelInfo& kernel) const {
 }
 
 std::uint64_t TpcMap::capacity(const KernelInfo& kernel, const TpcSet& tpcs) const {
-  if (kernel.cluster_blocks <= 1) return std::uint64_t{tpcs.count()} * kernel.blocks_per_tpc;
+  if (runs_anywhere(kernel)) return std::uint64_t{tpcs.count()} * (kernel.blocks_per_tpc / kernel.cluster_blocks * kernel.cluster_blocks);
   std::uint64_t clusters = 0;
   for (const TpcSet& gpc : gpcs_)
     clusters += std::uint64_t{(gpc & tpcs).count()} * kernel.blocks_per_tpc / kernel.cluster_blocks;
@@ -94,7 +94,7 @@ TpcSet TpcMap::choose_for_clusters(const KernelInfo& kernel, const TpcPool* pool
 TpcSet TpcMap::choose(const KernelInfo& kernel, const TpcPool* pools, unsigned n_pools, unsigned want) const {
   want = std::max(want, kernel.min_tpcs);
   const bool wide_clusters = cluster_tpcs(kernel) > 1;
-  const TpcSet& within = kernel.cluster_blocks > 1 ? clusterable_ : all_;
+  const TpcSet& within = runs_anywhere(kernel) ? all_ : clusterable_;
   TpcSet mask = wide_clusters ? choose_for_clusters(kernel, pools, n_pools, want) : take(pools, n_pools, within, want);
   if (holds(kernel, mask)) return mask;
   // Partly filled GPCs held fewer whole clusters than the count promised: all there is, or nothing.

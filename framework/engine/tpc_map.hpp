@@ -28,14 +28,14 @@ class TpcMap {
 
   const TpcSet& all() const { return all_; }
   unsigned tpcs() const { return tpcs_; }
-  const TpcSet& clusterable() const { return clusterable_; }  // TPCs in a GPC that clusters can use
+  const TpcSet& clusterable() const { return clusterable_; }  // TPCs in a GPC: all that clusters wider than a TPC can use
   const std::vector<TpcSet>& gpcs() const { return gpcs_; }
 
-  // TPCs on which the kernel could run at all: for clusters those in GPCs that hold one.
+  // TPCs on which the kernel could run at all: for clusters wider than a TPC those in GPCs that hold one.
   TpcSet reachable(const KernelInfo& kernel) const;
   // So many of them hold as much of it as the whole device.
   unsigned most_tpcs(const KernelInfo& kernel) const;
-  // Blocks of the kernel that are resident at once on `tpcs`; clusters only where one GPC holds them whole.
+  // Blocks of the kernel that are resident at once on `tpcs`; clusters only where one TPC or GPC holds them whole.
   std::uint64_t capacity(const KernelInfo& kernel, const TpcSet& tpcs) const;
   // Whether a launch can finish there: its minimum, room for a cluster, and for one that may spin the whole grid at once (as far
   // as the whole device could hold it).
@@ -48,7 +48,9 @@ class TpcMap {
   TpcSet take(const TpcPool* pools, unsigned n_pools, const TpcSet& within, unsigned want) const;
   TpcSet choose_for_clusters(const KernelInfo& kernel, const TpcPool* pools, unsigned n_pools, unsigned want) const;
 
-  unsigned tpcs_;
+  bool runs_anywhere(const KernelInfo& kernel) const { return kernel.cluster_blocks <= sms_per_tpc_; }
+
+  unsigned tpcs_, sms_per_tpc_;
   TpcSet all_;
   TpcSet clusterable_;
   std::vector<TpcSet> gpcs_;

@@ -154,7 +154,7 @@ struct VirtualGpu::Impl {
   const Sharing sharing_;
   CompletionSink& sink_;
   std::vector<TpcSet> gpc_;  // by GPC
-  TpcSet cluster_tpcs_;      // TPCs that a cluster may use
+  TpcSet cluster_tpcs_;      // TPCs that a cluster wider than a TPC may use
 
   std::vector<std::unique_ptr<KernelModel>> kernels_;
   std::vector<const KernelModel*> kernel_table_;  // open addressing by the address of KernelInfo

@@ -30,12 +30,12 @@ void Checker::flushed(std::uint32_t slot, QueueId queue) {
   for (Launched& launch : tenants_[slot].queues[value_of(queue)].pending) launch.urgent = true;
 }
 
-// Room by counting: what fits in each GPC in whole clusters, or on each TPC.
+// Room by counting: what fits in whole clusters in each GPC, or on each TPC where one is wide enough for them.
 bool Checker::room_for(const KernelInfo& kernel, const TpcSet& tpcs) const {
   const std::uint32_t cluster = kernel.cluster_blocks;
   const auto blocks_on = [&](const TpcSet& set) {
     std::uint64_t blocks = 0;
-    if (cluster <= 1) return std::uint64_t{set.count()} * kernel.blocks_per_tpc;
+    if (cluster <= gpu_.sms_per_tpc) return std::uint64_t{set.count()} * (kernel.blocks_per_tpc / cluster * cluster);
     for (unsigned g = 0; g < gpu_.gpcs; ++g) {
       std::uint32_t here = 0;
       for (unsigned t = 0; t < gpu_.tpcs; ++t)

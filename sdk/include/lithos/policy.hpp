@@ -137,12 +137,12 @@ class Gpu {
   unsigned gpcs() const { return gpcs_; }
   TpcSet all() const { return TpcSet::first(tpcs_); }
   std::uint64_t seed() const { return seed_; }
-  // 0xffff: no cluster can use this TPC, or the host does not know.
+  // 0xffff: no cluster of more blocks than a TPC has SMs can use this TPC, or the host does not know.
   unsigned gpc_of(unsigned tpc) const { return tpc < gpc_of_tpc_.size() ? gpc_of_tpc_[tpc] : 0xffffu; }
-  // So many TPCs hold the launch, whichever they are. Its minimum; of blocks that wait for each other in clusters more, since clusters
-  // cannot use the TPCs of no GPC, nor in each GPC what is less than one of them needs.
+  // So many TPCs hold the launch, whichever they are. Its minimum; of blocks that wait for each other in clusters wider than a TPC more, since
+  // those cannot use the TPCs of no GPC, nor in each GPC what is less than one of them needs.
   unsigned tpcs_that_hold(const lithos_op& op) const {
-    if (op.cluster_blocks <= 1 || (op.flags & LITHOS_OP_CO_RESIDENT) == 0) return op.min_tpcs;
+    if (op.cluster_blocks <= std::max(sms_per_tpc_, 1u) || (op.flags & LITHOS_OP_CO_RESIDENT) == 0) return op.min_tpcs;
     const unsigned per_tpc = op.blocks_per_tpc > 0 ? op.blocks_per_tpc : 1, cluster_tpcs = (op.cluster_blocks - 1) / per_tpc + 1;
     const std::uint64_t enough = std::uint64_t{op.min_tpcs} + outside_gpcs() + std::uint64_t{gpcs_} * (cluster_tpcs - 1);
     return enough < tpcs_ ? static_cast<unsigned>(enough) : tpcs_;

@@ -150,7 +150,7 @@ typedef struct lithos_gpu_info {
   uint32_t tpcs;         /* TPCs that exist, at most LITHOS_TPCS_MAX */
   uint32_t sms_per_tpc;  /* 2 on every GPU so far */
   uint32_t gpcs;
-  const uint16_t* gpc_of_tpc; /* [tpcs] GPC of each TPC; TPCs that no cluster can use have 0xffff */
+  const uint16_t* gpc_of_tpc; /* [tpcs] GPC of each TPC; 0xffff: of none, for clusters of at most a TPC's width */
   uint64_t seed;         /* the only source of randomness a policy may use */
   const uint32_t* clocks_mhz; /* [clocks] supported SM clocks, highest first */
   uint32_t clocks;

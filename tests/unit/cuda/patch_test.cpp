@@ -41,17 +41,17 @@ TEST(Patch, ConfinesALaunchToTheTpcsAsked) {
 }
 
 TEST(Patch, TheDriversOwnMaskStays) {
-  Case of(2);  // a cluster launch: the driver switched the four singles off
-  const PatchOutcome outcome = apply(of.descriptor, confine_to(TpcSet::range(60, 66)), geometry());
+  Case of(3);  // wide clusters: the driver switched the four singles off
+  const PatchOutcome outcome = apply(of.descriptor, confine_to(TpcSet::range(52, 66)), geometry());
   EXPECT_EQ(outcome.mask, MaskOutcome::masked);
-  EXPECT_EQ(outcome.tpcs, 2);  // 60 and 61 of GPC 7; 62 … 65 are the singles
+  EXPECT_EQ(outcome.tpcs, 10);  // 52 of GPC 6 and all nine of GPC 7; 62 … 65 are the singles
   for (unsigned bit = 72; bit < 128; ++bit) EXPECT_NE(of.descriptor.mask_word(bit / 32) >> (bit % 32) & 1u, 0u) << bit;
 }
 
 // GPU.md §3: "An empty mask, or enabling only absent bits, hangs for ever."
 TEST(Patch, NeverLeavesALaunchWithoutTpcs) {
   for (const TpcSet& tpcs : {TpcSet{}, TpcSet::range(62, 66)}) {
-    Case of(2);
+    Case of(3);
     const Bytes before = of.bytes;
     EXPECT_EQ(apply(of.descriptor, confine_to(tpcs), geometry()).mask, MaskOutcome::too_few);
     EXPECT_EQ(of.bytes, before);
@@ -75,6 +75,14 @@ TEST(Patch, AClusterNeedsRoomInOneGpc) {
   EXPECT_EQ(apply(of.descriptor, confine_to(testing::h200().gpc(1)), geometry()).mask, MaskOutcome::masked);
   Case smaller(3);
   EXPECT_EQ(apply(smaller.descriptor, confine_to(TpcSet::first(4), 8), geometry()).mask, MaskOutcome::masked);
+}
+
+// hardware.md §4: clusters of two run on the TPCs without a GPC, natively and under a mask of nothing else.
+TEST(Patch, ClustersOfATpcsWidthNeedNoGpc) {
+  Case of(2);
+  const PatchOutcome outcome = apply(of.descriptor, confine_to(TpcSet::range(62, 66)), geometry());
+  EXPECT_EQ(outcome.mask, MaskOutcome::masked);
+  EXPECT_EQ(outcome.tpcs, 4);
 }
 
 // hardware.md §5: a cooperative grid that fills the chip, confined to 32 TPCs, is accepted and hangs for ever.

@@ -2,6 +2,7 @@
 // Engine thread and tenants in one process, so that the sanitizers see both ends of the shared memory at work.
 #include <gtest/gtest.h>
 
+#include <future>
 #include <thread>
 
 #include "daemon/clock.hpp"
@@ -182,6 +183,43 @@ TEST_F(EngineThreadTest, WhatADeadTenantHadNotMentionedIsNobodysBadRecord) {
     }
     EXPECT_EQ(seen.second, 0u);
   }
+}
+
+// Registrations come by the socket and records by the ring: while the engine is busy it reads the second first.
+TEST_F(EngineThreadTest, ARecordThatOvertakesItsKernelsRegistrationCounts) {
+  Result<std::unique_ptr<ipc::TenantLink>> link = ipc::TenantLink::connect({.socket = socket, .name = "stranger"});
+  ASSERT_TRUE(link.ok() && link.value()->checkpoint().ok());
+  KernelShape shape;
+  shape.name = "fresh";
+  shape.grid = {100, 1, 1};
+  shape.block = {128, 1, 1};
+  const KernelInfo kernel = make_kernel_info(shape, config->gpu, config->gpu.tpcs, config->rules);
+  std::promise<void> waits, sent;
+  std::thread engine_waits([&] {  // in its mailbox, which it empties before the rings of the same step
+    bool done = false;
+    const auto wait = [&] { return waits.set_value(), sent.get_future().wait(), true; };
+    EXPECT_TRUE(thread->mailbox().ask<bool>(wait, done, std::chrono::seconds(10)));
+  });
+  waits.get_future().wait();
+  EXPECT_TRUE(link.value()->add_queue(QueueId{1}).ok() && link.value()->add_kernel(kernel).ok());
+  Record record;
+  record.kind = RecordKind::submitted;
+  record.tenant = link.value()->slot();
+  record.queue = QueueId{1};
+  record.op = kernel.id;
+  record.launch = LaunchId{1};
+  record.block_count = kernel.blocks;
+  record.tpcs = config->gpu.all();
+  record.sequence = 1;
+  record.pressure = Pressure::active;
+  link.value()->push(record);
+  sent.set_value();
+  engine_waits.join();
+  using Seen = std::pair<std::uint64_t, std::uint64_t>;
+  const auto look = [room = &thread->room()] { return Seen(room->sessions().at(0).counters.atoms_submitted, room->engine_counters().bad_records); };
+  Seen seen;
+  while (seen.first + seen.second == 0) ASSERT_TRUE(thread->mailbox().ask<Seen>(look, seen, std::chrono::seconds(10)));
+  EXPECT_EQ(seen, Seen(1, 0));
 }
 
 // Nothing to do: no step, no wake, no CPU.

@@ -64,6 +64,20 @@ TEST(KernelInfo, ClustersNeedTheirRoomInOneGpc) {
   EXPECT_TRUE(map.holds(cudnn, TpcSet::range(4, 12)));
 }
 
+// hardware.md §4: the GEMMs of cuBLAS, clusters of two that fill the device, in one wave on all 66 TPCs.
+TEST(KernelInfo, ClustersOfATpcsWidthRunAnywhere) {
+  const KernelInfo gemm = make("nvjet_sm90_x", {2, 66, 1}, 384, 168, 232448, {2, 1, 1});
+  EXPECT_EQ(gemm.useful_tpcs, 66u);
+  const TpcMap map(h200());
+  EXPECT_EQ(map.capacity(gemm, h200().all()), 132u);
+  const TpcPool all[] = {{h200().all()}}, singles[] = {{TpcSet::range(62, 66)}};
+  EXPECT_EQ(map.choose(gemm, all, 1, 66), h200().all());
+  EXPECT_EQ(map.choose(gemm, singles, 1, 66), TpcSet::range(62, 66));
+  const KernelInfo four = make("nvjet_sm90_x", {4, 33, 1}, 384, 168, 232448, {4, 1, 1});
+  EXPECT_EQ(map.choose(four, singles, 1, 66), TpcSet{});
+  EXPECT_EQ(map.capacity(four, h200().all()), 120u);  // two of the eight GPCs have an odd TPC left
+}
+
 TEST(KernelInfo, SameShapeSameId) {
   EXPECT_EQ(make("a", {8, 1, 1}, 128, 32).id, make("a", {8, 1, 1}, 128, 32).id);
   EXPECT_NE(make("a", {8, 1, 1}, 128, 32).id, make("a", {1, 8, 1}, 128, 32).id);

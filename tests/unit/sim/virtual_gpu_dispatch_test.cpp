@@ -153,6 +153,17 @@ TEST(Dispatch, ClustersUseOnlyTpcsOfGpcsWithRoom) {
   EXPECT_EQ(h.done.size(), 1u);
 }
 
+TEST(Dispatch, ClustersOfATpcsWidthUseTheSingleTpcs) {
+  GpuHarness h;
+  KernelSpec spec = full_sm(160);
+  spec.cluster = 2;
+  spec.shared_bytes = 200'000;
+  const KernelInfo& kernel = h.kernel(spec);
+  ASSERT_TRUE(h.launch(0, kernel, TpcSet::range(60, 66)).ok());
+  h.gpu.advance(Nanoseconds{1});
+  EXPECT_EQ(h.gpu.held_by(TenantId{0}), TpcSet::range(60, 66));
+}
+
 TEST(Dispatch, RefusesWhatWouldHangForEver) {
   GpuHarness h;
   KernelSpec spec = full_sm(160);
