@@ -8,7 +8,7 @@
 #include <lithos/policy.hpp>
 #include <vector>
 
-#include "daemon/clock.hpp"
+#include "daemon/call_clock.hpp"
 #include "policy_host/policy_set.hpp"
 
 namespace {
@@ -132,7 +132,7 @@ void predict_guarded(benchmark::State& state) {
 lithos::GuardOptions as_in_lithosd() {
   static lithos::PolicyCallMark mark;
   lithos::GuardOptions guard;
-  guard.clock = [] { return lithos::monotonic_now(); };
+  guard.clock = lithos::call_clock();
   guard.mark = &mark;
   return guard;
 }
