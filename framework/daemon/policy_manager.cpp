@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "daemon/call_clock.hpp"
 #include "daemon/clock.hpp"
 #include "daemon/json.hpp"
 #include "engine/gpu_info.hpp"
@@ -64,7 +65,7 @@ void PolicyManager::log(LogEvent event, const std::string& text, int level) cons
 
 GuardOptions PolicyManager::guard() const {
   GuardOptions guard;
-  guard.clock = [] { return monotonic_now(); };
+  guard.clock = call_clock();
   guard.soft_limit = options_.soft_limit;
   guard.hard_limit = options_.hard_limit;
   guard.judge_predictor = options_.quality.windows > 0;

@@ -253,16 +253,15 @@ lithos_prediction fallback_prediction(PolicySetState& state, const lithos_predic
 
 lithos_prediction PolicySet::predict(const lithos_predict_query& query) {
   PolicySetState& state = *state_;
-  lithos_prediction out{};
+  lithos_prediction out{};  // the one that is returned, whatever happens: a copy would wait for the policy's stores
   const bool answered = ask(state, PolicyKind::predictor, [&](PolicyInstance& policy) {
     return policy.ops<lithos_predictor_ops>().predict(policy.self(), &query, &out);
   });
-  if (!answered) [[unlikely]]
-    return fallback_prediction(state, query);
   const bool sound = out.p50_ns > 0 && out.p99_ns >= out.p50_ns && out.p99_ns <= kAbsurdNs && out.confidence >= 0 &&
                      out.confidence <= 1;
-  if (!sound) [[unlikely]]
-    return repair_prediction(state, query, out);
+  if (!answered) [[unlikely]]
+    out = fallback_prediction(state, query);
+  else if (!sound) [[unlikely]] out = repair_prediction(state, query, out);
   return out;
 }
 
@@ -312,7 +311,8 @@ std::uint32_t PolicySet::newcomers(const PolicySet& before) const {
   if (predictor.configured() && !shares(PolicyKind::predictor, before) &&
       predictor.active->ops<lithos_predictor_ops>().observe != nullptr)
     who |= kPredictor;
-  if (!shares(PolicyKind::right_sizer, before) && sizer.ops<lithos_right_sizer_ops>().observe != nullptr) who |= kRightSizer;
+  if (!shares(PolicyKind::right_sizer, before) && sizer.ops<lithos_right_sizer_ops>().observe != nullptr)
+    who |= kRightSizer;
   return who;
 }
 

@@ -9,7 +9,7 @@
 //            outstanding work. Every TPC set the engine gets back lies within the device and every number is finite
 //            and of plausible size; nothing more.
 // Cost       At most 25 ns over a direct call through a pointer: no lock, no allocation, and the time is read only if
-//            a guard clock is set (tests/bench/policy_call_bench.cpp).
+//            a guard clock is set: twice, which costs more than all the rest (tests/bench/policy_call_bench.cpp).
 // Threads    create/destroy/set_param and the calls: one at a time for one PolicySet. Different sets are independent,
 //            also when their policies come from the same library.
 // Ownership  The set owns its instances and keeps their libraries loaded. Destroying it destroys the instances, then

@@ -8,6 +8,7 @@
 #include <lithos/policy.hpp>
 #include <vector>
 
+#include "daemon/call_clock.hpp"
 #include "policy_host/policy_set.hpp"
 
 namespace {
@@ -62,9 +63,9 @@ struct Subject {
   void* self = nullptr;
 };
 template <class P>
-Subject subject(lithos::PolicyTables tables) {
+Subject subject(lithos::PolicyTables tables, const lithos::GuardOptions& guard = {}) {
   Subject out;
-  out.set = std::move(lithos::PolicySet::from_tables(tables, kGpu)).value();
+  out.set = std::move(lithos::PolicySet::from_tables(tables, kGpu, guard)).value();
   out.self = last_self;
   return out;
 }
@@ -118,6 +119,25 @@ void predict_direct(benchmark::State& state) {
 }
 void predict_guarded(benchmark::State& state) {
   const Subject s = subject<Predictor>({nullptr, &kPredictor, nullptr, nullptr});
+  lithos_predict_query query{};
+  query.tpcs = 66;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(query);
+    lithos_prediction out = s.set->predict(query);
+    benchmark::DoNotOptimize(out);
+  }
+}
+
+// As lithosd asks: with a clock, which is read before and after each call, and a mark for the watchdog.
+lithos::GuardOptions as_in_lithosd() {
+  static lithos::PolicyCallMark mark;
+  lithos::GuardOptions guard;
+  guard.clock = lithos::call_clock();
+  guard.mark = &mark;
+  return guard;
+}
+void predict_timed(benchmark::State& state) {
+  const Subject s = subject<Predictor>({nullptr, &kPredictor, nullptr, nullptr}, as_in_lithosd());
   lithos_predict_query query{};
   query.tpcs = 66;
   for (auto _ : state) {
@@ -197,6 +217,7 @@ BENCHMARK(choose_direct);
 BENCHMARK(choose_guarded);
 BENCHMARK(predict_direct);
 BENCHMARK(predict_guarded);
+BENCHMARK(predict_timed);
 BENCHMARK(observe_direct);
 BENCHMARK(observe_guarded);
 BENCHMARK(decide_direct)->Arg(2)->Arg(64);

@@ -25,9 +25,8 @@ struct alignas(64) Known {
   lithos::OperatorTimes times;  // at clock_mhz
 
   // Times as they would be at another clock. What is not known yet is assumed to cost: all of the time stretches, none shrinks.
-  double at_clock(std::uint32_t mhz) const { return mhz == clock_mhz ? 1 : at_another_clock(mhz); }
-  [[gnu::noinline]] double at_another_clock(std::uint32_t mhz) const {
-    if (mhz == 0 || clock_mhz == 0) return 1;
+  double at_clock(std::uint32_t mhz) const {
+    if (mhz == clock_mhz || mhz == 0 || clock_mhz == 0) return 1;
     const double slower = static_cast<double>(clock_mhz) / mhz;
     if (slower > 1) return 1 + (clock_share < 0 ? 1.0 : clock_share) * (slower - 1);
     return 1 / (1 + std::max(0.0f, clock_share) * (1 / slower - 1));
@@ -59,7 +58,7 @@ class OperatorCurve {
       lithos::param<&Params::unseen>(1, "unseen", std::chrono::microseconds(100)).range(std::chrono::microseconds(1), std::chrono::seconds(1))
           .doc("What an operator is predicted to take on the whole GPU before it has been seen."),
       lithos::param<&Params::operators>(2, "operators", 8192).range(64, 1 << 16).unit("operators")
-          .doc("Operators and ordinals remembered, about 830 bytes each; the longest unused makes room."),
+          .doc("Operators and ordinals remembered, about 900 bytes each; the longest unused makes room."),
       lithos::param<&Params::mixed>(3, "mixed", 0.08).range(0.0, 10.0)
           .doc("Mean distance from the median, as a share of it, from which an operator's ordinals are told apart.")};
 
@@ -69,9 +68,12 @@ class OperatorCurve {
 
   lithos::Prediction predict(const lithos::PredictQuery& query) {
     Known* whole = table_.find(key_of(query.op));
-    if (whole == nullptr || whole->times.empty()) return unseen(query);
-    if (is_mixed(*whole) && query.op.ordinal != 0) return predict_part(*whole, query);
-    return answer(*whole, *whole, whole->times.curve().ns(query.tpcs), query);
+    if (whole == nullptr) [[unlikely]] return unseen(query);
+    const lithos::ScalingCurve* curve = whole->times.curve_at_hand();
+    // Nearly all questions are of this kind. It is a path of its own, since each of its steps waits for the one before.
+    const bool plain = curve != nullptr && whole->clock_mhz == query.clock_mhz && query.neighbour_tpcs == 0 && !is_mixed(*whole);
+    if (!plain) [[unlikely]] return predict_known(*whole, query);
+    return answer(*whole, *whole, curve->ns(query.tpcs), 1, query.tpcs);
   }
 
   void observe(const lithos::Observation& seen) {
@@ -90,36 +92,38 @@ class OperatorCurve {
   static std::uint64_t key_of(const lithos_op& op, std::uint64_t tenant) {
     return lithos::spread_key(op.op_id ^ lithos::spread_key(tenant << 32 ^ op.ordinal));
   }
+  static double larger(double a, double b) { return a > b ? a : b; }
+  static double smaller(double a, double b) { return a < b ? a : b; }
   static std::uint64_t whole_ns(double ns) {
-    return static_cast<std::uint64_t>(static_cast<std::int64_t>(std::min(8e13, std::max(1.0, ns + 0.5))));
+    return static_cast<std::uint64_t>(static_cast<std::int64_t>(smaller(8e13, larger(1, ns + 0.5))));
   }
-  bool is_mixed(const Known& known) const {
-    return known.times.observations() >= 4 && known.times.scatter() > params_.mixed;
-  }
+  bool is_mixed(const Known& known) const { return known.times.scatter() > params_.mixed && known.times.observations() >= 4; }
 
-  // Of an operator that does different work at different ordinals, where this one's has been seen and is steadier than the whole.
-  [[gnu::noinline]] lithos::Prediction predict_part(Known& whole, const lithos::PredictQuery& query) {
-    Known* part = table_.find(key_of(query.op, query.tenant_id));
+  [[gnu::noinline]] lithos::Prediction predict_known(Known& whole, const lithos::PredictQuery& query) {
+    if (whole.times.empty()) return unseen(query);
+    // Where the operator does different work at different ordinals, and this one's has been seen and is steadier than the whole: that one.
+    Known* part = is_mixed(whole) && query.op.ordinal != 0 ? table_.find(key_of(query.op, query.tenant_id)) : nullptr;
     const bool steadier = part != nullptr && !part->times.empty() && part->times.scatter() <= 0.5f * whole.times.scatter();
     Known& known = steadier ? *part : whole;
     double ns = known.times.curve().ns(query.tpcs);
     if (steadier && known.times.counts() == 1 && whole.times.counts() > 1)  // its own size, the operator's shape
       ns = whole.times.curve().ns(query.tpcs) * known.times[0].median() / whole.times.curve().ns(known.times[0].tpcs);
-    return answer(whole, known, ns, query);
+    return answer(whole, known, ns, known.at_clock(query.clock_mhz) * beside(whole, query.neighbour_tpcs), query.tpcs);
   }
-  // `ns`: alone, at the clock for which `known` has its times.
-  lithos::Prediction answer(const Known& whole, const Known& known, double ns, const lithos::PredictQuery& query) const {
-    const std::uint32_t tpcs = std::max(1u, query.tpcs);
+  // `ns`: alone, at the clock for which `known` has its times; `factor`: what the circumstances make of them.
+  [[gnu::always_inline]] static lithos::Prediction answer(const Known& whole, const Known& known, double ns, double factor,
+                                                          std::uint32_t tpcs) {
+    tpcs = std::max(1u, tpcs);
     const lithos::RecentDurations& nearest = known.times.nearest(tpcs);
-    const double circumstances = known.at_clock(query.clock_mhz) * beside(whole, query.neighbour_tpcs);
-    const double more = std::max(nearest.tpcs, tpcs), fewer_here = more / tpcs, fewer_there = more / nearest.tpcs;
+    const double expected = ns * factor, usual = nearest.median() * factor;
+    const double fewer = nearest.tpcs * lithos::ScalingCurve::inverse(tpcs);
     // Never less than the truth if nothing gains more from TPCs than in proportion: from the nearest count, unscaled towards more.
-    const double safe = nearest.median() * fewer_here;
+    const double safe = larger(usual, usual * fewer);
     const double evidence = nearest.size() * (whole.contended_only ? 0.5 : 1.0) / lithos::RecentDurations::kKept;
     lithos::Prediction out{};
-    out.p50_ns = whole_ns(ns * circumstances);
-    out.p99_ns = whole_ns((ns > safe ? ns : safe) * circumstances * (nearest.high() / nearest.median()));
-    out.confidence = evidence / (fewer_here * fewer_there);
+    out.p50_ns = whole_ns(expected);
+    out.p99_ns = whole_ns(larger(expected, safe) * (nearest.high() / nearest.median()));
+    out.confidence = evidence * smaller(fewer, 1 / fewer);
     return out;
   }
 
@@ -135,7 +139,7 @@ class OperatorCurve {
   void learn(Known& known, const lithos::Observation& seen, double ns) {
     const bool clean = seen.neighbour_tpcs == 0;
     if (!clean && !known.times.empty() && !known.contended_only) return learn_contention(known, seen, ns);
-    if (clean && known.contended_only) known = with_contention(known.contention);
+    if (clean && known.contended_only) known = Known{.contention = known.contention, .times = {}};
     known.contended_only = !clean;
     if (known.clock_mhz == 0) known.clock_mhz = seen.clock_mhz;
     if (clean && seen.clock_mhz != known.clock_mhz) learn_clock(known, seen.tpcs, seen.clock_mhz, ns);
@@ -148,11 +152,6 @@ class OperatorCurve {
     Family& family = family_of(seen.op);
     ++family.members;
     family.share += (known.times.curve().scaling_share() - family.share) / std::min(family.members, 32u);
-  }
-  static Known with_contention(float contention) {
-    Known fresh;
-    fresh.contention = contention;
-    return fresh;
   }
 
   void learn_contention(Known& known, const lithos::Observation& seen, double ns) {

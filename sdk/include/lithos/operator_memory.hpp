@@ -28,11 +28,11 @@ inline namespace sdk {
 class alignas(32) RecentDurations {
  public:
   static constexpr unsigned kKept = 8;
-  std::uint32_t tpcs = 0;
+  std::uint16_t tpcs = 0;
 
   unsigned size() const { return size_; }
   // Only if size() > 0.
-  float median() const { return sorted_[(size_ + 1u) / 2]; }
+  float median() const { return median_; }
   float typical() const { return median(); }
   // Fades towards the median over some fifty durations, so that a rare slow mode is not forgotten at once.
   float high() const { return longest_; }
@@ -52,14 +52,15 @@ class alignas(32) RecentDurations {
     ring_[next_] = ns;
     next_ = static_cast<std::uint8_t>((next_ + 1u) % kKept);
     if (size_ < kKept) ++size_;
-    const float faded = high_ + (median() - high_) / 64, top = sorted_[size_];
+    median_ = sorted_[(size_ + 1u) / 2];
+    const float faded = high_ + (median_ - high_) / 64, top = sorted_[size_];
     high_ = faded > ns ? faded : ns;
     longest_ = high_ > top ? high_ : top;
   }
   void scale(float factor) {
     for (float& ns : sorted_) ns *= factor;
     for (float& ns : ring_) ns *= factor;
-    high_ *= factor, longest_ *= factor;
+    high_ *= factor, longest_ *= factor, median_ *= factor;
   }
 
  private:
@@ -71,19 +72,20 @@ class alignas(32) RecentDurations {
     all[0] = first;
     return all;
   }
-  float longest_ = 0;
   std::uint8_t size_ = 0, next_ = 0;
+  float median_ = 0, longest_ = 0;
   std::array<float, kKept + 2> sorted_ = nothing<kKept + 2>(0);  // between 0 and infinity, which no duration leaves
   float high_ = 0;
   std::array<float, kKept> ring_ = nothing<kKept>(kNone);  // in the order in which they came
 
  public:
-  std::uint32_t used_at = 0;  // in the operator's observations; last, because what a question reads is to lie in one cache line
+  // In the operator's observations; last, because what a question reads is to lie in one cache line.
+  std::uint32_t used_at = 0;
 };
 
 class MeanDuration {
  public:
-  std::uint32_t tpcs = 0;
+  std::uint16_t tpcs = 0;
   std::uint32_t used_at = 0;
 
   float typical() const { return mean_; }
@@ -97,6 +99,43 @@ class MeanDuration {
   static constexpr std::uint32_t kMemory = 512;
   float mean_ = 0;
   std::uint32_t seen_ = 0;
+};
+
+// Up to six TPC counts, rising, in one word: where a count lies among them is found without a branch, which would be mispredicted.
+class RisingCounts {
+ public:
+  static constexpr unsigned kMost = 6;
+
+  // How many of them `tpcs` exceeds.
+  unsigned below(std::uint32_t tpcs) const {
+    // Lane by lane: kNone + tpcs - count, of which the top bit says that tpcs is more. The product adds those bits up.
+    const std::uint64_t more = ((kNone + std::min(tpcs, kNone)) * kOnes - lanes_) & (kNone + 1) * kOnes;
+    return static_cast<unsigned>(more * kOnes >> (kBits * kMost - 1));
+  }
+  std::uint32_t operator[](unsigned i) const { return static_cast<std::uint32_t>(lanes_ >> (kBits * i)) & kLane; }
+  // Less than kNone; the i-th moves up, and the last goes.
+  void insert(unsigned i, std::uint32_t tpcs) {
+    const std::uint64_t moved = ((lanes_ & ~before(i)) << kBits) & kAll;
+    lanes_ = (lanes_ & before(i)) | moved | std::uint64_t{tpcs} << (kBits * i);
+  }
+  void erase(unsigned i) {
+    const std::uint64_t moved = (lanes_ >> kBits) & ~before(i);
+    lanes_ = (lanes_ & before(i)) | moved | std::uint64_t{kNone} << (kBits * (kMost - 1));
+  }
+
+ private:
+  static constexpr unsigned kBits = 10;
+  static constexpr std::uint32_t kNone = 511, kLane = 1023;  // the top bit of a lane is left for the comparison
+  static_assert(LITHOS_TPCS_MAX < kNone && kBits * kMost <= 64);
+  static constexpr std::uint64_t kOnes = [] {
+    std::uint64_t ones = 0;
+    for (unsigned i = 0; i < kMost; ++i) ones |= std::uint64_t{1} << (kBits * i);
+    return ones;
+  }();
+  static constexpr std::uint64_t kAll = (std::uint64_t{1} << (kBits * kMost)) - 1;
+  static constexpr std::uint64_t before(unsigned i) { return (std::uint64_t{1} << (kBits * i)) - 1; }
+
+  std::uint64_t lanes_ = kNone * kOnes;
 };
 
 template <class Durations>
@@ -119,21 +158,21 @@ class TimesByTpcs {
     if (stale_) follow();
     return curve_;
   }
+  // The same where nothing has to be done for it; nullptr: it is out of date, or nothing is known.
+  const ScalingCurve* curve_at_hand() const { return stale_ || used_ == 0 ? nullptr : &curve_; }
 
   const Durations* find(std::uint32_t tpcs) const {
-    const unsigned at = above(tpcs_, tpcs);
+    const unsigned at = tpcs_.below(tpcs);
     return at < used_ && count_at(at) == tpcs ? &at_[at] : nullptr;
   }
   // In ratio; only if not empty().
-  const Durations& nearest(std::uint32_t tpcs) const {
-    return at_[above(borders_, tpcs)];
-  }
+  const Durations& nearest(std::uint32_t tpcs) const { return at_[borders_.below(tpcs)]; }
 
   // A whole launch took so long on so many TPCs. `scaling_share`: see ScalingCurve::fit().
   Change add(const ScalingCurve::Shape& shape, std::uint32_t tpcs, float ns,
              double scaling_share = ScalingCurve::kShareUnknown) {
     ++observations_;
-    tpcs = std::clamp<std::uint32_t>(tpcs, 1, kNoCount - 1);
+    tpcs = std::clamp(tpcs, 1u, LITHOS_TPCS_MAX);
     share_ = static_cast<float>(scaling_share);
     auto* recent = const_cast<Durations*>(find(tpcs));
     const bool fresh = recent == nullptr;
@@ -157,24 +196,10 @@ class TimesByTpcs {
 
  private:
   static constexpr unsigned kCounts = ScalingCurve::kPointsMax;
+  static_assert(kCounts <= RisingCounts::kMost);
   using Points = std::array<ScalingPoint, kCounts>;
-  // TPC counts, rising; eight, because a comparison with all of them then is one instruction.
-  using Lanes = std::array<std::int16_t, 8>;
-  static constexpr std::int16_t kNoCount = 0x7fff;
-  static constexpr Lanes no_counts() {
-    Lanes lanes{};
-    lanes.fill(kNoCount);
-    return lanes;
-  }
-  // How many of them `tpcs` exceeds: without a branch, which would be mispredicted.
-  static unsigned above(const Lanes& lanes, std::uint32_t tpcs) {
-    const auto value = static_cast<std::int16_t>(std::min<std::uint32_t>(tpcs, kNoCount));
-    std::int16_t count = 0;
-    for (const std::int16_t lane : lanes) count = static_cast<std::int16_t>(count + (value > lane));
-    return static_cast<unsigned>(count);
-  }
   static double apart(std::uint32_t a, std::uint32_t b) { return static_cast<double>(std::max(a, b)) / std::min(a, b); }
-  std::uint32_t count_at(unsigned i) const { return static_cast<std::uint32_t>(tpcs_[i]); }
+  std::uint32_t count_at(unsigned i) const { return tpcs_[i]; }
 
   // If all places are taken: of the two counts closest to each other, the one not seen for longer goes.
   unsigned victim_for(std::uint32_t tpcs) const {
@@ -191,25 +216,24 @@ class TimesByTpcs {
     if (used_ == kCounts) {
       const unsigned victim = victim_for(tpcs);
       std::move(at_.begin() + victim + 1, at_.end(), at_.begin() + victim);
-      std::move(tpcs_.begin() + victim + 1, tpcs_.begin() + kCounts, tpcs_.begin() + victim);
-      tpcs_[--used_] = kNoCount;
+      tpcs_.erase(victim);
+      --used_;
     }
-    const unsigned at = above(tpcs_, tpcs);
+    const unsigned at = tpcs_.below(tpcs);
     std::move_backward(at_.begin() + at, at_.begin() + used_, at_.begin() + used_ + 1);
-    std::move_backward(tpcs_.begin() + at, tpcs_.begin() + used_, tpcs_.begin() + used_ + 1);
     ++used_;
     at_[at] = Durations{};
-    at_[at].tpcs = tpcs;
-    tpcs_[at] = static_cast<std::int16_t>(tpcs);
+    at_[at].tpcs = static_cast<std::uint16_t>(tpcs);
+    tpcs_.insert(at, tpcs);
     draw_borders();
     return at_[at];
   }
   // Up to which count the lower of two neighbours is the nearer one: t / a <= b / t.
   void draw_borders() {
-    borders_ = no_counts();
+    borders_ = {};
     for (unsigned i = 0; i + 1 < used_; ++i) {
       const std::uint32_t product = count_at(i) * count_at(i + 1);
-      borders_[i] = static_cast<std::int16_t>(std::sqrt(static_cast<double>(product)));  // rounded down
+      borders_.insert(i, static_cast<std::uint32_t>(std::sqrt(static_cast<double>(product))));  // rounded down
     }
   }
 
@@ -232,9 +256,9 @@ class TimesByTpcs {
   std::uint32_t observations_ = 0;
   float scatter_ = 0, share_ = static_cast<float>(ScalingCurve::kShareUnknown);
   std::uint8_t used_ = 0;
-  bool stale_ = false;  // the curve has not followed the times yet
-  Lanes tpcs_ = no_counts();     // of at_
-  Lanes borders_ = no_counts();  // between one of them and the next
+  bool stale_ = false;    // the curve has not followed the times yet
+  RisingCounts tpcs_;     // of at_
+  RisingCounts borders_;  // between one of them and the next
   ScalingCurve curve_;
   std::array<Durations, kCounts> at_{};
 };
@@ -249,6 +273,7 @@ class BoundedTable {
   // At least so many; all of them are allocated now.
   explicit BoundedTable(std::size_t capacity) {
     while (sets_ * kWays < capacity) sets_ *= 2;
+    way_bytes_ = sets_ * sizeof(Entry);
     tags_ = std::make_unique<Tags[]>(sets_);
     entries_ = std::make_unique<Entry[]>(sets_ * kWays);
   }
@@ -256,9 +281,10 @@ class BoundedTable {
   Entry* find(std::uint64_t key) {
     const std::size_t set = set_of(key);
     Tags& tags = tags_[set];
+    prefetch(&entries_[set]);
     for (std::uint64_t ways = tags.ways_like(key); ways != 0; ways &= ways - 1) {
       const auto way = static_cast<unsigned>(std::countr_zero(ways)) / 8;
-      Entry* found = &entries_[way * sets_ + set];
+      Entry* const found = &entry(set, way);
       prefetch(found);
       if (tags.key[way] != key) [[unlikely]]
         continue;
@@ -277,7 +303,7 @@ class BoundedTable {
   void for_each_of(std::size_t part, std::size_t parts, Do&& what) const {
     for (std::size_t set = sets_ * part / parts; set < sets_ * (part + 1) / parts; ++set)
       for (unsigned way = 0; way < kWays; ++way)
-        if (tags_[set].key[way] != 0) what(entries_[way * sets_ + set]);
+        if (tags_[set].key[way] != 0) what(entry(set, way));
   }
   // Some of them: from `set` on, which is moved on, until `most` or more have been shown or none are left. True: there are more
   // sets. Between two calls entries may come and go; `set` begins at 0.
@@ -285,7 +311,7 @@ class BoundedTable {
   bool for_some(std::size_t& set, std::size_t most, Do&& what) const {
     for (std::size_t shown = 0; set < sets_ && shown < most; ++set)
       for (unsigned way = 0; way < kWays; ++way)
-        if (tags_[set].key[way] != 0) what(entries_[way * sets_ + set]), ++shown;
+        if (tags_[set].key[way] != 0) what(entry(set, way)), ++shown;
     return set < sets_;
   }
   Entry& get(std::uint64_t key) {
@@ -297,13 +323,14 @@ class BoundedTable {
       if (tags.key[way] == 0 || clock_ - tags.used_at[way] > clock_ - tags.used_at[oldest]) oldest = way;
     tags.set_key(oldest, key);
     tags.used_at[oldest] = ++clock_;
-    return entries_[oldest * sets_ + set] = Entry{};
+    return entry(set, oldest) = Entry{};
   }
 
  private:
   static constexpr unsigned kWays = 8;
-  // Its first lines at once, not one after the other as they are read.
-  static constexpr std::size_t kPrefetched = 448;
+  // Its first lines at once, not one after the other as they are read. Of a set's first entry before it is known whose it is: most sets
+  // of a table that is not full have no other.
+  static constexpr std::size_t kPrefetched = 320;
   static void prefetch(const Entry* entry) {
     const auto* bytes = reinterpret_cast<const char*>(entry);
     for (std::size_t at = 0; at < std::min(sizeof(Entry), kPrefetched); at += 64) __builtin_prefetch(bytes + at);
@@ -325,8 +352,12 @@ class BoundedTable {
     }
   };
   std::size_t set_of(std::uint64_t key) const { return (key >> 20) & (sets_ - 1); }
+  // The way comes last and is multiplied once: it is what a search waits for.
+  Entry& entry(std::size_t set, unsigned way) const {
+    return *reinterpret_cast<Entry*>(reinterpret_cast<char*>(&entries_[set]) + way * way_bytes_);
+  }
 
-  std::size_t sets_ = 1;
+  std::size_t sets_ = 1, way_bytes_ = 0;
   std::uint32_t clock_ = 0;  // wraps: differences count
   std::unique_ptr<Tags[]> tags_;
   std::unique_ptr<Entry[]> entries_;

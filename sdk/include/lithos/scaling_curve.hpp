@@ -17,7 +17,7 @@
 // Bounds   Exact at the counts given, once noise that made more TPCs slower is averaged away; never rises with t. With
 //          more TPCs than any given it goes on, but never faster than in proportion. With fewer it lies between going on and in
 //          proportion, which bounds it from above.
-// Cost     fit(): below a microsecond. ns(): a division or two, and one or two square roots. No allocation. 170 bytes.
+// Cost     fit(): below a microsecond. ns(): no division; two square roots at most. No allocation. 210 bytes.
 // Threads  A value; one thread.
 // Source   Measured on an H200 (configs/traces): docs/design/prediction.md has the errors, law by law. LithOS paper §5.5 for l = m/t + b.
 #pragma once
@@ -27,6 +27,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 
@@ -78,9 +79,7 @@ class ScalingCurve {
   unsigned power() const { return law_.power; }
 
   // Only if known(). At least 1 ns.
-  double ns(std::uint32_t tpcs) const {
-    return std::max(1.0, reference_ns_ * root(law_, power_ns(std::max(1u, tpcs))));
-  }
+  double ns(std::uint32_t tpcs) const { return std::max(1.0, root(law_, power_ns(std::max(1u, tpcs)))); }
 
   // The part of the time on the whole device that scales with 1/t, 0 … 1: from the fewest TPCs that the curve knows. Needs two counts.
   double scaling_share() const {
@@ -89,8 +88,12 @@ class ScalingCurve {
     return stretch <= 0 ? 1.0 : std::clamp((fewest / whole - 1) / stretch, 0.0, 1.0);
   }
 
+  // 1 / tpcs, at least 1: from memory, which a question waits for less long than for a division.
+  static double inverse(std::uint32_t tpcs) { return tpcs < kInverses ? kInverse[tpcs] : 1.0 / tpcs; }
+
  private:
-  static constexpr double kRatioMax = 1e9;  // of times; its fourth power fits a float
+  // Of times; the fourth power of a larger one would drown what is beside it in its rounding.
+  static constexpr double kRatioMax = 1e9;
   struct Law {
     Load load = Load::spread;
     std::uint8_t power = 1;  // 1, 2, 4
@@ -98,6 +101,20 @@ class ScalingCurve {
   struct Points {
     std::array<ScalingPoint, kPointsMax + 1> at{};
     std::size_t count = 0;
+  };
+
+  // Loads, rising; those that there are not lie beyond every load.
+  using Knots = std::array<double, kPointsMax>;
+  static constexpr Knots no_knots() {
+    Knots knots{};
+    knots.fill(std::numeric_limits<double>::infinity());
+    return knots;
+  }
+  // time^p = at_zero + slope * load^p. Doubles: between a knot a million times as high as the next one and that one, a float's
+  // rounding alone would let the curve rise.
+  struct Line {
+    double at_zero = 0, slope = 0;
+    static Line through(double x, double y, double slope) { return {y - slope * x, slope}; }
   };
 
   static double raise(Law law, double value) {
@@ -111,14 +128,12 @@ class ScalingCurve {
     return law.power == 2 ? once : std::sqrt(once);
   }
 
-  // 1/t, because a question waits for a division longer than for memory.
   static constexpr std::size_t kInverses = LITHOS_TPCS_MAX + 1;
   static constexpr std::array<double, kInverses> kInverse = [] {
     std::array<double, kInverses> of{};
     for (std::size_t tpcs = 1; tpcs < of.size(); ++tpcs) of[tpcs] = 1.0 / static_cast<double>(tpcs);
     return of;
   }();
-  static double inverse(std::uint32_t tpcs) { return tpcs < kInverses ? kInverse[tpcs] : 1.0 / tpcs; }
 
   // The load of one TPC under one of the four rules, as one formula without a branch: which rule an operator has cannot be foreseen.
   // q = amount / t is what there is for each TPC, or for each of its places; it counts as it is, never as less than `least` (blocks), or
@@ -128,7 +143,7 @@ class ScalingCurve {
 
     double on(std::uint32_t tpcs) const {
       const double q = amount * inverse(tpcs);
-      return std::max(q, least + step * rounded_up(q) + kSlope * q);
+      return std::max(q, (least + kSlope * q) + step * rounded_up(q));
     }
     // Below 2^51, to the next integer but for what lies less than a millionth above one: a quotient of two integers below 10^6 that
     // is no integer lies farther. A double of 2^52 and more has no fraction, so adding it rounds.
@@ -233,49 +248,54 @@ class ScalingCurve {
     if (!narrow) std::swap(points.at[0], points.at[1]);
   }
 
-  // Knots by load, the lightest first, and the lines between and beyond them.
+  // Knots by load, the lightest first, and the lines that end in them and the one beyond the last.
   void take(const Points& points) {
     used_ = static_cast<std::uint8_t>(std::min(points.count, kPointsMax));
     if (used_ == 0) return;
     burden_ = burden_of(law_.load);
     fewest_ = points.at[0].tpcs;
-    reference_ns_ = points.at[points.count - 1].ns;
+    const double least = points.at[points.count - 1].ns;
+    std::array<double, kPointsMax> x{}, y{};
     for (std::size_t knot = 0; knot < used_; ++knot) {
       const ScalingPoint& point = points.at[points.count - 1 - knot];
-      x_[knot] = static_cast<float>(raise(law_, burden_.on(point.tpcs)));
-      y_[knot] = static_cast<float>(raise(law_, std::min(point.ns / reference_ns_, kRatioMax)));
-      if (knot == 0) continue;
-      x_[knot] = std::max(x_[knot], x_[knot - 1] * 1.00001f);  // whatever the arithmetic, they rise
-      const double rise = static_cast<double>(y_[knot]) - y_[knot - 1];
-      slope_[knot] = rise / (static_cast<double>(x_[knot]) - x_[knot - 1]);
+      x[knot] = raise(law_, burden_.on(point.tpcs));
+      y[knot] = raise(law_, std::min(point.ns, least * kRatioMax));
+      if (knot > 0) x[knot] = std::max(x[knot], x[knot - 1] * 1.00001);  // whatever the arithmetic, they rise
     }
+    draw(x, y);
+  }
+  void draw(const std::array<double, kPointsMax>& x, const std::array<double, kPointsMax>& y) {
     const std::size_t last = used_ - 1u;
-    const double proportional = static_cast<double>(y_[last]) / x_[last];
-    slope_[0] = used_ == 1 ? 0 : std::min(slope_[1], static_cast<double>(y_[0]) / x_[0]);
-    const bool slope_known = used_ > 1 && x_[last] >= 1.1f * x_[last - 1];  // else too close together to tell
-    slope_[used_] = slope_known ? 0.75 * slope_[last] + 0.25 * proportional : proportional;
+    double slope = 0;
+    for (std::size_t knot = 1; knot <= last; ++knot) {
+      slope = (y[knot] - y[knot - 1]) / (x[knot] - x[knot - 1]);
+      line_[knot] = Line::through(x[knot], y[knot], slope);
+    }
+    line_[0] = Line::through(x[0], y[0], last == 0 ? 0 : std::min(line_[1].slope, y[0] / x[0]));
+    const double proportional = y[last] / x[last];
+    const bool slope_known = last > 0 && x[last] >= 1.1 * x[last - 1];  // else too close together to tell
+    line_[used_] = Line::through(x[last], y[last], slope_known ? 0.75 * slope + 0.25 * proportional : proportional);
+    knots_ = no_knots();
+    std::copy(x.begin(), x.begin() + used_, knots_.begin());
   }
 
-  // (time / reference)^p.
+  // time^p.
   double power_ns(std::uint32_t tpcs) const {
-    const double x = raise(law_, burden_.on(tpcs));
-    const auto at = static_cast<float>(x);
-    std::uint32_t line = 0;  // counted, not searched: which one it is cannot be foreseen, so a loop that ends there is mispredicted
-    for (std::size_t knot = 0; knot < used_; ++knot) line += at > x_[knot] ? 1 : 0;
-    const std::uint32_t through = std::min(line, used_ - 1u);
-    return y_[through] + slope_[line] * (x - x_[through]);
+    const double load = raise(law_, burden_.on(tpcs));
+    // Counted, not searched: which line it is cannot be foreseen, so a loop that ends there is mispredicted.
+    static_assert(kPointsMax == 6);
+    const auto beyond = [&](std::size_t knot) { return load > knots_[knot] ? std::size_t{1} : std::size_t{0}; };
+    const Line& line = line_[beyond(0) + beyond(1) + beyond(2) + beyond(3) + beyond(4) + beyond(5)];
+    return line.at_zero + line.slope * load;
   }
 
-  // What a question reads lies together.
+  // What a question reads comes first and lies together.
   Burden burden_;  // of law_
-  double reference_ns_ = 0;
-  std::array<float, kPointsMax> x_{}, y_{};
-  // slope_[i]: of the line that ends in knot i, and of the one beyond the last; a question needs no division for it. Not a float: between a knot
-  // a million times as high as the next one and that one, its rounding alone would let the curve rise.
-  std::array<double, kPointsMax + 1> slope_{};
+  Knots knots_ = no_knots();
   Law law_;
   std::uint8_t used_ = 0, count_ = 0;
   std::uint32_t fewest_ = 1;
+  std::array<Line, kPointsMax + 1> line_{};
   Shape shape_;
 };
 

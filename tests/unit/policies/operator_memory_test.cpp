@@ -43,6 +43,32 @@ TEST(RecentDurations, ScalesAsAWhole) {
   EXPECT_EQ(recent.median(), 10);
 }
 
+// Against a sorted vector, from 1 to the most TPCs of any device, asked up to far beyond them.
+TEST(RisingCounts, AreASortedListOfSix) {
+  test::Dice dice(5);
+  RisingCounts counts;
+  std::vector<std::uint32_t> truth;
+  for (int step = 0; step < 20'000; ++step) {
+    const auto below = [&](std::uint32_t tpcs) {
+      return static_cast<unsigned>(std::lower_bound(truth.begin(), truth.end(), tpcs) - truth.begin());
+    };
+    const std::uint32_t tpcs = 1 + dice.below(LITHOS_TPCS_MAX);
+    if (truth.size() < RisingCounts::kMost && dice.below(2) == 0) {
+      const unsigned at = below(tpcs);
+      counts.insert(at, tpcs);
+      truth.insert(truth.begin() + at, tpcs);
+    } else if (!truth.empty()) {
+      const unsigned at = dice.below(static_cast<std::uint32_t>(truth.size()));
+      counts.erase(at);
+      truth.erase(truth.begin() + at);
+    }
+    for (unsigned i = 0; i < truth.size(); ++i) ASSERT_EQ(counts[i], truth[i]) << step;
+    for (const std::uint32_t asked : {1u, tpcs - 1, tpcs, tpcs + 1, LITHOS_TPCS_MAX, 510u})
+      ASSERT_EQ(counts.below(asked), below(asked)) << "step " << step << ", " << asked;
+    for (const std::uint32_t asked : {511u, 512u, 1024u, ~0u}) ASSERT_EQ(counts.below(asked), truth.size());
+  }
+}
+
 TEST(OperatorTimes, FindsTheNearestCountInRatio) {
   test::Dice dice(11);
   for (int run = 0; run < 100; ++run) {
@@ -50,7 +76,8 @@ TEST(OperatorTimes, FindsTheNearestCountInRatio) {
     std::vector<std::uint32_t> counts;
     while (counts.size() < 1 + dice.below(6)) {
       const auto tpcs = static_cast<std::uint32_t>(1 + dice.below(66));
-      if (std::find(counts.begin(), counts.end(), tpcs) == counts.end()) counts.push_back(tpcs), times.add(kShape, tpcs, 1e6f);
+      if (std::find(counts.begin(), counts.end(), tpcs) == counts.end())
+        counts.push_back(tpcs), times.add(kShape, tpcs, 1e6f);
     }
     for (std::uint32_t asked = 1; asked <= 80; ++asked) {
       double least = 1e9;
@@ -76,7 +103,8 @@ TEST(OperatorTimes, TheCurveFollowsObservationsAndScales) {
 // Seven counts, room for six: of two that lie close together the one not seen for longer goes, and the others keep their times.
 TEST(OperatorTimes, GivesUpOneOfTwoCountsThatLieClose) {
   OperatorTimes times;
-  for (const std::uint32_t tpcs : {64u, 62u, 32u, 16u, 8u, 4u}) times.add(kShape, tpcs, static_cast<float>(1000 * tpcs));
+  for (const std::uint32_t tpcs : {64u, 62u, 32u, 16u, 8u, 4u})
+    times.add(kShape, tpcs, static_cast<float>(1000 * tpcs));
   times.add(kShape, 64, 64'000);
   times.add(kShape, 2, 2000);
   EXPECT_EQ(times.counts(), 6u);

@@ -78,6 +78,26 @@ TEST(ScalingCurve, TpcsWithoutABlockChangeNothing) {
   EXPECT_NEAR(curve.ns(16), 78e3, 1e3);
 }
 
+// Whatever law it chooses, also where times lie far apart: to the last figures of a double, at the fourth power too.
+TEST(ScalingCurve, GoesThroughTheTimesGiven) {
+  test::Dice dice(20261126);
+  unsigned powers = 0;
+  for (int round = 0; round < 2'000; ++round) {
+    const ScalingCurve::Shape shape{1 + dice.below(200'000), 1 + dice.below(64), 2, kTpcs};
+    std::vector<ScalingPoint> points;
+    double ns = 1e3 * (1 + dice.below(1'000));
+    for (std::uint32_t tpcs = kTpcs; tpcs > 12 && points.size() < ScalingCurve::kPointsMax;
+         tpcs -= 1 + dice.below(11)) {
+      points.push_back({tpcs, ns});
+      ns *= 1 + dice.below(100) * (round % 2 == 0 ? 0.01 : 0.1);
+    }
+    const ScalingCurve curve = fitted(shape, points);
+    powers |= curve.power();
+    for (const ScalingPoint& point : points) ASSERT_NEAR(curve.ns(point.tpcs), point.ns, 1e-6 * point.ns) << round;
+  }
+  EXPECT_EQ(powers, 7u);
+}
+
 // Noise that makes more TPCs slower is averaged away, and the order of the points does not matter.
 TEST(ScalingCurve, IsMonotoneWhateverItIsGiven) {
   test::Dice dice(20261125);
