@@ -191,6 +191,17 @@ double widest_us(const TraceKernel& kernel) {
   return widest.ns * 1e-3;
 }
 
+// A persistent grid that is resident at once starts every block's own tiles at once. One TPC short of that, some blocks begin when others have ended, so
+// the time steps up there, to the line of the smaller counts, and does not climb slowly to the next one (hardware.md §4). `points`: rising in time.
+void add_step(std::vector<TimeCurve::Point>& points, unsigned filling_tpcs) {
+  if (filling_tpcs < 2 || filling_tpcs > points.front().tpcs || points.size() < 3 || points[1].tpcs + 1 >= filling_tpcs) return;
+  const TimeCurve::Point full = points[0], next = points[1], after = points[2];
+  const double short_of_it = filling_tpcs - 1, slope = (after.ns - next.ns) / (1.0 / after.tpcs - 1.0 / next.tpcs);
+  const double there = next.ns - slope * (1.0 / next.tpcs - 1.0 / short_of_it);
+  points.push_back({filling_tpcs - 1, std::clamp(there, full.ns, std::max(full.ns, next.ns))});
+  if (filling_tpcs < full.tpcs) points.push_back({filling_tpcs, full.ns});
+}
+
 }  // namespace
 
 ParsedTrace parse_trace_file(const std::string& path) {
@@ -235,6 +246,8 @@ TimeCurve make_time_curve(const TraceKernel& kernel, const KernelInfo& info, con
   for (const auto& point : kernel.measured)
     if (point.tpcs < std::min(device_tpcs, info.blocks))
       points.push_back({point.tpcs, std::max(point.ns - typical_gap_us * 1e3, kLeastNs)});
+  std::sort(points.begin(), points.end(), [](const auto& a, const auto& b) { return a.tpcs > b.tpcs; });
+  if (info.persistent) add_step(points, (info.blocks + info.blocks_per_tpc - 1) / info.blocks_per_tpc);
   return {std::move(points), gpu.tpcs, info.blocks, info.blocks_per_tpc};
 }
 

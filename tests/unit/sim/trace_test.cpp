@@ -83,6 +83,26 @@ TEST(Trace, TakesTheLaunchGapOutOfMeasuredPoints) {
   EXPECT_NEAR(curve.ns(4), 160e3, 1e-6);
 }
 
+// GPT-2's GEMM of 128 blocks that fill an SM each, as recorded: 164 us where all of them start at once, 305 on 52, 40 and 32 TPCs, and so on 63 too.
+TEST(Trace, APersistentGridOneTpcShortOfItsBlocksTakesTwoRounds) {
+  const std::string header = kHeader.substr(0, kHeader.find(",tpc32_us")) + ",tpc52_us,tpc40_us\n";
+  const std::string rest = ",1,384,1,1,168,232448,2,1,1,164.0,164.0,";
+  const ParsedTrace parsed = parse_trace_text(header + "0,nvjet_two_rounds,2,64" + rest + "305.0,305.0\n1,nvjet_pulls_tiles,2,66" + rest + "200.0,260.0\n", "t.csv");
+  ASSERT_TRUE(parsed.trace) << messages(parsed);
+  const GpuShape gpu = h200_shape();
+  KernelRules rules;
+  rules.rules.push_back({"nvjet", KernelNature::independent, true, ""});
+  const auto curve_of = [&](unsigned row) {
+    const TraceKernel& kernel = parsed.trace->kernels[row];
+    return make_time_curve(kernel, make_kernel_info(kernel.shape, gpu, gpu.tpcs, rules), gpu, 0);
+  };
+  EXPECT_NEAR(curve_of(0).ns(64), 164e3, 1);
+  EXPECT_NEAR(curve_of(0).ns(63), 305e3, 1);
+  EXPECT_NEAR(curve_of(0).ns(58), 305e3, 1);
+  EXPECT_NEAR(curve_of(1).ns(66), 164e3, 1);
+  EXPECT_NEAR(curve_of(1).ns(65), 200e3 - 60e3 * (1.0 / 52 - 1.0 / 65) / (1.0 / 40 - 1.0 / 52), 1);  // on the line of 52 and 40
+}
+
 TEST(Trace, DistrustsRowsInWhichTheCpuWasSlow) {
   const ParsedTrace parsed =
       parse_trace_text(kHeader + "0,a,10000,1,1,256,1,1,32,0,1,1,1,10.0,40.0,41.0,200.0\n", "t.csv");
