@@ -12,7 +12,8 @@
 // full chip, GPU.md §10) give TPCs up at any price.
 //
 // Learning is cheap: first all TPCs; then, for few operators at a time, `first_probe` of them, or as many as hold a block of a small grid;
-// from there down only where the curve says that it pays, at most by half at a time. Nothing is ever tried on one TPC.
+// from there down only where the curve says that it pays, at most by half at a time, and half-way back up, while that may pay, where a
+// probe was too slow. Nothing is ever tried on one TPC.
 // (That TPCs without a block change nothing must be seen, not assumed: spread over more GPCs, a few blocks get more bandwidth.)
 #include <array>
 
@@ -81,6 +82,7 @@ class Marginal {
   struct Probe {
     std::uint64_t op_id = 0;
     double share = 0;
+    unsigned counts = 0;      // on which it had been seen
     std::uint64_t until = 0;  // in the tenant's observations
   };
   struct Tenant {
@@ -91,6 +93,8 @@ class Marginal {
     std::array<Probe, 8> probes{};
   };
   static constexpr double kFree = 1.01;               // slowdown that is none
+  static constexpr double kSameTpcs = 1.05;           // counts no further apart count as one
+  static constexpr double kWorthTrying = 0.97;        // of the cost, if all goes well
   static constexpr std::uint32_t kFewest = 2;         // TPCs: a smaller choice frees next to nothing
   static constexpr double kPriceLeast = 0.02, kPriceless = 16, kPriceMost = 64;  // of a tenant's time, in GPUs
   static constexpr std::uint64_t kPriceEvery = 512;   // observations
@@ -109,6 +113,9 @@ class Marginal {
     if (known->times.counts() > 1) {
       const std::uint32_t lowest = std::max(least, (known->times.fewest() + 1) / 2);
       const std::uint32_t best = cheapest(known->times.curve(), lowest, most, query.slip, tenant.price);
+      const std::uint32_t fewer = perhaps_as_fast(*known, best, tenant.price);
+      if (fewer >= least && may_probe(tenant, query.op.op_id, *known))
+        return sized(*known, says_something(query.op, fewer, most), most);
       return sized(*known, says_something(query.op, best, most), most);
     }
     const std::uint32_t wish = std::max(least, first_probe(query.op, most));
@@ -144,6 +151,23 @@ class Marginal {
     return best;
   }
 
+  // The law between two counts that were seen is a guess: a grid of eleven clusters takes one wave on all TPCs and down to two thirds of them,
+  // two waves below. So where it would stay on a count although fewer pay if they are as fast, half-way to the next fewer that was seen is
+  // tried; 0: nothing is to be gained, or it is known well enough. That takes no longer than the next fewer did.
+  static std::uint32_t perhaps_as_fast(Known& known, std::uint32_t best, double price) {
+    const lithos::OperatorMeans& times = known.times;
+    if (times.counts() == lithos::ScalingCurve::kPointsMax) return 0;
+    unsigned stays = times.counts() - 1;
+    while (stays > 0 && times[stays - 1].tpcs >= best) --stays;
+    if (stays == 0) return 0;
+    const std::uint32_t seen = times[stays].tpcs, half_way = (seen + times[stays - 1].tpcs + 1) / 2;
+    if (best * kSameTpcs < seen || half_way * kSameTpcs > seen)
+      return 0;  // `best` is to be tried itself; or too close to tell
+    const double cost = (best + price) * known.times.curve().ns(best),
+                 cost_at_best = (half_way + price) * known.times.curve().ns(seen);
+    return cost_at_best < kWorthTrying * cost ? half_way : 0;
+  }
+
   bool may_probe(Tenant& tenant, std::uint64_t op_id, const Known& known) const {
     Probe* place = nullptr;
     double probing = 0;
@@ -155,7 +179,7 @@ class Marginal {
     }
     const double share = tenant.total_ns > 0 ? known.total_ns / tenant.total_ns : 1;
     if (place == nullptr || (probing > 0 && probing + share > params_.probing)) return false;
-    *place = {op_id, share, tenant.observations + kProbeLasts};
+    *place = {op_id, share, known.times.counts(), tenant.observations + kProbeLasts};
     return true;
   }
 
@@ -164,9 +188,8 @@ class Marginal {
     ++tenant.observations;
     const auto ns = static_cast<double>(seen.duration_ns);
     tenant.total_ns += ns, tenant.taken_ns += ns;
-    if (known.times.counts() > 1)
-      for (Probe& probe : tenant.probes)
-        if (probe.op_id == seen.op.op_id) probe = Probe{};
+    for (Probe& probe : tenant.probes)
+      if (probe.op_id == seen.op.op_id && known.times.counts() > probe.counts) probe = Probe{};
     if (seen.neighbour_tpcs != 0 && known.has_clean) tenant.whole_ns += known.times.curve().ns(known.times.most());
     else tenant.whole_ns += known.times.counts() > 1 ? ns / sized(known, seen.tpcs, known.times.most()).expected_slowdown : ns;
     if (tenant.observations % kPriceEvery != 0) return;
