@@ -142,6 +142,7 @@ void Engine::Impl::decide_operator(Tenant& tenant, OperatorEntry& entry, const A
   if (entry.kind_of != FlatMap::kAbsent && entry.observations == 0) {
     entry.decision = tenant.operators[entry.kind_of].decision;
     entry.decision.mixed = false;
+    entry.work = tenant.operators[entry.kind_of].work;
     return;
   }
   if (!OperatorTable::refresh(entry, asker(tenant), asked, *policies) && entry.published) return;

@@ -219,6 +219,7 @@ void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& recor
   const std::uint32_t tpcs = (record.tpcs & map.all()).count();
   if (duration.count() <= 0 || duration > kLongestBelieved || tpcs == 0) { ++counters.bad_records; return; }
   OperatorEntry& entry = tenant.operators[op];
+  entry.in_graph |= record.node != 0;
   lithos_observation seen{};
   seen.op = entry.op;
   seen.op.ordinal = record.node;
@@ -244,7 +245,7 @@ void Engine::Impl::observe(Tenant& tenant, std::uint32_t op, const Record& recor
     tenant.counters.service_tpc_ns += seen.duration_ns * tpcs;
     dvfs.ran(slot_of(tenant), op, entry, duration, tpcs);
     const double share = static_cast<double>(seen.block_count) / entry.op.blocks;
-    if (tenant.work.add(entry.decision, gpu.tpcs, share) && tenant.present()) want_decision(LITHOS_WHY_TENANTS, now);
+    if (tenant.work.add(entry.work, share) && tenant.present()) want_decision(LITHOS_WHY_TENANTS, now);
     const double expected = static_cast<double>(entry.decision.predicted(tpcs).count()) * share;
     const double error = std::abs(expected - static_cast<double>(duration.count()));
     if (error > static_cast<double>(kMispredicted.count())) ++tenant.counters.mispredicted;

@@ -81,6 +81,7 @@ void derive_safety(KernelInfo& kernel, const GpuShape& gpu, unsigned advertised_
   kernel.useful_tpcs = std::clamp(divide_up(kernel.blocks, kernel.blocks_per_tpc), 1u, most);
   kernel.min_tpcs = std::min(std::max(kernel.may_spin ? kernel.useful_tpcs : 1u, cluster_tpcs(kernel)), most);
   kernel.useful_tpcs = std::max(kernel.useful_tpcs, kernel.min_tpcs);
+  kernel.reachable_tpcs = std::max(map.reachable(kernel).count(), 1u);
 }
 
 }  // namespace

@@ -24,9 +24,37 @@ lithos_op describe(const GraphInfo& graph) {
   return op;
 }
 
-// A kernel is not given TPCs that hold no block of it, so what it would take on more is not worth a point; what nobody confines runs on all.
+// The most that a launch is given: what it would take on more is not worth a point. Not TPCs that hold no block of it, except where nobody
+// confines it, and in a graph, where only a wish does (graph_masks.cpp).
 std::uint32_t span_of(const OperatorEntry& entry, const Asker& asker) {
-  return entry.kernel == nullptr || !asker.masked ? asker.device_tpcs : std::clamp(entry.kernel->useful_tpcs, 1u, asker.device_tpcs);
+  if (entry.kernel == nullptr || !asker.masked) return asker.device_tpcs;
+  return std::clamp(entry.in_graph ? entry.kernel->reachable_tpcs : entry.kernel->useful_tpcs, 1u, asker.device_tpcs);
+}
+
+lithos_prediction predict(const OperatorEntry& entry, const Asker& asker, std::uint32_t tpcs, PolicySet& policies) {
+  lithos_predict_query query{};
+  query.op = entry.op;
+  query.tenant_id = asker.tenant_id;
+  query.tpcs = tpcs;
+  query.clock_mhz = asker.clock_mhz;
+  return policies.predict(query);
+}
+
+// `decision` is fresh: what it says of the same TPCs is not asked for again.
+WorkTimes work_of(const OperatorEntry& entry, const OperatorDecision& decision, const Asker& asker,
+                  PolicySet& policies) {
+  const auto ns_on = [&](std::uint32_t tpcs) {
+    tpcs = std::min(tpcs, decision.span_tpcs);
+    for (unsigned point = 0; point < OperatorDecision::kPoints; ++point)
+      if (OperatorDecision::point_tpcs(decision.span_tpcs, point) == tpcs)
+        return static_cast<float>(decision.predicted_at[point].count());
+    return static_cast<float>(predict(entry, asker, tpcs, policies).p50_ns);
+  };
+  WorkTimes work;
+  work.wished_ns = ns_on(decision.tpcs == 0 ? decision.span_tpcs : decision.tpcs);
+  for (unsigned point = 0; point < OperatorDecision::kPoints; ++point)
+    work.at_ns[point] = ns_on(OperatorDecision::point_tpcs(asker.device_tpcs, point));
+  return work;
 }
 
 bool differs(Nanoseconds a, Nanoseconds b) {
@@ -91,6 +119,7 @@ std::uint32_t OperatorTable::find_or_add_kind(std::uint32_t index, LaunchContext
   entry.op.bound = op.kernel->bound;
   entry.decision = op.decision;
   entry.decision.mixed = false;
+  entry.work = op.work;
   entry.asked_in = op.asked_in;
   entry.kind_of = index;
   index_.set(entry.op.op_id, size());
@@ -110,12 +139,8 @@ bool OperatorTable::refresh(OperatorEntry& entry, const Asker& asker, const Aske
   OperatorDecision fresh = entry.decision;
   fresh.span_tpcs = span_of(entry, asker);
   for (unsigned point = 0; asked.predictor && point < OperatorDecision::kPoints; ++point) {
-    lithos_predict_query query{};
-    query.op = entry.op;
-    query.tenant_id = asker.tenant_id;
-    query.tpcs = OperatorDecision::point_tpcs(fresh.span_tpcs, point);
-    query.clock_mhz = asker.clock_mhz;
-    const lithos_prediction answer = policies.predict(query);
+    const lithos_prediction answer =
+        predict(entry, asker, OperatorDecision::point_tpcs(fresh.span_tpcs, point), policies);
     fresh.predicted_at[point] = from_u64(answer.p50_ns);
     if (point == OperatorDecision::kPoints - 1) fresh.confidence = answer.confidence;
   }
@@ -133,6 +158,7 @@ bool OperatorTable::refresh(OperatorEntry& entry, const Asker& asker, const Aske
     fresh.tpcs = tpcs == query.tpcs ? 0 : std::max(tpcs, entry.op.min_tpcs);
     fresh.rush_after = fresh.tpcs == 0 ? 0 : answer.rush_after;
   }
+  if (asked.predictor && entry.graph == nullptr) entry.work = work_of(entry, fresh, asker, policies);
   bool changed = fresh.tpcs != entry.decision.tpcs || fresh.rush_after != entry.decision.rush_after || fresh.span_tpcs != entry.decision.span_tpcs;
   for (unsigned point = 0; point < OperatorDecision::kPoints; ++point)
     changed |= differs(fresh.predicted_at[point], entry.decision.predicted_at[point]);

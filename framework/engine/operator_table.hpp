@@ -16,6 +16,7 @@
 #include "engine/operator_report.hpp"
 #include "engine/record.hpp"
 #include "engine/scaling.hpp"
+#include "engine/work_curve.hpp"
 #include "policy_host/policy_set.hpp"
 
 namespace lithos {
@@ -29,6 +30,8 @@ struct OperatorEntry {
   lithos_op op{};
   std::vector<std::uint32_t> nodes;    // graphs: their kernels' entries
   OperatorDecision decision;
+  WorkTimes work;                      // its part of work_curve.hpp
+  bool in_graph = false;               // was seen in a graph: confined there by wish only, not to what holds a block
   bool published = false;              // executors have one
   std::uint64_t observations = 0;
   std::uint64_t asked_in = 0;          // the engine's asking_epoch when the decision was made

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a tenant's recent work as a whole would do on fewer TPCs: the predicted times of its launches on 1/4, 1/2, 3/4 and all of the device,
-// added up. Predictions of operators that use all of it are linear in 1/tpcs between these points (OperatorDecision::predicted), and so is
-// their sum. A launch that its right-sizer wants narrower than a point loses nothing there.
+// added up. A launch that its right-sizer wants narrower than a point loses nothing there.
+//
+// The predictions are made for those counts and for what the launch gets (OperatorTable::refresh): what executors are told (OperatorDecision) is
+// for an operator's own few TPCs, and between and below its points a guess that is good for one launch and not for a sum. Where what a launch
+// takes as it is wished is taken to be too long, the whole seems to scale less than it does.
 //
 // "Recent" is counted in work, not in time, so that a pause forgets nothing: half a second of it weighs as much as all before. What is
 // told moves only once in so much work, since leases and a graph's masks follow from it. A few instructions a launch; not for more
@@ -11,10 +14,15 @@
 #include <algorithm>
 #include <array>
 
-#include "base/time.hpp"
 #include "engine/operator.hpp"
 
 namespace lithos {
+
+// What a launch of one operator takes by prediction; 0: not known.
+struct WorkTimes {
+  float wished_ns = 0;                                   // on what its right-sizer wishes, or on all that it can get
+  std::array<float, OperatorDecision::kPoints> at_ns{};  // on quarters of the device, or all that it can get where that is less
+};
 
 class WorkCurve {
  public:
@@ -25,14 +33,10 @@ class WorkCurve {
   double slowdown(unsigned point) const { return told_[point]; }
 
   // `share` of a launch has run. True if slowdown() says something else now.
-  bool add(const OperatorDecision& decision, unsigned device_tpcs, double share) {
-    const double wished_ns = ns(decision.predicted(decision.tpcs == 0 ? device_tpcs : decision.tpcs)) * share;
+  bool add(const WorkTimes& launch, double share) {
+    const double wished_ns = launch.wished_ns * share;
     if (!(wished_ns > 0)) return false;
-    for (unsigned point = 0; point < kPoints; ++point) {
-      const Nanoseconds taken = decision.span_tpcs == device_tpcs ? decision.predicted_at[point]
-                                                                  : decision.predicted(OperatorDecision::point_tpcs(device_tpcs, point));
-      taken_ns_[point] += std::max(ns(taken) * share, wished_ns);
-    }
+    for (unsigned point = 0; point < kPoints; ++point) taken_ns_[point] += std::max(launch.at_ns[point] * share, wished_ns);
     wished_ns_ += wished_ns, since_told_ns_ += wished_ns;
     if (since_told_ns_ < kPeriodNs) return false;
     for (unsigned point = 0; point < kPoints; ++point) {
@@ -44,8 +48,6 @@ class WorkCurve {
   }
 
  private:
-  static double ns(Nanoseconds time) { return static_cast<double>(time.count()); }
-
   std::array<double, kPoints> taken_ns_{}, told_{};
   double wished_ns_ = 0, since_told_ns_ = 0;
 };

@@ -12,12 +12,14 @@
 // full chip, GPU.md §10) give TPCs up at any price.
 //
 // Learning is cheap: first all TPCs; then, for few operators at a time, `first_probe` of them, or as many as hold a block of a small grid;
-// from there down only where the curve says that it pays, at most by half at a time. Nothing is ever tried on one TPC.
+// from there down only where the curve says that it pays, at most by half at a time, and half-way back up, while that may pay, where a
+// probe was too slow. Nothing is ever tried on one TPC.
 // (That TPCs without a block change nothing must be seen, not assumed: spread over more GPCs, a few blocks get more bandwidth.)
 #include <array>
 
 #include <lithos/operator_memory.hpp>
 #include <lithos/policy.hpp>
+#include <lithos/probes.hpp>
 
 class Marginal {
  public:
@@ -78,23 +80,19 @@ class Marginal {
     double total_ns = 0;
     bool has_clean = false;
   };
-  struct Probe {
-    std::uint64_t op_id = 0;
-    double share = 0;
-    std::uint64_t until = 0;  // in the tenant's observations
-  };
   struct Tenant {
     std::uint64_t id = 0, used_at = 0, observations = 0;
     double price = 0;                   // TPCs
     double total_ns = 0;                // of all its operators
     double taken_ns = 0, whole_ns = 0;  // since the price last moved: as sized, and what all TPCs would have taken
-    std::array<Probe, 8> probes{};
+    lithos::Probes probes;
   };
   static constexpr double kFree = 1.01;               // slowdown that is none
+  static constexpr double kSameTpcs = 1.05;           // counts no further apart count as one
+  static constexpr double kWorthTrying = 0.97;        // of the cost, if all goes well
   static constexpr std::uint32_t kFewest = 2;         // TPCs: a smaller choice frees next to nothing
   static constexpr double kPriceLeast = 0.02, kPriceless = 16, kPriceMost = 64;  // of a tenant's time, in GPUs
   static constexpr std::uint64_t kPriceEvery = 512;   // observations
-  static constexpr std::uint64_t kProbeLasts = 8192;  // … after which another operator may be tried in its place
 
   lithos::Size wished(const lithos::SizeQuery& query) {
     slip_ = query.slip;
@@ -109,7 +107,9 @@ class Marginal {
     if (known->times.counts() > 1) {
       const std::uint32_t lowest = std::max(least, (known->times.fewest() + 1) / 2);
       const std::uint32_t best = cheapest(known->times.curve(), lowest, most, query.slip, tenant.price);
-      return sized(*known, says_something(query.op, best, most), most);
+      const std::uint32_t fewer = perhaps_as_fast(*known, best, tenant.price);
+      const bool tries = fewer >= least && may_probe(tenant, query.op.op_id, *known);
+      return sized(*known, says_something(query.op, tries ? fewer : best, most), most);
     }
     const std::uint32_t wish = std::max(least, first_probe(query.op, most));
     if (known->times.most() * 10 < most * 9 || wish >= most || !may_probe(tenant, query.op.op_id, *known))
@@ -144,19 +144,19 @@ class Marginal {
     return best;
   }
 
+  // Between two counts that were seen the law is a guess: eleven clusters take one wave on all TPCs and down to two thirds of them, then two.
+  // So if it would stay where it is, though half-way to the next fewer would pay if that is as fast, that is tried; 0: it would not.
+  static std::uint32_t perhaps_as_fast(Known& known, std::uint32_t best, double price) {
+    const auto [seen, half_way] = known.times.gap_below(best);
+    const bool best_is_seen = best * kSameTpcs >= seen, close = half_way * kSameTpcs > seen;
+    if (half_way == 0 || !best_is_seen || close) return 0;
+    const lithos::ScalingCurve& curve = known.times.curve();
+    return (half_way + price) * curve.ns(seen) < kWorthTrying * (best + price) * curve.ns(best) ? half_way : 0;
+  }
+
   bool may_probe(Tenant& tenant, std::uint64_t op_id, const Known& known) const {
-    Probe* place = nullptr;
-    double probing = 0;
-    for (Probe& probe : tenant.probes) {
-      if (probe.until <= tenant.observations) probe = Probe{};
-      if (probe.op_id == op_id) return true;
-      if (probe.op_id == 0) place = &probe;
-      probing += probe.share;
-    }
     const double share = tenant.total_ns > 0 ? known.total_ns / tenant.total_ns : 1;
-    if (place == nullptr || (probing > 0 && probing + share > params_.probing)) return false;
-    *place = {op_id, share, tenant.observations + kProbeLasts};
-    return true;
+    return tenant.probes.may_try(op_id, share, known.times.counts(), tenant.observations, params_.probing);
   }
 
   // What the tenant's work takes as it is sized, against what it would take on all TPCs, moves the price.
@@ -164,9 +164,7 @@ class Marginal {
     ++tenant.observations;
     const auto ns = static_cast<double>(seen.duration_ns);
     tenant.total_ns += ns, tenant.taken_ns += ns;
-    if (known.times.counts() > 1)
-      for (Probe& probe : tenant.probes)
-        if (probe.op_id == seen.op.op_id) probe = Probe{};
+    tenant.probes.seen(seen.op.op_id, known.times.counts());
     if (seen.neighbour_tpcs != 0 && known.has_clean) tenant.whole_ns += known.times.curve().ns(known.times.most());
     else tenant.whole_ns += known.times.counts() > 1 ? ns / sized(known, seen.tpcs, known.times.most()).expected_slowdown : ns;
     if (tenant.observations % kPriceEvery != 0) return;

@@ -161,6 +161,17 @@ class TimesByTpcs {
   // The same where nothing has to be done for it; nullptr: it is out of date, or nothing is known.
   const ScalingCurve* curve_at_hand() const { return stale_ || used_ == 0 ? nullptr : &curve_; }
 
+  // Below the fewest TPCs seen that are not below `tpcs`, where the next fewer seen are some way off: the curve guesses in between. half_way is 0
+  // if none are fewer, or if there is no room for another count.
+  struct Gap {
+    std::uint32_t from = 0, half_way = 0;
+  };
+  Gap gap_below(std::uint32_t tpcs) const {
+    const unsigned at = std::min(tpcs_.below(tpcs), std::max(1u, unsigned{used_}) - 1);
+    if (at == 0 || used_ == kCounts) return {};
+    return {count_at(at), (count_at(at) + count_at(at - 1) + 1) / 2};
+  }
+
   const Durations* find(std::uint32_t tpcs) const {
     const unsigned at = tpcs_.below(tpcs);
     return at < used_ && count_at(at) == tpcs ? &at_[at] : nullptr;

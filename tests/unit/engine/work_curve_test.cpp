@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <deque>
+#include <set>
+#include <string>
 
 #include "unit/engine/support.hpp"
 
@@ -45,8 +48,31 @@ class WorkSlowdown : public ::testing::Test {
     }
     t_->run_until(t_->now + kMs);
   }
+  // The same as a graph of one node.
+  void run_as_graph(const KernelInfo& kernel, int milliseconds) {
+    const GraphInfo& graph = graphs_.emplace_back(make_graph_info("graph", {&kernel}));
+    t_->engine->register_graph(tenant_, graph, t_->now);
+    for (int i = 0; i < milliseconds * 10; ++i) {
+      Record record = t_->record(RecordKind::submitted, tenant_, kernel, ++launch_);
+      record.op = graph.id;
+      t_->engine->on_record(record, t_->now);
+      t_->now += Nanoseconds{100'000};
+      record = t_->record(RecordKind::completed, tenant_, kernel, launch_);
+      record.op = graph.id;
+      record.node = 1;
+      record.last = true;
+      t_->engine->on_record(record, t_->now);
+    }
+    t_->run_until(t_->now + kMs);
+  }
   static auto near(double value) { return ::testing::DoubleNear(value, 0.01); }
 
+  const KernelInfo& make(const std::string& name, std::uint32_t blocks, std::uint32_t cluster = 1) {
+    return kernels_.emplace_back(t_->kernel(name, blocks, cluster));
+  }
+
+  std::deque<KernelInfo> kernels_;  // the engine keeps pointers to them
+  std::deque<GraphInfo> graphs_;
   std::unique_ptr<EngineUnderTest> t_;
   KernelInfo divides_, narrow_;
   TenantId tenant_{};
@@ -87,6 +113,46 @@ TEST_F(WorkSlowdown, CountsFromWhatTheRightSizerWants) {
   };
   run(divides_, 300);
   EXPECT_THAT(told_, ElementsAre(near(50.0 / 17), near(50.0 / 33), near(1), near(1)));
+}
+
+// Launched one by one it is confined to the ten TPCs that hold its blocks; in a graph nobody confines it until its right-sizer does.
+TEST_F(WorkSlowdown, OfASmallKernelIsOfWhatItGets) {
+  const KernelInfo& small = make("free_small", 150);
+  ASSERT_EQ(small.useful_tpcs, 10u);
+  t_->engine->register_kernel(tenant_, small, t_->now);
+  run(small, 4'000);  // ten times as long as on the whole GPU
+  EXPECT_THAT(told_, Each(near(1)));
+  run_as_graph(small, 8'000);
+  EXPECT_THAT(told_, ElementsAre(near(66.0 / 17), near(2), near(66.0 / 50), near(1)));
+}
+
+// A cluster never runs on the TPCs that no GPC owns: what it would take on all is no time of its.
+TEST_F(WorkSlowdown, OfClustersIsOfTheTpcsThatTheyReach) {
+  const KernelInfo& clusters = make("free_clusters", 4096, 2);
+  script.predict = [](const lithos_predict_query* query, lithos_prediction* out) {
+    const std::uint64_t ns = query->tpcs > 62 ? 50'000 : 100'000;  // a wave less, had it those
+    *out = {ns, ns, 1};
+    return LITHOS_OK;
+  };
+  run_as_graph(clusters, 300);
+  EXPECT_THAT(told_, Each(near(1)));
+}
+
+// Between the points of a narrower span a prediction is a guess; a sum of such guesses flatters few TPCs or many.
+TEST_F(WorkSlowdown, IsOfPredictionsForThoseTpcs) {
+  const KernelInfo& medium = make("free_medium", 640);
+  ASSERT_EQ(medium.useful_tpcs, 40u);
+  std::set<std::uint32_t> asked;
+  script.predict = [&](const lithos_predict_query* query, lithos_prediction* out) {
+    asked.insert(query->tpcs);
+    const std::uint64_t ns = query->tpcs <= 10 ? 900'000 : 100'000;
+    *out = {ns, ns, 1};
+    return LITHOS_OK;
+  };
+  t_->engine->register_kernel(tenant_, medium, t_->now);
+  run(medium, 300);
+  EXPECT_THAT(told_, Each(near(1)));
+  EXPECT_THAT(asked, ElementsAre(10, 17, 20, 30, 33, 40)) << "never more than hold a block of it";
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "test_paths.hpp"
 #include "unit/policies/shipped.hpp"
@@ -125,6 +126,33 @@ TEST_F(Marginal, SpendsTheSlipWhereItBuysMost) {
   EXPECT_GE(chosen_[2], 62u);
   EXPECT_LE(slowdown, 1.055);
   EXPECT_GT(slowdown, 1.005) << "what may be spent is spent";
+}
+
+// One wave on 50 TPCs and more, two on fewer: what the first probe, on 40, says of 41 to 65 is a guess.
+TEST_F(Marginal, FindsTheKneeBetweenAProbeThatWasTooSlowAndAllTpcs) {
+  const auto ns = [](std::uint32_t tpcs) { return tpcs >= 50 ? 1e6 : 1.7e6; };
+  const auto settle = [&](int launches) {
+    std::uint32_t tpcs = 66;
+    for (int i = 0; i < launches; ++i)
+      tpcs = ask(op_of(1)), see(op_of(1), tpcs, ns(tpcs)), least_ = std::min(least_, tpcs);
+    return tpcs;
+  };
+  const std::uint32_t settled = settle(60'000);
+  EXPECT_GE(settled, 50u);
+  EXPECT_LE(settled, 55u);
+  EXPECT_GE(least_, 39u) << "half-way between two counts, not beyond";
+}
+
+// It is found in few tries, of which each may take as long as the probe before.
+TEST_F(Marginal, TriesAHandfulOfTpcCountsAtMost) {
+  std::set<std::uint32_t> tried;
+  for (int i = 0; i < 60'000; ++i) {
+    const std::uint32_t tpcs = ask(op_of(1));
+    tried.insert(tpcs);
+    see(op_of(1), tpcs, tpcs >= 64 ? 1e6 : 1.7e6);
+  }
+  EXPECT_LE(tried.size(), 6u);
+  EXPECT_EQ(ask(op_of(1)), 66u);
 }
 
 // Whose requests nobody waits for does not lose what is saved by being busy.

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <lithos/operator_memory.hpp>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "property/dice.hpp"
@@ -116,6 +117,25 @@ TEST(OperatorTimes, GivesUpOneOfTwoCountsThatLieClose) {
 }
 
 // Keys that differ in one part only: whatever the table compares first, it must not take one for another.
+// Where a further count would say most, and only while there is room for one.
+TEST(OperatorTimes, KnowsTheGapBelowACount) {
+  OperatorTimes times;
+  const auto gap = [&](std::uint32_t tpcs) { return std::pair{times.gap_below(tpcs).from, times.gap_below(tpcs).half_way}; };
+  EXPECT_EQ(gap(66).second, 0u) << "nothing seen";
+  times.add(kShape, 66, 100.0f);
+  EXPECT_EQ(gap(66).second, 0u) << "none fewer";
+  times.add(kShape, 40, 150.0f);
+  EXPECT_EQ(gap(66), std::pair(66u, 53u));
+  EXPECT_EQ(gap(50), std::pair(66u, 53u)) << "itself not seen";
+  EXPECT_EQ(gap(70), std::pair(66u, 53u)) << "above all";
+  EXPECT_EQ(gap(40).second, 0u);
+  times.add(kShape, 53, 110.0f);
+  EXPECT_EQ(gap(66), std::pair(66u, 60u));
+  EXPECT_EQ(gap(53), std::pair(53u, 47u));
+  for (const std::uint32_t tpcs : {8u, 16u, 24u}) times.add(kShape, tpcs, 500.0f);
+  EXPECT_EQ(gap(66).second, 0u) << "as many as it remembers";
+}
+
 TEST(BoundedTable, TellsLikeKeysApart) {
   test::Dice dice(3);
   BoundedTable<std::uint64_t> table(4096);
