@@ -50,7 +50,7 @@ TpcSet Ledger::claim(std::uint32_t slot, unsigned quota) {
                                    : best.count() < missing && left.count() > best.count();
       if (!left.empty() && (best.empty() || better)) best = left;
     }
-    if (best.empty()) best = unowned_ - mine;  // those that no cluster can use
+    if (best.empty()) best = unowned_ - mine;  // those of no GPC
     mine |= best.lowest(missing);
   }
   unowned_ -= mine;

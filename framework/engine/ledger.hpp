@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who owns which TPC. A tenant's own TPCs are chosen when it joins and stay the same until it has left and drained: whole GPCs first, so
-// that clusters find room; TPCs that no cluster can use are spread over the tenants by quota. Not for more than one thread. Source: DESIGN.md §3, §5.4.
+// that clusters find room; TPCs of no GPC are spread over the tenants by quota. Not for more than one thread. Source: DESIGN.md §3, §5.4.
 #pragma once
 
 #include <cstdint>

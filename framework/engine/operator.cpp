@@ -71,7 +71,7 @@ std::uint32_t divide_up(std::uint64_t value, std::uint64_t unit) { return static
 // DESIGN.md §5.1–5.3: what follows for co-residency and cutting from the shape and from what the rules say.
 void derive_safety(KernelInfo& kernel, const GpuShape& gpu, unsigned advertised_tpcs) {
   const std::uint64_t advertised_room = std::uint64_t{std::min(advertised_tpcs, gpu.tpcs)} * kernel.blocks_per_tpc;
-  const TpcMap map(gpu);  // knows that clusters cannot use every TPC
+  const TpcMap map(gpu);  // knows that not every cluster can use every TPC
   const std::uint64_t device_room = map.capacity(kernel, gpu.all());
   const unsigned most = std::max(map.most_tpcs(kernel), 1u);
   const bool fits_at_once = kernel.blocks <= std::min(advertised_room, device_room);

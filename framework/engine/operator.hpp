@@ -40,7 +40,7 @@ struct KernelInfo {
   std::uint32_t bound = 0;            // LITHOS_BOUND_*, by a profile somebody made before; 0: none, the engine learns it (scaling.hpp)
   std::uint32_t min_tpcs = 1;         // DESIGN.md §5.1; for clusters at least what one cluster needs in one GPC
   std::uint32_t useful_tpcs = 1;      // more than this hold no block of it
-  std::uint32_t reachable_tpcs = 1;   // it can run on no more, whatever it is given: clusters need a GPC with room for one
+  std::uint32_t reachable_tpcs = 1;   // it can run on no more, whatever it is given: clusters wider than a TPC need a GPC with room for one
 };
 
 struct KernelShape {

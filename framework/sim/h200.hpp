@@ -9,7 +9,7 @@
 
 namespace lithos {
 
-// 66 TPCs in 8 GPCs of 4, 8, 8, 8, 8, 8, 9 and 9, and 4 single TPCs that no cluster can use; mask bits with their holes
+// 66 TPCs in 8 GPCs of 4, 8, 8, 8, 8, 8, 9 and 9, and 4 single TPCs that clusters of more than two blocks cannot use; mask bits with their holes
 // (GPU.md §3).
 GpuShape h200_shape();
 

@@ -267,8 +267,8 @@ TEST(Gpu, SaysHowManyTpcsHoldALaunchWhicheverTheyAre) {
   op.cluster_blocks = 1;
   op.flags = LITHOS_OP_CO_RESIDENT;
   EXPECT_EQ(gpu.tpcs_that_hold(op), 6u);
-  op.cluster_blocks = 2;  // one on a TPC: all but the three
-  EXPECT_EQ(gpu.tpcs_that_hold(op), 9u);
+  op.cluster_blocks = 2;  // as wide as a TPC: on any
+  EXPECT_EQ(gpu.tpcs_that_hold(op), 6u);
   op.cluster_blocks = 4;  // two TPCs: one of each GPC may be left over
   EXPECT_EQ(gpu.tpcs_that_hold(op), 11u);
   op.cluster_blocks = 8;

@@ -44,6 +44,9 @@ suite_across() {
 suite_steps() {
   # shellcheck disable=SC2086
   under steps 400 "" "$python" "$here/steps.py" "${STEPS_SECONDS:-12}" ${STEPS_MODELS:-}
+  # A mask of all TPCs confines nothing and must cost nothing: it once took 11 % from GPT-2's training (docs/design/hardware.md section 4).
+  # shellcheck disable=SC2086
+  under steps_masked 400 "LITHOS_TPCS=0-$(($(count) - 1))" "$python" "$here/steps.py" "${STEPS_SECONDS:-12}" ${STEPS_MASKED_MODELS:-gpt2_medium_train_b16_s1024 llama8l_prefill_b8_s2048}
 }
 suite_routes() {
   local name

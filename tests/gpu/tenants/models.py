@@ -3,6 +3,7 @@
 
   prediction  a service alone on leases of several sizes, one after the other, under operator_curve: predicted against measured, launch by launch
   rightsize   the service alone, `none` and `marginal` in turns while it runs, then the same beside best effort
+  sharing     the service beside best effort in turns: idle TPCs lent; what right-sizing spares lent while it works, too; a fixed half lent then, without it
   clock       the same service under dvfs `sensitivity` with power_nvml that only observes: which clock it would choose, and from what
 
 All figures come from lithosd's own events (export_jsonl), so they are of whatever ran; the service adds its latency from arrivals.
@@ -283,6 +284,39 @@ def rightsize(options):
     return {"ready": service.said, **figures, "change": changes(figures), "events_dropped": events.dropped}
 
 
+SHARING = {"idle lent": ("none", {}), "spared lent": ("marginal", {"spare_active": 0.3, "spare_pressed": 0.3}),
+           "half lent": ("none", {"lend_active": 0.5, "lend_pressed": 0.5})}
+
+
+def sharing(options):
+    """An eager service is pressed whenever it works, hence the levels for both. The right-sizer learns alone first."""
+    off = {key: 0 for _, values in SHARING.values() for key in values}
+    windows, turns = collections.defaultdict(Window), list(SHARING) * 2
+    with Run(options, "sharing") as run:
+        service = Tenant(run, "svc", options.load, options.turn * (len(turns) + 1) + 2 + (0 if run.stand_in else 30))
+        run.lithos("policy", "swap", "right_sizer=marginal")
+        time.sleep(options.turn)
+        Tenant(run, "be", 0, options.turn * len(turns) + 2)
+        for name in turns:
+            sizer, values = SHARING[name]
+            run.lithos("policy", "swap", f"right_sizer={sizer}")
+            for key, value in {**off, **values}.items():
+                run.lithos("params", "set", f"scheduler.{key}", str(value))
+            begin = time.monotonic_ns()
+            time.sleep(options.turn)  # the turn itself
+            windows[name].add(begin, time.monotonic_ns())
+        arrivals, events = service.latencies(), Events(run)
+    figures = {name: {"svc": window.figures(events, "svc", arrivals), "be": window.figures(events, "be", [])} for name, window in windows.items()}
+    base = figures["idle lent"]
+
+    def ratio(row, tenant, key):
+        return row[tenant][key] / base[tenant][key] - 1 if row[tenant][key] and base[tenant][key] else None
+
+    change = {name: {"best_effort_per_s": ratio(row, "be", "requests_per_s"), "p50_ms": ratio(row, "svc", "p50_ms"), "p99_ms": ratio(row, "svc", "p99_ms")}
+              for name, row in figures.items()}
+    return {"ready": service.said, **figures, "change": change, "events_dropped": events.dropped}
+
+
 def changes(figures):
     """marginal against none."""
     def ratio(row, base, name, key):
@@ -346,7 +380,7 @@ def policy_metrics(status):
     return found
 
 
-PHASES = {"prediction": prediction, "rightsize": rightsize, "clock": clock}
+PHASES = {"prediction": prediction, "rightsize": rightsize, "sharing": sharing, "clock": clock}
 
 
 def main():
@@ -361,7 +395,7 @@ def main():
     parser.add_argument("--turn", type=float, default=8, help="seconds of one lease, or of one right-sizer")
     parser.add_argument("--within", type=float, default=420, help="seconds; phases that do not fit are left out")
     parser.add_argument("--keep", help="a folder for the events of each phase")
-    parser.add_argument("--phases", default=",".join(PHASES))
+    parser.add_argument("--phases", default="prediction,rightsize,clock")
     options = parser.parse_args()
     options.folder = os.path.abspath(options.folder)
     begin, result = time.monotonic(), {"check": "models", "command": " ".join(["models.py", *sys.argv[1:]]), "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}

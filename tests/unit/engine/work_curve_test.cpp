@@ -128,7 +128,7 @@ TEST_F(WorkSlowdown, OfASmallKernelIsOfWhatItGets) {
 
 // A cluster never runs on the TPCs that no GPC owns: what it would take on all is no time of its.
 TEST_F(WorkSlowdown, OfClustersIsOfTheTpcsThatTheyReach) {
-  const KernelInfo& clusters = make("free_clusters", 4096, 2);
+  const KernelInfo& clusters = make("free_clusters", 4096, 4);
   script.predict = [](const lithos_predict_query* query, lithos_prediction* out) {
     const std::uint64_t ns = query->tpcs > 62 ? 50'000 : 100'000;  // a wave less, had it those
     *out = {ns, ns, 1};

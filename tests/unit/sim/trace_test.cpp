@@ -87,7 +87,7 @@ TEST(Trace, TakesTheLaunchGapOutOfMeasuredPoints) {
 TEST(Trace, APersistentGridOneTpcShortOfItsBlocksTakesTwoRounds) {
   const std::string header = kHeader.substr(0, kHeader.find(",tpc32_us")) + ",tpc52_us,tpc40_us\n";
   const std::string rest = ",1,384,1,1,168,232448,2,1,1,164.0,164.0,";
-  const ParsedTrace parsed = parse_trace_text(header + "0,nvjet_two_rounds,2,64" + rest + "305.0,305.0\n1,nvjet_pulls_tiles,2,66" + rest + "200.0,260.0\n", "t.csv");
+  const ParsedTrace parsed = parse_trace_text(header + "0,nvjet_two_rounds,2,64" + rest + "305.0,305.0\n1,nvjet_pulls_tiles,2,66" + rest + "220.0,270.0\n", "t.csv");
   ASSERT_TRUE(parsed.trace) << messages(parsed);
   const GpuShape gpu = h200_shape();
   KernelRules rules;
@@ -100,7 +100,7 @@ TEST(Trace, APersistentGridOneTpcShortOfItsBlocksTakesTwoRounds) {
   EXPECT_NEAR(curve_of(0).ns(63), 305e3, 1);
   EXPECT_NEAR(curve_of(0).ns(58), 305e3, 1);
   EXPECT_NEAR(curve_of(1).ns(66), 164e3, 1);
-  EXPECT_NEAR(curve_of(1).ns(65), 200e3 - 60e3 * (1.0 / 52 - 1.0 / 65) / (1.0 / 40 - 1.0 / 52), 1);  // on the line of 52 and 40
+  EXPECT_NEAR(curve_of(1).ns(65), 220e3 - 50e3 * (1.0 / 52 - 1.0 / 65) / (1.0 / 40 - 1.0 / 52), 1);  // on the line of 52 and 40
 }
 
 TEST(Trace, DistrustsRowsInWhichTheCpuWasSlow) {
