@@ -48,6 +48,20 @@ void EngineRoom::on_orphan(const Record& orphan, std::uint32_t incarnation) {
   Record record = orphan;
   record.sequence = ++last_sequence_[slot];
   engine_.on_record(record, record.at);
+  end_if_over(orphan.tenant, record.at);
+}
+
+// Of a tenant that has gone and worked on the virtual device: once nothing of it runs there, what the engine still takes for running has ended,
+// and nobody was left to say so. (Of work on a GPU the device knows nothing: then a second of silence must do.)
+void EngineRoom::end_if_over(TenantId tenant, Nanoseconds now) {
+  if (device_.in_flight(tenant) > 0 || !engine_.knows(tenant)) return;
+  Record idle;
+  idle.kind = RecordKind::pressure;
+  idle.pressure = Pressure::idle;
+  idle.tenant = tenant;
+  idle.sequence = ++last_sequence_[value_of(tenant)];
+  idle.at = now;
+  engine_.on_record(idle, now);
 }
 
 // A kernel is registered by the socket, which busy steps do not look at, before the ring names it.
@@ -73,7 +87,7 @@ bool EngineRoom::drain(Session& session, Nanoseconds now) {
     ++records;
     if (!asked && !session.parted && names_unread(record)) {
       asked = true;
-      if (!read(session.key)) return true;
+      session.ends = !hear(session, now);  // not before what it has said here is taken
     }
     last_sequence_[value_of(peer.slot())] = record.sequence;
     engine_.on_record(record, now);
@@ -119,6 +133,7 @@ bool EngineRoom::step(Nanoseconds now) {
   for (const auto& session : sessions_) {
     if (session->peer == nullptr || session->parted) continue;
     if (drain(*session, now)) busy = true;
+    if (session->ends) part(*session, now);
   }
   if (busy) last_input_ = now;
   busy = watch_pressure(now) || busy;

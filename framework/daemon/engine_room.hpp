@@ -117,6 +117,7 @@ class EngineRoom {
   struct Session;
 
   Session* find(std::uint64_t key) const;
+  bool hear(Session& session, Nanoseconds now);
   bool obey(Session& session, ipc::Received& message, Nanoseconds now);
   bool register_something(Session& session, ipc::Received& message, Nanoseconds now);
   Status admit(Session& session, const std::string& name, Nanoseconds now);
@@ -128,6 +129,7 @@ class EngineRoom {
   bool drain(Session& session, Nanoseconds now);
   bool names_unread(const Record& record) const;
   void on_orphan(const Record& orphan, std::uint32_t incarnation);
+  void end_if_over(TenantId tenant, Nanoseconds now);
   bool watch_pressure(Nanoseconds now);
   bool is_quiet(Nanoseconds now) const;
   void sample_clock(Nanoseconds now);

@@ -34,6 +34,7 @@ struct EngineRoom::Session {
   std::uint64_t key = 0;
   int pid = 0;
   ipc::Channel channel{ipc::Fd{}};
+  bool ends = false;    // the connection has: it parts when its rings are empty
   bool parted = false;  // goes at the end of the step
   bool sealed = false;  // its pressure page may be handed around
   TenantSpec spec;

@@ -44,15 +44,19 @@ bool EngineRoom::read(std::uint64_t key) {
   Session* session = find(key);
   if (session == nullptr) return false;
   const Nanoseconds now = monotonic_now();
+  if (hear(*session, now)) return true;
+  part(*session, now);
+  return false;
+}
+
+// False: the connection has ended, or something was said that ends it.
+bool EngineRoom::hear(Session& session, Nanoseconds now) {
   ipc::Received message;
   // A bounded number: one talkative tenant must not keep the others waiting.
   for (std::size_t i = 0; i < kMessagesPerRead; ++i) {
-    const ipc::Channel::Got got = session->channel.receive(message);
+    const ipc::Channel::Got got = session.channel.receive(message);
     if (got == ipc::Channel::Got::nothing) return true;
-    if (got == ipc::Channel::Got::closed || !obey(*session, message, now)) {
-      part(*session, now);
-      return false;
-    }
+    if (got == ipc::Channel::Got::closed || !obey(session, message, now)) return false;
   }
   return true;
 }
@@ -196,6 +200,7 @@ void EngineRoom::part(Session& session, Nanoseconds now) {
   device_.forget(*session.peer);
   port_.remove(slot);
   engine_.leave(slot, now);
+  if (session.peer->counters().submissions > 0) end_if_over(slot, now);
 }
 
 void EngineRoom::forget_parted() {

@@ -101,14 +101,15 @@ void VirtualDevice::on_device_completion(const Completion& completion) {
   std::deque<Piece>& queue = found->second;
   const Piece& piece = queue.front();  // not by launch number: the slot may have another tenant by now
   const std::uint32_t index = completion.node > 0 ? completion.node - 1 : 0;
+  const bool over = index + 1 >= piece.slots;
+  if (over) --in_flight_[value_of(completion.tenant)];
   if (piece.peer != nullptr) {
     piece.peer->complete(piece.first_slot + index, piece.generation, completion.started, completion.completed);
     touch(piece.peer);
   } else {
     report_orphan(piece, completion);
   }
-  if (index + 1 < piece.slots) return;
-  --in_flight_[value_of(completion.tenant)];
+  if (!over) return;
   queue.pop_front();
   if (queue.empty()) pieces_.erase(found);
 }

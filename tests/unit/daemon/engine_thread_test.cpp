@@ -185,6 +185,41 @@ TEST_F(EngineThreadTest, WhatADeadTenantHadNotMentionedIsNobodysBadRecord) {
   }
 }
 
+// Tenants that are killed before they could say that their work has ended: it is known to have, so their slots (64) are free for others.
+TEST_F(EngineThreadTest, TheDeadHoldNoSlotForWhatHasEnded) {
+  KernelShape shape;
+  shape.name = "short";
+  shape.grid = {100, 1, 1};
+  shape.block = {128, 1, 1};
+  const KernelInfo kernel = make_kernel_info(shape, config->gpu, config->gpu.tpcs, config->rules);
+  const ipc::CurvePoint curve[] = {{1, 2e3}, {static_cast<double>(config->gpu.tpcs), 2e3}};
+  for (std::uint64_t i = 1; i <= 2 * ipc::kTenantsMax; ++i) {
+    Result<std::unique_ptr<ipc::TenantLink>> link = ipc::TenantLink::connect({.socket = socket, .name = "stranger"});
+    ASSERT_TRUE(link.ok()) << i << ": " << link.status().message();
+    ASSERT_TRUE(link.value()->add_queue(QueueId{1}).ok() && link.value()->add_kernel(kernel, curve).ok() && link.value()->checkpoint().ok());
+    AtomSubmission atom;
+    atom.queue = QueueId{1};
+    atom.launch = LaunchId{1};
+    atom.kernel = &kernel;
+    atom.block_count = kernel.blocks;
+    atom.tpcs = config->gpu.all();
+    ASSERT_TRUE(link.value()->submit(atom).ok());
+    Record record;
+    record.kind = RecordKind::submitted;
+    record.tenant = link.value()->slot();
+    record.queue = atom.queue;
+    record.op = kernel.id;
+    record.launch = atom.launch;
+    record.block_count = kernel.blocks;
+    record.tpcs = record.spinning = atom.tpcs;
+    record.sequence = 1;
+    record.pressure = Pressure::active;
+    link.value()->push(record);
+    std::uint64_t completed = 0;
+    while (completed < i) ASSERT_TRUE(thread->mailbox().ask<std::uint64_t>([this] { return thread->room().device_completions(); }, completed, std::chrono::seconds(10)));
+  }
+}
+
 // Registrations come by the socket and records by the ring: while the engine is busy it reads the second first.
 TEST_F(EngineThreadTest, ARecordThatOvertakesItsKernelsRegistrationCounts) {
   Result<std::unique_ptr<ipc::TenantLink>> link = ipc::TenantLink::connect({.socket = socket, .name = "stranger"});
