@@ -117,8 +117,7 @@ void predict_direct(benchmark::State& state) {
     benchmark::DoNotOptimize(out);
   }
 }
-void predict_guarded(benchmark::State& state) {
-  const Subject s = subject<Predictor>({nullptr, &kPredictor, nullptr, nullptr});
+void predict_by(const Subject& s, benchmark::State& state) {
   lithos_predict_query query{};
   query.tpcs = 66;
   for (auto _ : state) {
@@ -127,6 +126,8 @@ void predict_guarded(benchmark::State& state) {
     benchmark::DoNotOptimize(out);
   }
 }
+
+void predict_guarded(benchmark::State& state) { predict_by(subject<Predictor>({nullptr, &kPredictor, nullptr, nullptr}), state); }
 
 // As lithosd asks: with a clock, which is read before and after each call, and a mark for the watchdog.
 lithos::GuardOptions as_in_lithosd() {
@@ -137,14 +138,7 @@ lithos::GuardOptions as_in_lithosd() {
   return guard;
 }
 void predict_timed(benchmark::State& state) {
-  const Subject s = subject<Predictor>({nullptr, &kPredictor, nullptr, nullptr}, as_in_lithosd());
-  lithos_predict_query query{};
-  query.tpcs = 66;
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(query);
-    lithos_prediction out = s.set->predict(query);
-    benchmark::DoNotOptimize(out);
-  }
+  predict_by(subject<Predictor>({nullptr, &kPredictor, nullptr, nullptr}, as_in_lithosd()), state);
 }
 
 lithos_observation observation() {

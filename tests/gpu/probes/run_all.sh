@@ -119,6 +119,7 @@ mps_probes() {
 suite_impossible() {
   run mask_empty 12 "$here/mask_launches" empty
   run mask_cluster 12 "$here/mask_launches" cluster
+  run cluster_places 240 "$here/cluster_places"
   run cooperative_whole_chip 12 "$here/launch_attributes" whole_chip
   run tpc_map_after 60 "$here/tpc_map"
 }

@@ -68,6 +68,36 @@ class EngineThreadTest : public ::testing::Test {
                                              std::chrono::seconds(10));
     return count;
   }
+  KernelInfo hundred_blocks(const std::string& name) const {
+    KernelShape shape;
+    shape.name = name;
+    shape.grid = {100, 1, 1};
+    shape.block = {128, 1, 1};
+    return make_kernel_info(shape, config->gpu, config->gpu.tpcs, config->rules);
+  }
+  // One launch of it in queue 1, given to the device and not mentioned to the engine.
+  bool submits(ipc::TenantLink& link, const KernelInfo& kernel, std::span<const ipc::CurvePoint> curve) const {
+    AtomSubmission atom;
+    atom.queue = QueueId{1};
+    atom.launch = LaunchId{1};
+    atom.kernel = &kernel;
+    atom.block_count = kernel.blocks;
+    atom.tpcs = config->gpu.all();
+    return link.add_queue(QueueId{1}).ok() && link.add_kernel(kernel, curve).ok() && link.checkpoint().ok() && link.submit(atom).ok();
+  }
+  Record submitted(TenantId tenant, const KernelInfo& kernel) const {
+    Record record;
+    record.kind = RecordKind::submitted;
+    record.tenant = tenant;
+    record.queue = QueueId{1};
+    record.op = kernel.id;
+    record.launch = LaunchId{1};
+    record.block_count = kernel.blocks;
+    record.tpcs = config->gpu.all();
+    record.sequence = 1;
+    record.pressure = Pressure::active;
+    return record;
+  }
   static void expect_exact(const Result<ReplayReport>& report) {
     ASSERT_TRUE(report.ok()) << report.status().message();
     EXPECT_TRUE(report.value().finished);
@@ -139,11 +169,7 @@ TEST_F(EngineThreadTest, AStrangerIsBestEffortWithoutAQuota) {
 TEST_F(EngineThreadTest, AKernelThatLiesAboutItsIdIsRefused) {
   Result<std::unique_ptr<ipc::TenantLink>> link = ipc::TenantLink::connect({.socket = socket, .name = "stranger"});
   ASSERT_TRUE(link.ok());
-  KernelShape shape;
-  shape.name = "k";
-  shape.grid = {100, 1, 1};
-  shape.block = {128, 1, 1};
-  KernelInfo kernel = make_kernel_info(shape, config->gpu, config->gpu.tpcs, config->rules);
+  KernelInfo kernel = hundred_blocks("k");
   ASSERT_TRUE(link.value()->add_kernel(kernel).ok());
   EXPECT_TRUE(link.value()->checkpoint().ok());
   kernel.id = OperatorId{12345};
@@ -155,23 +181,12 @@ TEST_F(EngineThreadTest, AKernelThatLiesAboutItsIdIsRefused) {
 // It dies between giving work to the device and saying so: when that ends, nobody has said anything wrong, neither it nor who has its
 // slot by then.
 TEST_F(EngineThreadTest, WhatADeadTenantHadNotMentionedIsNobodysBadRecord) {
-  KernelShape shape;
-  shape.name = "long";
-  shape.grid = {100, 1, 1};
-  shape.block = {128, 1, 1};
-  const KernelInfo kernel = make_kernel_info(shape, config->gpu, config->gpu.tpcs, config->rules);
+  const KernelInfo kernel = hundred_blocks("long");
   const ipc::CurvePoint curve[] = {{1, 50e6}, {static_cast<double>(config->gpu.tpcs), 50e6}};
   for (const bool somebody_follows : {false, true}) {
     Result<std::unique_ptr<ipc::TenantLink>> link = ipc::TenantLink::connect({.socket = socket, .name = "stranger"});
     ASSERT_TRUE(link.ok()) << link.status().message();
-    ASSERT_TRUE(link.value()->add_queue(QueueId{1}).ok() && link.value()->add_kernel(kernel, curve).ok() && link.value()->checkpoint().ok());
-    AtomSubmission atom;
-    atom.queue = QueueId{1};
-    atom.launch = LaunchId{1};
-    atom.kernel = &kernel;
-    atom.block_count = kernel.blocks;
-    atom.tpcs = config->gpu.all();
-    ASSERT_TRUE(link.value()->submit(atom).ok());
+    ASSERT_TRUE(submits(*link.value(), kernel, curve));
     link.value().reset();
     while (sessions() != 0) std::this_thread::yield();
     if (somebody_follows) link = ipc::TenantLink::connect({.socket = socket, .name = "another"});
@@ -187,33 +202,14 @@ TEST_F(EngineThreadTest, WhatADeadTenantHadNotMentionedIsNobodysBadRecord) {
 
 // Tenants that are killed before they could say that their work has ended: it is known to have, so their slots (64) are free for others.
 TEST_F(EngineThreadTest, TheDeadHoldNoSlotForWhatHasEnded) {
-  KernelShape shape;
-  shape.name = "short";
-  shape.grid = {100, 1, 1};
-  shape.block = {128, 1, 1};
-  const KernelInfo kernel = make_kernel_info(shape, config->gpu, config->gpu.tpcs, config->rules);
+  const KernelInfo kernel = hundred_blocks("short");
   const ipc::CurvePoint curve[] = {{1, 2e3}, {static_cast<double>(config->gpu.tpcs), 2e3}};
   for (std::uint64_t i = 1; i <= 2 * ipc::kTenantsMax; ++i) {
     Result<std::unique_ptr<ipc::TenantLink>> link = ipc::TenantLink::connect({.socket = socket, .name = "stranger"});
     ASSERT_TRUE(link.ok()) << i << ": " << link.status().message();
-    ASSERT_TRUE(link.value()->add_queue(QueueId{1}).ok() && link.value()->add_kernel(kernel, curve).ok() && link.value()->checkpoint().ok());
-    AtomSubmission atom;
-    atom.queue = QueueId{1};
-    atom.launch = LaunchId{1};
-    atom.kernel = &kernel;
-    atom.block_count = kernel.blocks;
-    atom.tpcs = config->gpu.all();
-    ASSERT_TRUE(link.value()->submit(atom).ok());
-    Record record;
-    record.kind = RecordKind::submitted;
-    record.tenant = link.value()->slot();
-    record.queue = atom.queue;
-    record.op = kernel.id;
-    record.launch = atom.launch;
-    record.block_count = kernel.blocks;
-    record.tpcs = record.spinning = atom.tpcs;
-    record.sequence = 1;
-    record.pressure = Pressure::active;
+    ASSERT_TRUE(submits(*link.value(), kernel, curve));
+    Record record = submitted(link.value()->slot(), kernel);
+    record.spinning = record.tpcs;
     link.value()->push(record);
     std::uint64_t completed = 0;
     while (completed < i) ASSERT_TRUE(thread->mailbox().ask<std::uint64_t>([this] { return thread->room().device_completions(); }, completed, std::chrono::seconds(10)));
@@ -224,11 +220,7 @@ TEST_F(EngineThreadTest, TheDeadHoldNoSlotForWhatHasEnded) {
 TEST_F(EngineThreadTest, ARecordThatOvertakesItsKernelsRegistrationCounts) {
   Result<std::unique_ptr<ipc::TenantLink>> link = ipc::TenantLink::connect({.socket = socket, .name = "stranger"});
   ASSERT_TRUE(link.ok() && link.value()->checkpoint().ok());
-  KernelShape shape;
-  shape.name = "fresh";
-  shape.grid = {100, 1, 1};
-  shape.block = {128, 1, 1};
-  const KernelInfo kernel = make_kernel_info(shape, config->gpu, config->gpu.tpcs, config->rules);
+  const KernelInfo kernel = hundred_blocks("fresh");
   std::promise<void> waits, sent;
   std::thread engine_waits([&] {  // in its mailbox, which it empties before the rings of the same step
     bool done = false;
@@ -237,17 +229,7 @@ TEST_F(EngineThreadTest, ARecordThatOvertakesItsKernelsRegistrationCounts) {
   });
   waits.get_future().wait();
   EXPECT_TRUE(link.value()->add_queue(QueueId{1}).ok() && link.value()->add_kernel(kernel).ok());
-  Record record;
-  record.kind = RecordKind::submitted;
-  record.tenant = link.value()->slot();
-  record.queue = QueueId{1};
-  record.op = kernel.id;
-  record.launch = LaunchId{1};
-  record.block_count = kernel.blocks;
-  record.tpcs = config->gpu.all();
-  record.sequence = 1;
-  record.pressure = Pressure::active;
-  link.value()->push(record);
+  link.value()->push(submitted(link.value()->slot(), kernel));
   sent.set_value();
   engine_waits.join();
   using Seen = std::pair<std::uint64_t, std::uint64_t>;
