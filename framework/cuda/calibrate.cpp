@@ -17,6 +17,7 @@ namespace {
 // Positions 0 … 71 are GPCs of nine; single TPCs above (GPU.md §3).
 constexpr unsigned kClusterBits = 72, kBitsPerGpc = 9;
 constexpr unsigned kMaskBits = 128;
+constexpr std::size_t kSmsPerTpc = 2;
 constexpr unsigned kSmsMax = 1024;
 constexpr unsigned kThreads = 1024, kBlocksPerSm = 4;
 constexpr std::uint64_t kSpinNs = 20'000;
@@ -215,6 +216,11 @@ Result<Calibration> make_calibration(const std::vector<std::vector<unsigned>>& i
   if (seen.size() != sms)
     return internal_error(std::to_string(sms - seen.size()) + " of " + std::to_string(sms) +
                           " SMs went away with no mask position: is this under MPS?");
+  // Room is counted by TPCs: for blocks that wait for each other, and for clusters of two on one alone (engine/tpc_map.hpp).
+  for (const CalibratedTpc& tpc : calibration.tpcs)
+    if (tpc.sms.size() != kSmsPerTpc)
+      return internal_error("the TPC at mask position " + std::to_string(tpc.bit) + " has " + std::to_string(tpc.sms.size()) +
+                            " SMs, not " + std::to_string(kSmsPerTpc) + ": LithOS could not count on what fits there");
   return calibration;
 }
 

@@ -27,7 +27,7 @@ struct Calibration {
 };
 
 // From what was seen: for each mask position the SMs that had nothing to do while it was off (empty: no TPC there).
-// Errors: internal, if the SMs do not come out as TPCs (an SM in two places, or in none).
+// Errors: internal, if the SMs do not come out as TPCs (an SM in two places, or in none; a TPC of other than two).
 Result<Calibration> make_calibration(const std::vector<std::vector<unsigned>>& idle_sms_by_bit, unsigned sms);
 
 // `driver`: path of the real libcuda.so.1. Errors: unavailable (no driver, GPU or hook, with the reason), incompatible
