@@ -220,7 +220,8 @@ int run(const std::string& mode, unsigned n) {
     for (unsigned i = 0; i < n; ++i) launch(reinterpret_cast<CUfunction>(found), 100);
     say_descriptors();
   }
-  if (mode == "threads") from_threads(n, 200);
+  if (mode == "one_then_threads") from_threads(1, 1);
+  if (mode == "threads" || mode == "one_then_threads") from_threads(n, 200);
   if (mode == "graph") graph(n);
   if (mode == "memory") memory();
   if (mode == "facts") facts();
