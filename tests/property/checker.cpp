@@ -233,6 +233,7 @@ void Checker::lease_published(std::uint32_t slot, const Lease& lease) {
 void Checker::check_owner_served(const Queue& queue, const Tenant& tenant, const Visible& visible) {
   const Launched& head = queue.pending.front();
   if (visible.lease.hold || visible.lease.launches_per_s > 0) return;
+  if (!visible.lease.masked && visible.lease.low_priority) return;  // nothing is its own then, and its launches are bounded as the policy wished
   const auto fits = [&](const KernelInfo& kernel) {
     const TpcSet own = kernel.may_spin ? tenant.own & visible.lease.co_resident : tenant.own;
     return own.count() >= kernel.min_tpcs && room_for(kernel, own);
