@@ -39,7 +39,7 @@ class MaskGeometry {
   static constexpr unsigned kGpcsMax = 32;
 
   MaskGeometry() = default;  // of no GPU: nothing is valid, so nothing can be masked
-  explicit MaskGeometry(const GpuShape& gpu) : blocks_anywhere_(gpu.sms_per_tpc) {
+  explicit MaskGeometry(const GpuShape& gpu) : sms_per_tpc_(gpu.sms_per_tpc) {
     for (unsigned tpc = 0; tpc < gpu.tpcs && tpc < gpu.mask_bit_of_tpc.size(); ++tpc) {
       const unsigned bit = gpu.mask_bit_of_tpc[tpc];
       if (bit >= MaskBits::kBits || valid_.has(bit)) continue;  // a map that is wrong: the TPC is then not used
@@ -54,7 +54,7 @@ class MaskGeometry {
   }
 
   const MaskBits& valid() const { return valid_; }
-  unsigned blocks_anywhere() const { return blocks_anywhere_; }  // clusters of so many blocks or fewer run on any TPC
+  bool runs_anywhere(std::uint64_t cluster_blocks) const { return lithos::runs_anywhere(cluster_blocks, sms_per_tpc_); }
   unsigned gpc_count() const { return gpc_count_; }
   const MaskBits& gpc(unsigned index) const { return gpcs_[index]; }
 
@@ -70,7 +70,7 @@ class MaskGeometry {
   std::array<std::uint16_t, TpcSet::kMaxTpcs> bit_of_tpc_{};
   std::array<MaskBits, kGpcsMax> gpcs_{};
   unsigned gpc_count_ = 0;
-  unsigned blocks_anywhere_ = 1;
+  unsigned sms_per_tpc_ = 1;
 };
 
 }  // namespace lithos::cuda

@@ -38,7 +38,7 @@ bool holds_cluster(const MaskBits& enabled, const MaskGeometry& geometry, std::u
                                                 const MaskGeometry& geometry, const MaskBits& enabled, unsigned on) {
   if (on < std::max(wish.min_tpcs, 1u)) return MaskOutcome::too_few;
   const std::uint64_t cluster = volume(descriptor.cluster());
-  if (cluster > geometry.blocks_anywhere() && !holds_cluster(enabled, geometry, tpcs_for(cluster, wish))) return MaskOutcome::no_cluster;
+  if (!geometry.runs_anywhere(cluster) && !holds_cluster(enabled, geometry, tpcs_for(cluster, wish))) return MaskOutcome::no_cluster;
   const std::uint64_t together = volume(descriptor.gpu_cluster());
   if (together > 1 && on < tpcs_for(together, wish)) return MaskOutcome::not_resident;
   return MaskOutcome::masked;

@@ -66,7 +66,7 @@ void EngineRoom::end_if_over(TenantId tenant, Nanoseconds now) {
 
 // A kernel is registered by the socket, which busy steps do not look at, before the ring names it.
 bool EngineRoom::names_unread(const Record& record) const {
-  return record.op != OperatorId{} && engine_.knows(record.tenant) && !engine_.knows(record.tenant, record.op);
+  return record.op != OperatorId{} && !engine_.knows(record.tenant, record.op) && engine_.knows(record.tenant);
 }
 
 // True: there may be more.

@@ -13,6 +13,9 @@ namespace lithos {
 
 inline constexpr std::uint16_t kNoGpc = 0xffff;  // a TPC that only clusters of one TPC's width can use (hardware.md §4)
 
+// Clusters of no more blocks than a TPC has SMs run on any TPC, a block to an SM; larger ones need their room in one GPC (hardware.md §4).
+constexpr bool runs_anywhere(std::uint64_t cluster_blocks, unsigned sms_per_tpc) { return cluster_blocks <= sms_per_tpc; }
+
 struct GpuShape {
   std::string name;
   unsigned tpcs = 0;
@@ -28,8 +31,6 @@ struct GpuShape {
   std::vector<std::uint32_t> clocks_mhz;  // supported SM clocks, highest first
   double power_limit_w = 700;
 
-  // Clusters of no more blocks than a TPC has SMs run on any TPC, a block to an SM; larger ones need their room in one GPC.
-  bool runs_anywhere(std::uint64_t cluster_blocks) const { return cluster_blocks <= sms_per_tpc; }
   TpcSet all() const { return TpcSet::first(tpcs); }
   TpcSet gpc(unsigned index) const {
     TpcSet set;

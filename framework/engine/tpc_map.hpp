@@ -48,7 +48,7 @@ class TpcMap {
   TpcSet take(const TpcPool* pools, unsigned n_pools, const TpcSet& within, unsigned want) const;
   TpcSet choose_for_clusters(const KernelInfo& kernel, const TpcPool* pools, unsigned n_pools, unsigned want) const;
 
-  bool runs_anywhere(const KernelInfo& kernel) const { return kernel.cluster_blocks <= sms_per_tpc_; }
+  bool runs_anywhere(const KernelInfo& kernel) const { return lithos::runs_anywhere(kernel.cluster_blocks, sms_per_tpc_); }
 
   unsigned tpcs_, sms_per_tpc_;
   TpcSet all_;

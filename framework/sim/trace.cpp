@@ -239,7 +239,7 @@ TimeCurve make_time_curve(const TraceKernel& kernel, const KernelInfo& info, con
             info.blocks_per_tpc};
 
   // Clusters wider than a TPC never run on the TPCs that no GPC owns: "the whole device" was less for them.
-  const unsigned device_tpcs = gpu.runs_anywhere(info.cluster_blocks) ? gpu.tpcs : cluster_tpcs(gpu);
+  const unsigned device_tpcs = runs_anywhere(info.cluster_blocks, gpu.sms_per_tpc) ? gpu.tpcs : cluster_tpcs(gpu);
   // One gap for all rows: a row's own carries the noise of two measurements into every point. More TPCs than blocks
   // change nothing.
   std::vector<TimeCurve::Point> points{{device_tpcs, full_us * 1e3}};

@@ -96,7 +96,7 @@ unsigned VirtualGpu::Impl::stream_of(TenantId tenant, QueueId queue) {
 
 // GPCs in which not even one cluster fits are of no use to the launch.
 TpcSet VirtualGpu::Impl::room_for_clusters(const KernelInfo& kernel, const TpcSet& tpcs) const {
-  if (shape_.runs_anywhere(kernel.cluster_blocks)) return tpcs;
+  if (runs_anywhere(kernel.cluster_blocks, shape_.sms_per_tpc)) return tpcs;
   TpcSet usable_tpcs = tpcs & cluster_tpcs_;
   if (kernel.cluster_blocks <= std::max(1u, kernel.blocks_per_tpc)) return usable_tpcs;
   for (const TpcSet& gpc : gpc_) {

@@ -284,6 +284,11 @@ def rightsize(options):
     return {"ready": service.said, **figures, "change": changes(figures), "events_dropped": events.dropped}
 
 
+def ratio(row, base, name, key):
+    """How much more of it the tenant has than in `base`; None: not known."""
+    return row[name][key] / base[name][key] - 1 if row.get(name, {}).get(key) and base.get(name, {}).get(key) else None
+
+
 SHARING = {"idle lent": ("none", {}), "spared lent": ("marginal", {"spare_active": 0.3, "spare_pressed": 0.3}),
            "half lent": ("none", {"lend_active": 0.5, "lend_pressed": 0.5})}
 
@@ -308,20 +313,13 @@ def sharing(options):
         arrivals, events = service.latencies(), Events(run)
     figures = {name: {"svc": window.figures(events, "svc", arrivals), "be": window.figures(events, "be", [])} for name, window in windows.items()}
     base = figures["idle lent"]
-
-    def ratio(row, tenant, key):
-        return row[tenant][key] / base[tenant][key] - 1 if row[tenant][key] and base[tenant][key] else None
-
-    change = {name: {"best_effort_per_s": ratio(row, "be", "requests_per_s"), "p50_ms": ratio(row, "svc", "p50_ms"), "p99_ms": ratio(row, "svc", "p99_ms")}
-              for name, row in figures.items()}
+    change = {name: {"best_effort_per_s": ratio(row, base, "be", "requests_per_s"),
+                     **{key: ratio(row, base, "svc", key) for key in ("p50_ms", "p99_ms")}} for name, row in figures.items()}
     return {"ready": service.said, **figures, "change": change, "events_dropped": events.dropped}
 
 
 def changes(figures):
     """marginal against none."""
-    def ratio(row, base, name, key):
-        return row[name][key] / base[name][key] - 1 if row.get(name, {}).get(key) and base.get(name, {}).get(key) else None
-
     out = {}
     for where in ("alone", "beside best effort"):
         row, base = figures.get(f"marginal {where}"), figures.get(f"none {where}")

@@ -139,12 +139,17 @@ TEST(Dispatch, NoRoomBesideAFullRegisterFile) {
   EXPECT_GT(h.started(1), 900);
 }
 
+// One block fills an SM, so that a cluster of 16 needs eight TPCs of one GPC.
+KernelSpec in_clusters(std::uint32_t blocks) {
+  KernelSpec spec = full_sm(160);
+  spec.cluster = blocks;
+  spec.shared_bytes = 200'000;
+  return spec;
+}
+
 TEST(Dispatch, ClustersUseOnlyTpcsOfGpcsWithRoom) {
   GpuHarness h;
-  KernelSpec spec = full_sm(160);
-  spec.cluster = 16;
-  spec.shared_bytes = 200'000;  // one block per SM: a cluster needs eight TPCs of one GPC
-  const KernelInfo& kernel = h.kernel(spec);
+  const KernelInfo& kernel = h.kernel(in_clusters(16));
   // GPC 0 has four TPCs, GPC 1 eight; the single TPCs are the last four.
   ASSERT_TRUE(h.launch(0, kernel, TpcSet::first(12) | TpcSet::range(62, 66)).ok());
   h.gpu.advance(Nanoseconds{1});
@@ -155,10 +160,7 @@ TEST(Dispatch, ClustersUseOnlyTpcsOfGpcsWithRoom) {
 
 TEST(Dispatch, ClustersOfATpcsWidthUseTheSingleTpcs) {
   GpuHarness h;
-  KernelSpec spec = full_sm(160);
-  spec.cluster = 2;
-  spec.shared_bytes = 200'000;
-  const KernelInfo& kernel = h.kernel(spec);
+  const KernelInfo& kernel = h.kernel(in_clusters(2));
   ASSERT_TRUE(h.launch(0, kernel, TpcSet::range(60, 66)).ok());
   h.gpu.advance(Nanoseconds{1});
   EXPECT_EQ(h.gpu.held_by(TenantId{0}), TpcSet::range(60, 66));
@@ -166,10 +168,7 @@ TEST(Dispatch, ClustersOfATpcsWidthUseTheSingleTpcs) {
 
 TEST(Dispatch, RefusesWhatWouldHangForEver) {
   GpuHarness h;
-  KernelSpec spec = full_sm(160);
-  spec.cluster = 16;
-  spec.shared_bytes = 200'000;
-  const KernelInfo& clustered = h.kernel(spec);
+  const KernelInfo& clustered = h.kernel(in_clusters(16));
   const KernelInfo& plain = h.kernel({});
   EXPECT_THAT(h.launch(0, clustered, TpcSet::first(4)).message(), HasSubstr("would hang for ever"));
   EXPECT_THAT(h.launch(0, plain, TpcSet{}).message(), HasSubstr("would hang for ever"));
