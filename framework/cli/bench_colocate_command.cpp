@@ -94,7 +94,7 @@ class Bench {
       return {};
     }
     if (arguments_.case_name.empty()) return invalid_argument("has cases: say which with --case, for example --case " + parsed.points.front().case_name);
-    Result<Config> config = config_of_case(parsed, arguments_.case_name);
+    Result<Config> config = config_of_case(parsed.points, arguments_.case_name);
     if (config.ok()) config_ = std::move(config).value();
     return config.status();
   }

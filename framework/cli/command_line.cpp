@@ -55,6 +55,7 @@ void add_duration(CLI::App& app, std::optional<Nanoseconds>& into) {
 
 void add_sim(CLI::App& app, SimArguments& arguments) {
   app.add_option("-c,--config", arguments.config, "What to simulate")->type_name("FILE")->required();
+  app.add_option("--case", arguments.case_name, "Of a file with cases: run only this one")->type_name("NAME");
   app.add_option("--set", arguments.sets, "Run only this set of policies (repeatable)")->type_name("NAME")->take_all();
   app.add_option("--seed", arguments.seed, "In place of the file's run.seed")->type_name("N");
   app.add_option("--seeds", arguments.seeds, "Run each set with so many seeds; the table shows means and intervals")

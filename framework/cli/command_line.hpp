@@ -21,6 +21,7 @@ struct SimArguments {
   std::string report;             // HTML file to write; empty: none
   std::string perfetto;           // trace to write, of several sets one each; empty: none
   std::string against;            // result of `lithos bench colocate` to compare with; empty: none
+  std::string case_name;          // of a file with cases only this one; empty: all
   std::vector<std::string> sets;  // only these; empty: all
   std::vector<std::string> policy_path;
   std::optional<std::uint64_t> seed;

@@ -33,7 +33,7 @@ void GpuCommands::add_run(CLI::App& program) {
       ->check(CLI::IsMember({"run", "limit", "refuse"}));
   app.add_option("--advertised-tpcs", run_.advertised_tpcs, "Tell the program that the GPU has so many TPCs");
   app.add_option("--memory-limit", run_.memory_limit, "For example 8GiB (default: the configuration's)");
-  app.add_flag("--queued", run_.queued, "Best effort only: launches wait for their lease while the program goes on (default: the configuration's)");
+  app.add_flag("--queued", run_.queued, "Not for latency_critical tenants: launches wait for their lease while the program goes on (default: the configuration's)");
   app.add_flag("--no-hook", run_.no_hook, "Leave the tools interface to a profiler; MPS alone confines, to the tenant's own share");
   app.add_option("--map", run_.map, "TPC map, without lithosd (default: what lithos calibrate keeps)")
       ->type_name("FILE");

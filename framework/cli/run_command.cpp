@@ -75,13 +75,13 @@ Status set_environment(const RunArguments& arguments, const std::string& folder,
   return {};
 }
 
-// Which shim: the one whose launches may wait is for best effort alone.
+// Which shim: the one whose launches may wait is not for services with a latency to keep.
 Result<bool> may_queue(const RunArguments& arguments, const UpState* up) {
   if (up == nullptr) return arguments.queued;
   const TenantLimits known = limits_of(*up, arguments.tenant);
   const bool queued = arguments.queued || known.queued;
-  if (!queued || known.tenant_class == TenantClass::best_effort) return queued;
-  return invalid_argument(fmt::format("--queued: {} is {}; only launches of best_effort tenants may wait", arguments.tenant,
+  if (!queued || known.tenant_class != TenantClass::latency_critical) return queued;
+  return invalid_argument(fmt::format("--queued: {} is {}, whose launches never wait", arguments.tenant,
                                       name_of(known.tenant_class)));
 }
 

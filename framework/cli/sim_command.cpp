@@ -43,6 +43,21 @@ bool is_plain(const LoadedConfig& loaded, const SimArguments& arguments) {
   return loaded.points.size() == 1 && loaded.points.front().case_name.empty() && loaded.points.front().settings.empty() && seeds <= 1;
 }
 
+// --case: the rest of the run knows only that one. The message names a case that does not exist.
+Status choose_case(LoadedConfig& loaded, const std::string& name) {
+  if (name.empty()) return {};
+  Result<Config> config = config_of_case(loaded.points, name);
+  if (!config.ok()) return config.status();
+  loaded.config = std::move(config).value();
+  for (std::size_t i = loaded.points.size(); i-- > 0;) {
+    if (loaded.points[i].case_name == name) continue;
+    loaded.points.erase(loaded.points.begin() + static_cast<std::ptrdiff_t>(i));
+    loaded.inputs.erase(loaded.inputs.begin() + static_cast<std::ptrdiff_t>(i));
+  }
+  for (ConfigPoint& point : loaded.points) point.case_name.clear();
+  return {};
+}
+
 // --perfetto: an exporter for each set, and so a file for each.
 std::vector<PluginConfig> exporters_for(const LoadedConfig& loaded, const SimArguments& arguments) {
   std::vector<PluginConfig> exporters;
@@ -100,7 +115,7 @@ Status write_files(const std::string& json, const SimArguments& arguments, Conso
 // --against: what was measured; empty where nobody asked.
 Result<std::vector<MeasuredTenant>> measured_for(const LoadedConfig& loaded, const SimArguments& arguments) {
   if (arguments.against.empty()) return std::vector<MeasuredTenant>{};
-  if (!is_plain(loaded, arguments)) return invalid_argument("needs one run of each set: no cases, sweeps or seeds");
+  if (!is_plain(loaded, arguments)) return invalid_argument("needs one run of each set: no sweeps or seeds, and of a file with cases one (--case)");
   const Result<std::string> text = read_text_file(arguments.against, kMaxResultBytes);
   return text.ok() ? read_measured(text.value()) : text.status();
 }
@@ -112,6 +127,10 @@ ExitCode run_sim(const SimArguments& arguments, Console& console) {
   if (!loaded.diagnostics.empty()) {
     console.err << render_diagnostics(arguments.config, loaded.diagnostics);
     return ExitCode::bad_input;
+  }
+  if (const Status chosen = choose_case(loaded, arguments.case_name); !chosen.ok()) {
+    console.err << "--case: " << chosen.message() << "\n";
+    return ExitCode::usage;
   }
   const Config& config = loaded.config;
   if (const Status selected = check_sets(config.sets, arguments.sets); !selected.ok()) {

@@ -204,9 +204,9 @@ ParsedConfig parse_config_text(const std::string& text, const std::string& file_
   return parsed;
 }
 
-Result<Config> config_of_case(const ParsedConfig& parsed, const std::string& name) {
+Result<Config> config_of_case(const std::vector<ConfigPoint>& points, const std::string& name) {
   std::vector<std::string> known;
-  for (const ConfigPoint& point : parsed.points) {
+  for (const ConfigPoint& point : points) {
     if (point.case_name == name && !name.empty()) return point.config;
     if (!point.case_name.empty() && (known.empty() || known.back() != point.case_name)) known.push_back(point.case_name);
   }

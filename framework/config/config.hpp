@@ -164,7 +164,7 @@ struct ParsedConfig {
 };
 
 // What a [[case]] of the file comes to. Not found: no such case, said with those that there are.
-Result<Config> config_of_case(const ParsedConfig& parsed, const std::string& name);
+Result<Config> config_of_case(const std::vector<ConfigPoint>& points, const std::string& name);
 
 // Paths inside the file are relative to the file.
 ParsedConfig parse_config_file(const std::string& path);

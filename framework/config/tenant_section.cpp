@@ -94,7 +94,7 @@ const KeyTable<TenantConfig>& tenant_keys() {
        count_key("connections", &T::connections, "likewise: hardware work queues (`CUDA_DEVICE_MAX_CONNECTIONS`); more tenants fit where each has fewer",
                  {.min = 1, .max = kMaxConnections}, {.unset = "8; with over 8 tenants 64 for all, at least 2 each"}),
        flag_key("queued", &T::queued,
-                "of a CUDA program, best effort only: its launches wait for their lease in queues while it goes on ([atoms](../design/atoms.md))"),
+                "of a CUDA program that is not latency_critical: its launches wait for their lease in queues while it goes on ([atoms](../design/atoms.md))"),
        own_key<T>("arrivals", "table", "closed loop", "when requests come ([below](#arrivals))",
                   [](TableReader& reader, T& into) { read_arrivals(reader, into.arrivals); })});
   return keys;
@@ -110,8 +110,8 @@ TenantConfig read_tenant(const TomlTable& table, std::size_t index, std::vector<
   TenantConfig tenant;
   tenant.where = table.where;
   if (tenant_keys().read(reader, tenant)) reader.finish();
-  if (tenant.queued && tenant.tenant_class != TenantClass::best_effort)
-    reader.refuse("queued", "only launches of best_effort tenants may wait in queues: others go within their calls");
+  if (tenant.queued && tenant.tenant_class == TenantClass::latency_critical)
+    reader.refuse("queued", "launches of latency_critical tenants never wait in queues: they go within their calls");
   return tenant;
 }
 

@@ -36,7 +36,7 @@ Result<PolicySetConfig> pick_set(const Config& config, const std::string& name) 
 Result<Config> pick_case(ParsedConfig& parsed, const std::string& name) {
   const std::size_t slash = name.find('/');
   if (slash == std::string::npos) return std::move(*parsed.config);
-  return config_of_case(parsed, name.substr(0, slash));
+  return config_of_case(parsed.points, name.substr(0, slash));
 }
 std::string set_in(const std::string& name) { return name.substr(name.find('/') + 1); }
 

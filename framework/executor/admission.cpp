@@ -26,6 +26,13 @@ Coverage coverage_of(CutReason reason, const KernelInfo& kernel) {
   return kernel.may_spin ? Coverage::whole_co_resident : Coverage::masked;
 }
 
+// Of a launch that takes so long, what has not gone yet.
+Nanoseconds rest_of(const WaitingLaunch& head, Nanoseconds whole) {
+  return whole * (head.kernel->blocks - head.next_block) / std::max(head.kernel->blocks, 1u);
+}
+
+bool much_less(Nanoseconds one, Nanoseconds other) { return 3 * one < 2 * other; }
+
 }  // namespace
 
 Admission::Admission(const TpcMap& map, const ExecutorConfig& config, TenantPort& port)
@@ -87,12 +94,28 @@ Verdict Admission::ask(const LaunchQueue& queue, const WaitingLaunch& head, cons
 
 Verdict Admission::ask_kernel(const Question& q) {
   Verdict verdict = on_lease(q, true);
-  if (verdict.go()) return verdict;
-  if (!q.usable.borrowed.empty()) {
+  if (!verdict.go() && !q.usable.borrowed.empty()) {
     const Verdict at_home = on_lease(q, false);
-    if (at_home.go()) return at_home;
+    if (at_home.go() && !worth_waiting_for(q, verdict, at_home)) verdict = at_home;
   }
+  if (verdict.go() && too_far_ahead_at_home(q, verdict)) return Verdict::later(kNever);
+  if (verdict.go()) return verdict;
   return q.starving || q.head.urgent ? starved(q) : verdict;
+}
+
+// A program that runs ahead of the GPU would else find its first launch on lent TPCs and all that follow on the few of its own, many times
+// slower, though they wait in the stream for the first. What stands against borrowing is the tenant's own work there, and that will end.
+bool Admission::worth_waiting_for(const Question& q, const Verdict& borrowed, const Verdict& at_home) {
+  return borrowed.outcome == Verdict::Outcome::later && q.behind_its_own() && much_less(borrowed.rest, at_home.rest);
+}
+
+// While its lender works, too: what is submitted to a few TPCs in a millisecond may keep the stream there for many. The next launch goes when
+// little is left before it, by then perhaps on lent TPCs. Who owns about as much as it could use never waits.
+bool Admission::too_far_ahead_at_home(const Question& q, const Verdict& at_home) {
+  if (!at_home.delays_borrowing || !q.behind_its_own() || q.outstanding.at_home <= q.lease.outstanding_limit) return false;
+  const unsigned most = (q.usable.home() | q.usable.borrowed_ever).count();
+  const Nanoseconds whole = predicted(decision_of(q.head), std::min(most, q.head.kernel->useful_tpcs));
+  return much_less(rest_of(q.head, whole), at_home.rest);
 }
 
 const Admission::Choice& Admission::choose(const Question& q, const KernelInfo& kernel, std::uint32_t want, bool borrow) {
@@ -124,7 +147,9 @@ Verdict Admission::on_lease(const Question& q, bool borrow) {
   verdict.tpcs = choice.tpcs;
   const unsigned tpcs = choice.tpc_count;
   const Nanoseconds whole = predicted(decision, tpcs);
+  verdict.rest = rest_of(q.head, whole);
   verdict.on_borrowed = choice.on_borrowed;
+  verdict.delays_borrowing = !choice.on_borrowed && !q.usable.borrowed_ever.empty();
   const Nanoseconds atom_length = verdict.on_borrowed ? q.lease.atom_length : Nanoseconds{0};
   const Nanoseconds tolerated = verdict.on_borrowed ? tolerated_on(q, verdict.tpcs) : kNever;
   const Atom atom = next_atom({&kernel, q.head.next_block, tpcs, map_.tpcs(), whole, atom_length, tolerated});
@@ -164,7 +189,7 @@ bool Admission::borrowing_fits(const Question& q, Verdict& verdict) {
     return false;
   }
   if (verdict.long_whole && q.outstanding.long_wholes > 0) {
-    verdict = Verdict::later(kNever);
+    verdict.put_off(kNever);
     return false;
   }
   return within_outstanding_limit(q, verdict);
@@ -177,7 +202,7 @@ bool Admission::within_outstanding_limit(const Question& q, Verdict& verdict) {
   const Outstanding& out = q.outstanding;
   const Nanoseconds limit = q.lease.outstanding_limit;
   if (out.pieces == 0 || out.behind() + verdict.predicted <= limit || out.left(q.now) <= limit) return true;
-  verdict = Verdict::later(out.behind() <= limit ? out.running_until - (limit - out.behind()) : kNever);
+  verdict.put_off(out.behind() <= limit ? out.running_until - (limit - out.behind()) : kNever);
   return false;
 }
 

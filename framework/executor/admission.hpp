@@ -25,6 +25,7 @@ struct Outstanding {
   Nanoseconds running_until = kNever;  // when that one should be over, should it take as long as predicted
   std::uint32_t pieces = 0;
   std::uint32_t long_wholes = 0;       // uncuttable ones among them
+  Nanoseconds at_home{0};              // and what the tenant has at home though it may borrow (Verdict::delays_borrowing), predicted
 
   Nanoseconds behind() const { return predicted - running; }  // has not begun
   Nanoseconds left(Nanoseconds now) const { return behind() + std::clamp(running_until - now, Nanoseconds{0}, running); }
@@ -45,13 +46,17 @@ struct Verdict {
   bool on_borrowed = false;
   bool uncuttable = false;  // as it would be submitted: longer than the atoms that were wished
   bool long_whole = false;
+  bool delays_borrowing = false;  // at home, while at some pressure of a lender the tenant may borrow
   Coverage coverage = Coverage::masked;
   std::uint32_t blocks = 0;   // kernels: how many from next_block on
   std::uint32_t bake = GraphMasks::kNone;
   TpcSet tpcs;                // kernels: the mask; graphs: all masks' union
   Nanoseconds predicted{0};
 
-  static Verdict later(Nanoseconds at) { Verdict v; v.outcome = Outcome::later; v.retry_at = at; return v; }
+  Nanoseconds rest{0};  // kernels, go or later: of all blocks that have not gone, on those TPCs
+
+  static Verdict later(Nanoseconds at) { Verdict v; v.put_off(at); return v; }
+  void put_off(Nanoseconds until) { outcome = Outcome::later, retry_at = until; }
   static Verdict lease_short() { return {}; }
   bool go() const { return outcome == Outcome::go; }
 };
@@ -80,12 +85,16 @@ class Admission {
     const UsableTpcs& usable;
     Nanoseconds now;
     bool starving;
+    // It would not begin at once anyhow, and nobody else is to blame: then, and only then, it may wait for better TPCs than its own.
+    bool behind_its_own() const { return !starving && !head.urgent && (head.behind || !queue.inflight.empty()); }
   };
   Verdict ask_kernel(const Question& q);
   Verdict ask_graph(const Question& q);
   Verdict unmasked(const Question& q);
   Verdict collective(const Question& q);
   Verdict starved(const Question& q);
+  static bool worth_waiting_for(const Question& q, const Verdict& borrowed, const Verdict& at_home);
+  bool too_far_ahead_at_home(const Question& q, const Verdict& at_home);
   // A mask of own, unowned and, if `borrow`, borrowed TPCs, with the limits that hold there.
   Verdict on_lease(const Question& q, bool borrow);
   static Nanoseconds tolerated_on(const Question& q, const TpcSet& tpcs);

@@ -161,6 +161,7 @@ void Executor::Impl::went(LaunchQueue& queue, const Verdict& verdict, Nanosecond
   atom.last = head.graph != nullptr || head.next_block + verdict.blocks == head.kernel->blocks;
   atom.on_borrowed = verdict.on_borrowed;
   atom.long_whole = verdict.on_borrowed && verdict.long_whole;
+  atom.delays_borrowing = verdict.delays_borrowing;
   atom.may_spin = verdict.masked && (head.kernel != nullptr ? head.kernel->may_spin : head.graph->may_spin);
   atom.coverage = verdict.coverage;
   atom.tpcs = verdict.tpcs;
@@ -177,6 +178,7 @@ void Executor::Impl::went(LaunchQueue& queue, const Verdict& verdict, Nanosecond
   if (head.next_block == 0) admission.launched(now);
   ++inflight;
   queue.inflight_predicted += atom.predicted;
+  if (atom.delays_borrowing) borrowed.at_home += atom.predicted;
   if (atom.on_borrowed) {
     ++borrowed.pieces;
     borrowed.predicted += atom.predicted;
@@ -237,6 +239,7 @@ void Executor::Impl::refresh_spinning() {
 void Executor::Impl::landed(LaunchQueue& queue, Nanoseconds now) {
   const InFlight& atom = queue.inflight.front();
   queue.inflight_predicted -= atom.predicted;
+  if (atom.delays_borrowing) borrowed.at_home -= atom.predicted;
   if (atom.on_borrowed) {
     --borrowed.pieces;
     borrowed.predicted -= atom.predicted;

@@ -28,6 +28,7 @@ struct WaitingLaunch {
   std::uint32_t next_block = 0;  // blocks before have been submitted
   LaunchContext context = 0;
   bool urgent = false;           // flushed: limits and hold do not apply
+  bool behind = false;           // what the tenant launched last on this queue has not ended, by all that is known where queues are not kept
   OperatorId op() const { return kernel != nullptr ? kernel->id : graph->id; }
 };
 
@@ -44,6 +45,7 @@ struct InFlight {
   bool last = true;
   bool on_borrowed = false;   // counts against the outstanding limit
   bool long_whole = false;    // the one uncuttable launch that may be out there
+  bool delays_borrowing = false;  // Verdict
   bool may_spin = false;
   Coverage coverage{};
   TpcSet tpcs;

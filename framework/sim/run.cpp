@@ -113,7 +113,7 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
   executor_config.tenant = tenant->id;
   executor_config.submit_ahead = set_.submit_ahead;
   tenant->executor = std::make_unique<Executor>(inputs_->gpu, executor_config, gpu_, *tenant->channel);
-  const bool straight = !set_.masks || config.tenant_class == TenantClass::latency_critical;
+  const bool straight = !set_.masks || !config.queued;
   tenant->executor->add_queue(kQueue, straight ? LaunchPath::inline_path : LaunchPath::queued_path);
   engine_->queue_added(tenant->id, kQueue, now_);
 
@@ -121,6 +121,7 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
   for (const KernelInfo& kernel : program->kernels) workload.kernels.push_back(&kernel);
   workload.graph = graph ? &program->graph : nullptr;
   workload.launch_gap = config.launch_gap.count() > 0 ? config.launch_gap : h200_model().eager_launch_gap;
+  workload.calls_wait = straight;
   tenant->workload = std::make_unique<Workload>(
       config, std::move(workload), Arrivals(config.arrivals, seed_for(seed_, config.name), program->arrivals),
       *tenant->executor, kQueue, config_.transport.clock_offset);
@@ -215,6 +216,7 @@ Status Run::step_tenant(Tenant& tenant, Nanoseconds now) {
   bool poke = tenant.next_poke <= now;
   while (tenant.channel->take_lease()) poke = true;
   if (poke) tenant.executor->poke(there);
+  tenant.workload->launches_went(now);
   if (tenant.workload->next() <= now)
     if (Status status = tenant.workload->run(now); !status.ok()) return status;
   bool pressure_changed = false;
@@ -233,6 +235,7 @@ void Run::wake_borrowers(const Tenant& lender, Nanoseconds now) {
   for (const auto& other : tenants_) {
     if (other.get() == &lender || other->executor->waiting_launches() == 0) continue;
     other->executor->poke(transport_.tenant_time(now));
+    other->workload->launches_went(now);
     refresh_poke(*other, now);
   }
 }

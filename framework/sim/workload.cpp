@@ -22,7 +22,7 @@ Workload::Workload(const TenantConfig& config, WorkloadProgram program, Arrivals
 Status Workload::run(Nanoseconds now) {
   take_arrivals(now);
   for (;;) {
-    if (to_launch_ > 0 && !queue_full_ && cpu_free_at_ <= now) {
+    if (to_launch_ > 0 && !queue_full_ && !in_call_ && cpu_free_at_ <= now) {
       if (Status status = launch_next(now); !status.ok()) return status;
     } else if (may_begin(now)) {
       if (Status status = begin_request(now); !status.ok()) return status;
@@ -43,7 +43,7 @@ void Workload::take_arrivals(Nanoseconds now) {
 }
 
 bool Workload::may_begin(Nanoseconds now) const {
-  return to_launch_ == 0 && cpu_free_at_ <= now && in_flight_.size() < config_.pipeline_depth &&
+  return to_launch_ == 0 && !in_call_ && cpu_free_at_ <= now && in_flight_.size() < config_.pipeline_depth &&
          (!open_loop() || !waiting_.empty());
 }
 
@@ -74,7 +74,15 @@ Status Workload::launch_next(Nanoseconds now) {
   }
   --to_launch_;
   cpu_free_at_ = program_.graph != nullptr ? now : now + program_.launch_gap;
+  in_call_ = program_.calls_wait && executor_.waiting_launches() > 0;
   return {};
+}
+
+void Workload::launches_went(Nanoseconds now) {
+  if (!in_call_ || executor_.waiting_launches() > 0) return;
+  in_call_ = false;
+  cpu_free_at_ = std::max(cpu_free_at_, now);
+  update_next();
 }
 
 Status Workload::launch_ended(Nanoseconds now) {
@@ -106,6 +114,7 @@ void Workload::start_measuring(Nanoseconds) {
 
 void Workload::update_next() {
   next_ = next_arrival_;
+  if (in_call_) return;
   const bool wants_cpu =
       to_launch_ > 0 ? !queue_full_ : in_flight_.size() < config_.pipeline_depth && (!open_loop() || !waiting_.empty());
   if (wants_cpu) next_ = std::min(next_, cpu_free_at_);

@@ -30,6 +30,7 @@ struct WorkloadProgram {
   std::vector<const KernelInfo*> kernels;  // of one request, in launch order; at least one
   const GraphInfo* graph = nullptr;        // not null: launched as this graph
   Nanoseconds launch_gap{0};               // eager: CPU time per launch
+  bool calls_wait = false;                 // a launch call returns once its launch has gone to the device; else it only joins the queue
 };
 
 class Workload {
@@ -43,6 +44,8 @@ class Workload {
   Nanoseconds next() const { return next_; }
   // Does everything that is due. Errors are the executor's (a launch that no device could run).
   Status run(Nanoseconds now);
+  // Waiting launches may have gone: a call that waited for that returns.
+  void launches_went(Nanoseconds now);
   // The executor reported the end of a launch.
   Status launch_ended(Nanoseconds now);
 
@@ -82,6 +85,7 @@ class Workload {
   Fifo<Request> in_flight_;     // begun; front: the oldest
   std::size_t to_launch_ = 0;   // kernels of the newest request still to be launched (eager)
   bool queue_full_ = false;     // the executor took no more: try again after the next completion
+  bool in_call_ = false;        // with `calls_wait`: its launch has not gone
   Nanoseconds cpu_free_at_{0};  // the program's thread is busy until then
   Nanoseconds next_ = kNever;
   Nanoseconds last_done_{0};

@@ -81,7 +81,21 @@ TEST_F(Sim, IsComparedWithWhatWasMeasured) {
   EXPECT_EQ(wrong.err, "--against sim.json: not what lithos bench colocate wrote\n");
   EXPECT_EQ(wrong.out, "") << "before anything is simulated";
   EXPECT_EQ(lithos("sim --config x.toml --seeds 2 --against same.json").err,
-            "--against same.json: needs one run of each set: no cases, sweeps or seeds\n");
+            "--against same.json: needs one run of each set: no sweeps or seeds, and of a file with cases one (--case)\n");
+}
+
+TEST_F(Sim, OfAFileWithCasesOneMayBeChosen) {
+  write("x.toml", small_config() + "\n[[case]]\nname = \"calm\"\ntenant.hp = { arrivals = { kind = \"poisson\", rate = \"100/s\" } }\n"
+                                   "[[case]]\nname = \"as_it_is\"\n");
+  write("y.toml", small_config());
+  const std::string whole = lithos("sim --config y.toml -q").out;
+  EXPECT_EQ(lithos("sim --config x.toml --case as_it_is -q").out.substr(whole.find('\n')), whole.substr(whole.find('\n')));
+  write("r.json", R"({"experiment": "colocate", "rows": [{"way": "only", "rate": 100, "hp": {"per_s": 100}}]})");
+  EXPECT_NE(lithos("sim --config x.toml --case calm --against r.json").out.find("against the GPU"), std::string::npos);
+  EXPECT_EQ(lithos("sim --config x.toml --against r.json").exit_code, 3) << "which case?";
+  const ProgramResult wrong = lithos("sim --config x.toml --case clam");
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_EQ(wrong.err, "--case: no case is called \"clam\"; did you mean \"calm\"?\n");
 }
 
 TEST_F(Sim, ASchedulerThatWantsNoMasksIsToldHowToGetThem) {

@@ -265,7 +265,7 @@ Nanoseconds Service::running_borrowed() const {
   for (const Queue& queue : queues_) {
     if (queue.flying.empty()) continue;
     const Flying& front = queue.flying.front();
-    if (front.borrowed != 0 && (oldest == nullptr || front.atom.id < oldest->atom.id)) oldest = &front;
+    if ((front.borrowed & BorrowedWork::kBorrowed) != 0 && (oldest == nullptr || front.atom.id < oldest->atom.id)) oldest = &front;
   }
   return oldest == nullptr ? Nanoseconds{0} : oldest->atom.predicted;
 }

@@ -154,7 +154,7 @@ void tell_waiting(ThreadState& thread, const Operator& op, Prepared& prepared, N
 
 // What the decider is asked about.
 InlineDecider::Launch launch_of(const Operator& op, const LaunchReport& report) {
-  return {op.info, report.context, report.first_block};
+  return {op.info, report.context, report.first_block, report.queue};
 }
 
 }  // namespace

@@ -211,6 +211,7 @@ bool InlineDecider::try_once(Nanoseconds now, Decision& decision) {
   }
   decision.verdict = admission_.ask(queue_, head_, tenancy_.borrowed().outstanding(), now);
   if (!decision.verdict.go()) return false;
+  last_queue_ = head_queue_;
   if (head_.next_block == 0) admission_.launched(now);
   decision.confine = decision.verdict.masked;
   decision.starved = decision.verdict.coverage == Coverage::starved;

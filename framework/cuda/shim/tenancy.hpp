@@ -130,6 +130,7 @@ class InlineDecider final : private TenantPort {
     const KernelInfo& kernel;
     LaunchContext context = 0;
     std::uint32_t first_block = 0;
+    std::uint32_t queue = 0;
   };
   // For the blocks from `first_block` on. Waits where the lease cannot run the launch now and `may_wait()`, asked once, allows it: at most
   // twice the starvation limit. Each turn is a call of `waits(now, until)`, which says what time it is then. Then the launch goes where it
@@ -217,6 +218,8 @@ class InlineDecider final : private TenantPort {
     head_.kernel = &launch.kernel;
     head_.context = launch.context;
     head_.next_block = launch.first_block;
+    head_.behind = launch.queue == last_queue_;
+    head_queue_ = launch.queue;
   }
   // What may be used changes with the lease alone.
   bool lease_is_steady() const { return lease_.lenders == 0 && !lease_.hold && !(lease_.launches_per_s > 0); }
@@ -235,6 +238,7 @@ class InlineDecider final : private TenantPort {
   Admission admission_;
   LaunchQueue queue_;
   WaitingLaunch head_;  // of the launch being decided
+  std::uint32_t head_queue_ = 0, last_queue_ = ~std::uint32_t{0};  // where it goes, and where the last one of this thread went
   // A daemon that comes back counts leases from 1 again, and the executor knows a lease by its generation: which
   // attachment it is from stands in the upper bits.
   static constexpr unsigned kAttachmentShift = 40;

@@ -6,7 +6,8 @@
 //   1. A share of each owner's TPCs is lent, and the share depends on how much the owner presses: much while it is idle, less while it
 //      works, nothing in a busy period. Borrowers look at the owner's pressure before each atom, so following it needs no decision
 //      here. What is never lent is where a request that arrives during a borrower's long kernel starts at once.
-//   2. Lent TPCs are the owner's last ones, and each goes to one borrower: in slices of neighbours, so that clusters find room.
+//   2. Lent TPCs are the owner's last ones. Each goes to one borrower, in slices of neighbours, so that clusters find room; or, with
+//      `overlap`, to several, and the hardware fills what one leaves. Then who owns some TPCs is sure of those, and the others suffer.
 //   3. What a borrower may have in flight there is bounded: work outstanding, length of uncuttable launches, length of atoms.
 //   4. Of an owner whose work would be little slower on fewer TPCs, the rest is lent while it works (`spare_*`): its narrow launches take
 //      its lowest TPCs and leave the lent ones alone, its wide ones use all and share. What that frees is no more than the capacity
@@ -33,6 +34,7 @@ class TpcBorrowing {
     std::chrono::nanoseconds idle_grace, outstanding, uncuttable, atom, timer_horizon;
     double spare_active, spare_pressed;
     std::chrono::nanoseconds outlasting;
+    double overlap;
   };
   static constexpr std::tuple params{
       lithos::param<&Params::lend_idle>(1, "lend_idle", 0.95).range(0.0, 1.0).live()
@@ -56,7 +58,9 @@ class TpcBorrowing {
       lithos::param<&Params::spare_pressed>(11, "spare_pressed", 0.0).range(0.0, 8.0).live()
           .doc("The same while its work queues up, which eager launches do all the time."),
       lithos::param<&Params::outlasting>(12, "outlasting", 1500us).range(0us, 100ms).live()
-          .doc("Length of borrowers' long launches on all TPCs: nothing is spared where that frees too little for them to gain by it.")};
+          .doc("Length of borrowers' long launches on all TPCs: nothing is spared where that frees too little for them to gain by it."),
+      lithos::param<&Params::overlap>(13, "overlap", 0.0).range(0.0, 1.0).live()
+          .doc("How far the slices of several borrowers overlap: 0 not at all; 1: each may use all that is lent.")};
 
   TpcBorrowing(const lithos::Host&, const lithos::Gpu& gpu, const Params& values) : gpu_(gpu), params_(values) {}
   void set_params(const Params& values) { params_ = values; }
@@ -166,10 +170,12 @@ class TpcBorrowing {
   static unsigned portion(unsigned tpcs, double share) { return static_cast<unsigned>(static_cast<double>(tpcs) * share + 0.5); }
 
   // The rank-th of `parts` slices of neighbours; all of the pool where a slice would be too small.
-  static lithos::TpcSet slice(const lithos::TpcSet& pool, std::uint32_t rank, std::uint32_t parts, unsigned needs) {
+  lithos::TpcSet slice(const lithos::TpcSet& pool, std::uint32_t rank, std::uint32_t parts, unsigned needs) const {
     const unsigned count = pool.count();
     if (count / parts < needs) return pool;
-    return pool.lowest(count * (rank + 1) / parts) - pool.lowest(count * rank / parts);
+    const unsigned shared = portion(count, params_.overlap);
+    const unsigned first = (count - shared) * rank / parts, end = (count - shared) * (rank + 1) / parts + shared;
+    return pool.lowest(end) - pool.lowest(first);
   }
 
   static constexpr unsigned kStep = 2;  // TPCs: leases should not follow every breath of the estimate

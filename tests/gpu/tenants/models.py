@@ -3,7 +3,7 @@
 
   prediction  a service alone on leases of several sizes, one after the other, under operator_curve: predicted against measured, launch by launch
   rightsize   the service alone, `none` and `marginal` in turns while it runs, then the same beside best effort
-  sharing     the service beside best effort in turns: idle TPCs lent; what right-sizing spares lent while it works, too; a fixed half lent then, without it
+  sharing     the service beside best effort in turns: idle TPCs lent; what right-sizing spares lent while it works, too (of slowdown 0.3, and of 1); a fixed half lent then, without it
   clock       the same service under dvfs `sensitivity` with power_nvml that only observes: which clock it would choose, and from what
 
 All figures come from lithosd's own events (export_jsonl), so they are of whatever ran; the service adds its latency from arrivals.
@@ -226,6 +226,10 @@ class Window:
         self.spans.append((begin, end))
         self.seconds += (end - begin) / 1e9
 
+    def add_all(self, other):
+        self.spans += other.spans
+        self.seconds += other.seconds
+
     def holds(self, t_ns):
         return any(begin <= t_ns < end for begin, end in self.spans)
 
@@ -234,10 +238,19 @@ class Window:
         requests = [latency for t_ns, latency in events.requests[name] if self.holds(t_ns)]
         latency = [latency for t_ns, latency in arrivals if self.holds(t_ns)] or requests
         tpc_s = sum(tpcs_of(atom) * atom["duration_ns"] for atom in atoms) / 1e9
+        launches = sum(atom["block_count"] / atom["blocks"] for atom in atoms)  # finer than iterations of a sixth of a second
         return {"requests": len(requests), "requests_per_s": len(requests) / self.seconds if self.seconds else None,
+                "launches_per_s": launches / self.seconds if self.seconds else None,
                 "capacity_tpc_s_per_request": tpc_s / len(requests) if requests else None,
                 "mean_tpcs": tpc_s / (sum(atom["duration_ns"] for atom in atoms) / 1e9) if atoms else None,
                 **{f"{label}_ms": quantile(latency, share) and quantile(latency, share) / 1e6 for label, share in (("p50", 0.5), ("p99", 0.99))}}
+
+
+def sum_of(windows):
+    every = Window()
+    for one in windows:
+        every.add_all(one)
+    return every
 
 
 # ---- the phases -------------------------------------------------------------------------------------------------------
@@ -290,13 +303,14 @@ def ratio(row, base, name, key):
 
 
 SHARING = {"idle lent": ("none", {}), "spared lent": ("marginal", {"spare_active": 0.3, "spare_pressed": 0.3}),
+           "more spared lent": ("marginal", {"spare_active": 1.0, "spare_pressed": 1.0}),
            "half lent": ("none", {"lend_active": 0.5, "lend_pressed": 0.5})}
 
 
 def sharing(options):
     """An eager service is pressed whenever it works, hence the levels for both. The right-sizer learns alone first."""
     off = {key: 0 for _, values in SHARING.values() for key in values}
-    windows, turns = collections.defaultdict(Window), list(SHARING) * 2
+    windows, turns = collections.defaultdict(list), list(SHARING) * options.rounds
     with Run(options, "sharing") as run:
         service = Tenant(run, "svc", options.load, options.turn * (len(turns) + 1) + 2 + (0 if run.stand_in else 30))
         run.lithos("policy", "swap", "right_sizer=marginal")
@@ -309,11 +323,15 @@ def sharing(options):
                 run.lithos("params", "set", f"scheduler.{key}", str(value))
             begin = time.monotonic_ns()
             time.sleep(options.turn)  # the turn itself
-            windows[name].add(begin, time.monotonic_ns())
+            windows[name].append(Window())
+            windows[name][-1].add(begin, time.monotonic_ns())
         arrivals, events = service.latencies(), Events(run)
-    figures = {name: {"svc": window.figures(events, "svc", arrivals), "be": window.figures(events, "be", [])} for name, window in windows.items()}
+    figures = {}
+    for name, of_name in windows.items():
+        every, by_turn = sum_of(of_name), [one.figures(events, "be", [])["launches_per_s"] for one in of_name]
+        figures[name] = {"svc": every.figures(events, "svc", arrivals), "be": every.figures(events, "be", []), "be_launches_per_s_by_turn": by_turn}
     base = figures["idle lent"]
-    change = {name: {"best_effort_per_s": ratio(row, base, "be", "requests_per_s"),
+    change = {name: {"best_effort_per_s": ratio(row, base, "be", "launches_per_s"),
                      **{key: ratio(row, base, "svc", key) for key in ("p50_ms", "p99_ms")}} for name, row in figures.items()}
     return {"ready": service.said, **figures, "change": change, "events_dropped": events.dropped}
 
@@ -391,6 +409,7 @@ def main():
     parser.add_argument("--leases", default=f"{TPCS},40,16,52,24", help="the first three are where it learns, the others what it has not seen")
     parser.add_argument("--load", type=float, default=0.4, help="of the service, as a share of what it can do")
     parser.add_argument("--turn", type=float, default=8, help="seconds of one lease, or of one right-sizer")
+    parser.add_argument("--rounds", type=int, default=2, help="of phase sharing: how often each way has its turn")
     parser.add_argument("--within", type=float, default=420, help="seconds; phases that do not fit are left out")
     parser.add_argument("--keep", help="a folder for the events of each phase")
     parser.add_argument("--phases", default="prediction,rightsize,clock")

@@ -15,9 +15,10 @@ int exit_code_of(std::vector<const char*> words) { return std::get<ParserOutput>
 
 TEST(CommandLineParsing, Sim) {
   const auto sim = std::get<SimArguments>(
-      parse({"sim", "--config", "x.toml", "--set", "a", "--set", "b", "--seed", "7", "--duration", "10s", "--json", "-",
+      parse({"sim", "--config", "x.toml", "--case", "c", "--set", "a", "--set", "b", "--seed", "7", "--duration", "10s", "--json", "-",
              "--jobs", "2", "--policy-path", "/tmp", "--quiet"}));
   EXPECT_EQ(sim.config, "x.toml");
+  EXPECT_EQ(sim.case_name, "c");
   EXPECT_EQ(sim.sets, (std::vector<std::string>{"a", "b"}));
   EXPECT_EQ(sim.seed, 7u);
   EXPECT_EQ(sim.duration, Nanoseconds{10'000'000'000});

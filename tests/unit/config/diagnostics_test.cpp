@@ -73,10 +73,11 @@ TEST_F(Diagnostics, ABareNumberWhereAUnitIsNeeded) {
             "/min)\n");
 }
 
-TEST_F(Diagnostics, OnlyBestEffortMayQueue) {
+TEST_F(Diagnostics, LatencyCriticalLaunchesMayNotQueue) {
   EXPECT_EQ(about_tenant("queued = true"), "");
-  EXPECT_EQ(messages("[[tenant]]\nname = \"hp\"\nclass = \"throughput\"\ntrace = \"a.csv\"\nqueued = true\n" + std::string(kSet)),
-            "x.toml:5:1: tenant.hp.queued: only launches of best_effort tenants may wait in queues: others go within their calls\n");
+  EXPECT_EQ(messages("[[tenant]]\nname = \"hp\"\nclass = \"throughput\"\ntrace = \"a.csv\"\nqueued = true\n" + std::string(kSet)), "");
+  EXPECT_EQ(messages("[[tenant]]\nname = \"hp\"\nclass = \"latency_critical\"\ntrace = \"a.csv\"\nqueued = true\n" + std::string(kSet)),
+            "x.toml:5:1: tenant.hp.queued: launches of latency_critical tenants never wait in queues: they go within their calls\n");
 }
 
 TEST_F(Diagnostics, WrongUnits) {

@@ -301,6 +301,79 @@ TEST(Borrowing, ALongPieceGoesOnceWhatIsBeforeItIsWithinTheLimit) {
   EXPECT_EQ(t.device.atoms.size(), 2u);
 }
 
+// A tenant with 12 TPCs of its own and 33 lent ones, whose program runs ahead of the GPU.
+struct Owner : ExecutorUnderTest {
+  Owner() : ExecutorUnderTest(LaunchPath::inline_path) {
+    port.current.own = kHome;
+    borrow(kLent);
+    port.current.borrowed[2] = {};
+    port.current.outstanding_limit = 5 * kUs;
+    wide = kernel("free", 1000), narrow = kernel("free", 8);
+    predict_scaling(wide, 10 * kUs), predict(narrow, 10 * kUs);
+  }
+  bool at_home(std::size_t atom) const { return kHome.contains(device.atoms[atom].tpcs); }
+  void lender_is(Pressure level) { port.words[TenantId{9}] = {level, now}; }
+  KernelInfo wide, narrow;
+};
+
+TEST(OwnersThatBorrow, WaitForTheirOwnWorkOnLentTpcsRatherThanCrawlAtHome) {
+  Owner t;
+  for (int i = 0; i < 3; ++i) t.launch(t.wide);
+  ASSERT_EQ(t.device.atoms.size(), 1u);
+  EXPECT_FALSE(t.at_home(0));
+  t.now += 20 * kUs;
+  t.complete(0);
+  ASSERT_EQ(t.device.atoms.size(), 2u);
+  EXPECT_FALSE(t.at_home(1));
+}
+
+TEST(OwnersThatBorrow, GoHomeWhereThatIsHardlySlower) {
+  Owner t;
+  for (int i = 0; i < 4; ++i) t.launch(t.narrow);
+  ASSERT_EQ(t.device.atoms.size(), 4u) << "nothing waits";
+}
+
+// What one queue has lent out is nothing to another: that launch would begin at once.
+TEST(OwnersThatBorrow, GoHomeWhereNothingOfTheQueueIsInFlight) {
+  Owner t;
+  t.executor->add_queue(QueueId{1}, LaunchPath::inline_path);
+  for (int i = 0; i < 2; ++i) t.launch(t.wide);
+  ASSERT_EQ(t.device.atoms.size(), 1u);
+  ASSERT_TRUE(t.executor->launch(QueueId{1}, t.wide, t.now).ok());
+  ASSERT_EQ(t.device.atoms.size(), 2u);
+  EXPECT_TRUE(t.at_home(1));
+}
+
+TEST(OwnersThatBorrow, DoNotFillTheStreamAtHomeWhileTheLenderWorks) {
+  Owner t;
+  t.lender_is(Pressure::pressed);
+  for (int i = 0; i < 5; ++i) t.launch(t.wide);
+  ASSERT_EQ(t.device.atoms.size(), 1u) << "55 us at home are more than the limit";
+  EXPECT_TRUE(t.at_home(0));
+  t.lender_is(Pressure::idle);
+  t.now += 55 * kUs;
+  t.complete(0);
+  ASSERT_GE(t.device.atoms.size(), 2u);
+  EXPECT_FALSE(t.at_home(1));
+}
+
+TEST(OwnersThatBorrow, NeverWaitWhereNobodyEverLends) {
+  Owner t;
+  t.port.current.borrowed = {};
+  t.port.current.lenders = 0;
+  for (int i = 0; i < 5; ++i) t.launch(t.wide);
+  EXPECT_EQ(t.device.atoms.size(), 5u);
+}
+
+TEST(OwnersThatBorrow, StarvingOnesGoHome) {
+  Owner t;
+  t.launch(t.wide);
+  t.launch(t.wide);
+  ASSERT_EQ(t.device.atoms.size(), 1u);
+  t.executor->flush(QueueId{0}, t.now);
+  EXPECT_EQ(t.device.atoms.size(), 2u);
+}
+
 TEST(Borrowing, LendersTolerateOnlySoMuch) {
   ExecutorUnderTest t;
   t.port.current.unowned = TpcSet::of(60);

@@ -67,6 +67,13 @@ struct ExecutorUnderTest {
     decision.tpcs = tpcs;
     port.decisions[kernel.id] = decision;
   }
+  // Predicted to take so long on all TPCs, and the more the fewer it has.
+  void predict_scaling(const KernelInfo& kernel, Nanoseconds on_all) {
+    predict(kernel, on_all);
+    OperatorDecision& decision = port.decisions[kernel.id];
+    for (unsigned point = 0; point < OperatorDecision::kPoints; ++point)
+      decision.predicted_at[point] = on_all * 66 / OperatorDecision::point_tpcs(66, point);
+  }
   // TPCs `owned` of tenant 9 are lent whatever its pressure.
   void borrow(const TpcSet& owned) {
     Lease& lease = port.current;

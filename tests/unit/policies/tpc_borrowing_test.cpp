@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The scheduler tpc_borrowing through its ABI: what it lends of an owner whose work would hardly be slower on fewer TPCs.
+// The scheduler tpc_borrowing through its ABI: what it lends of an owner whose work would hardly be slower on fewer TPCs, and to whom.
 #include <gtest/gtest.h>
 
 #include "lithos/testing/view_builder.hpp"
@@ -122,6 +122,38 @@ TEST_F(Spared, AnOwnerThatNeverPausesIsBusyForAsLongAsItHasBeen) {
   EXPECT_TRUE(lent(LITHOS_PRESSURE_PRESSED).empty());
   now_ns_ += 20 * kMsNs;
   EXPECT_EQ(lent(LITHOS_PRESSURE_PRESSED).count(), 22u);
+}
+
+// ---- several borrowers ----
+
+class Slices : public Spared {
+ protected:
+  void SetUp() override {
+    machine_.latency_critical("web", kTpcs);
+    for (const char* name : {"first", "second", "third"}) machine_.best_effort(name).pressed();
+  }
+  sdk::TpcSet of(const char* name) {
+    Answer answer(machine_);
+    set_->decide(*machine_.at(now_ns_).c(), *answer.c());
+    return answer.borrowed(name, LITHOS_PRESSURE_IDLE);
+  }
+  static sdk::TpcSet range(unsigned first, unsigned end) { return sdk::TpcSet::first(end) - sdk::TpcSet::first(first); }
+};
+
+TEST_F(Slices, DoNotOverlapUnlessAskedFor) {
+  with({{"lend_idle", {1.0, {}}}});
+  EXPECT_EQ(of("first"), range(0, 22));
+  EXPECT_EQ(of("second"), range(22, 44));
+  EXPECT_EQ(of("third"), range(44, 66));
+}
+
+TEST_F(Slices, OverlapAsFarAsAskedFor) {
+  with({{"lend_idle", {1.0, {}}}, {"overlap", {0.5, {}}}});
+  EXPECT_EQ(of("first"), range(0, 44));
+  EXPECT_EQ(of("second"), range(11, 55));
+  EXPECT_EQ(of("third"), range(22, 66));
+  with({{"lend_idle", {1.0, {}}}, {"overlap", {1.0, {}}}});
+  for (const char* name : {"first", "second", "third"}) EXPECT_EQ(of(name), range(0, 66)) << name;
 }
 
 }  // namespace

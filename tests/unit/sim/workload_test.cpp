@@ -60,6 +60,7 @@ class OpenPort : public TenantPort {
   PressureWord pressure_of(TenantId) override { return {}; }
   void publish_pressure(const PressureWord&) override {}
   void push(const Record& record) override { synchronised += record.kind == RecordKind::synchronised; }
+  void hold(bool held) { lease_.hold = held; }
   int synchronised = 0;
 
  private:
@@ -68,7 +69,7 @@ class OpenPort : public TenantPort {
 
 struct Bench {
   Bench(const TenantConfig& config, unsigned kernels_per_request, bool graph, std::vector<Nanoseconds> times = {},
-        std::uint32_t queue_capacity = 4096) {
+        std::uint32_t queue_capacity = 4096, bool calls_wait = false) {
     KernelShape shape;
     shape.name = "k";
     kernel = make_kernel_info(shape, gpu, gpu.tpcs, {});
@@ -77,6 +78,7 @@ struct Bench {
     graph_info = make_graph_info("g", program.kernels);
     program.graph = graph ? &graph_info : nullptr;
     program.launch_gap = kLaunchGap;
+    program.calls_wait = calls_wait;
     ExecutorConfig executor_config;
     executor_config.queue_capacity = queue_capacity;
     executor = std::make_unique<Executor>(gpu, executor_config, device, port);
@@ -131,6 +133,22 @@ TEST(Workload, OpenLoopCountsLatencyFromTheArrival) {
   EXPECT_EQ(w.service().max().count(), 2000);
   EXPECT_EQ(w.within_slo(), 2u);
   EXPECT_EQ(bench.port.synchronised, 3);
+}
+
+// A call that waits for its lease keeps the program; it goes on when the launch has gone.
+TEST(Workload, CallsThatWaitKeepTheProgram) {
+  for (const bool waits : {true, false}) {
+    Bench bench(from_file(), 20, false, {Nanoseconds{0}}, 4096, waits);
+    bench.port.hold(true);
+    bench.run(Nanoseconds{1900});
+    EXPECT_EQ(bench.executor->waiting_launches(), waits ? 1u : 20u);
+    bench.port.hold(false);
+    bench.device.now = Nanoseconds{1900};
+    bench.executor->poke(Nanoseconds{1900});
+    bench.workload->launches_went(Nanoseconds{1900});
+    bench.run(Nanoseconds{2050});
+    EXPECT_EQ(bench.device.pending.size(), waits ? 3u : 20u);  // at 1900: the one that waited and its successor, then one each 100
+  }
 }
 
 TEST(Workload, EagerLaunchesNeedTheCpu) {
