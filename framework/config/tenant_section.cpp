@@ -94,7 +94,7 @@ const KeyTable<TenantConfig>& tenant_keys() {
        count_key("connections", &T::connections, "likewise: hardware work queues (`CUDA_DEVICE_MAX_CONNECTIONS`); more tenants fit where each has fewer",
                  {.min = 1, .max = kMaxConnections}, {.unset = "8; with over 8 tenants 64 for all, at least 2 each"}),
        flag_key("queued", &T::queued,
-                "of a CUDA program that is not latency_critical: its launches wait for their lease in queues while it goes on ([atoms](../design/atoms.md))"),
+                "not for `latency_critical`: launches wait for their lease in queues while the program goes on, else each within its call ([atoms](../design/atoms.md))"),
        own_key<T>("arrivals", "table", "closed loop", "when requests come ([below](#arrivals))",
                   [](TableReader& reader, T& into) { read_arrivals(reader, into.arrivals); })});
   return keys;

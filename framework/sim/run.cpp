@@ -121,7 +121,7 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
   for (const KernelInfo& kernel : program->kernels) workload.kernels.push_back(&kernel);
   workload.graph = graph ? &program->graph : nullptr;
   workload.launch_gap = config.launch_gap.count() > 0 ? config.launch_gap : h200_model().eager_launch_gap;
-  workload.calls_wait = straight;
+  workload.calls_wait = !config.queued;
   tenant->workload = std::make_unique<Workload>(
       config, std::move(workload), Arrivals(config.arrivals, seed_for(seed_, config.name), program->arrivals),
       *tenant->executor, kQueue, config_.transport.clock_offset);
