@@ -3,12 +3,15 @@
 // stdout what it saw, one "key value" a line. Linked against libcuda.so.1 as programs are (and against functions that
 // only the stand-in has); `client_alone` is the same for modes that find the driver by dlopen.
 #include <dlfcn.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -174,20 +177,36 @@ void in_turns(CUfunction f, unsigned rounds) {
 }
 
 // Launches until killed, or until its lease has changed to what is asked: what a test steers through the daemon.
-void steady(bool turns) {
+void steady(const std::function<void(CUfunction, unsigned)>& launches) {
   const CUfunction f = kernel("steady");
   for (std::string line;;) {
     char buffer[64];
     if (std::fgets(buffer, sizeof buffer, stdin) == nullptr) return;
     cuStandInForget();
     const auto n = static_cast<unsigned>(std::atoi(buffer));
-    if (turns) in_turns(f, n);
-    else many(f, n, nullptr);
+    launches(f, n);
     cuCtxSynchronize();
     say_descriptors();
     say("done", 1);
     std::fflush(stdout);
   }
+}
+
+// The same; of each line's launches nothing completes until a signal comes.
+void held() {
+  sigset_t go;
+  sigemptyset(&go);
+  sigaddset(&go, SIGUSR1);
+  pthread_sigmask(SIG_BLOCK, &go, nullptr);
+  static std::binary_semaphore released(0);
+  std::thread([go] {
+    for (int signal = 0; sigwait(&go, &signal) == 0; released.release()) cuStandInHold(0);
+  }).detach();
+  steady([](CUfunction f, unsigned n) {
+    cuStandInHold(1);
+    many(f, n, nullptr);
+    released.acquire();
+  });
 }
 
 void hang() {
@@ -226,7 +245,9 @@ int run(const std::string& mode, unsigned n) {
   if (mode == "memory") memory();
   if (mode == "facts") facts();
   if (mode == "ways") all_launches();
-  if (mode == "steady" || mode == "in_turns") steady(mode == "in_turns");
+  if (mode == "steady") steady([](CUfunction f, unsigned launches) { many(f, launches, nullptr); });
+  if (mode == "in_turns") steady(in_turns);
+  if (mode == "held") held();
   if (mode == "hang") hang();
   if (mode == "speed") {
     const CUfunction f = kernel("speed");

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "cuda/world.hpp"
@@ -434,6 +435,48 @@ TEST(ShimWithDaemon, LaunchesOfOneOperatorGoAsTheirKindShould) {
   word.tpcs = 7, word.mixed = false;
   daemon.peer().publish_operator(op, word);
   EXPECT_EQ(launched(6000, client.ask("1")), (std::vector<unsigned>{7, 7}));
+}
+
+// The program runs ahead of the GPU, and what is in flight on lent TPCs is all that may be. The next launch of the stream could begin no sooner
+// at home, and would be ten times slower there.
+TEST(ShimWithDaemon, AnOwnerThatBorrowsWaitsForItsOwnWorkThere) {
+  const World world;
+  const std::string socket = world.folder() + "/tenants.sock";
+  testing::SmallDaemon daemon(socket, testing::h200());
+  const TpcSet home = TpcSet::first(6), lent = TpcSet::range(10, 66);
+  Lease lease = testing::lease_of(1, home);
+  lease.starvation_limit = Nanoseconds{20'000'000'000};
+  daemon.accept(lease);
+  std::ofstream(world.folder() + "/rules.txt") << "1 0 steady\n";
+  testing::Talk client(world, "client", {"held"}, {{"LITHOS_SOCKET", socket}, {"LITHOS_KERNEL_RULES", world.folder() + "/rules.txt"}});
+  const auto is = [](RecordKind kind) { return [kind](const Record& record) { return record.kind == kind; }; };
+  Outcome outcome;
+  std::thread asking([&] { outcome = client.ask("2"); });
+  std::set<OperatorId> operators;
+  for (const Record& record : daemon.records([&](const auto& all) { return std::count_if(all.begin(), all.end(), is(RecordKind::submitted)) >= 2; }))
+    if (record.kind == RecordKind::submitted) operators.insert(record.op);
+  ::kill(client.pid(), SIGUSR1);
+  asking.join();
+  ASSERT_EQ(operators.size(), 2u);
+  expect_confined(outcome, home, 2);
+
+  OperatorDecision known;
+  known.span_tpcs = 66;
+  for (unsigned point = 0; point < OperatorDecision::kPoints; ++point)
+    known.predicted_at[point] = Nanoseconds{1'000'000'000} * 66 / OperatorDecision::point_tpcs(66, point);
+  for (const OperatorId op : operators) daemon.peer().publish_operator(op, known);
+  lease.generation = 2;
+  lease.lenders = 1;
+  lease.lender[0] = {TenantId{9}, lent, lease.starvation_limit};
+  for (TpcSet& level : lease.borrowed) level = lent;
+  lease.outstanding_limit = Nanoseconds{1'000}, lease.uncuttable_limit = lease.starvation_limit;
+  daemon.publish(lease);
+  std::thread again([&] { outcome = client.ask("2"); });
+  daemon.records([&](const auto& all) { return std::any_of(all.begin(), all.end(), is(RecordKind::waiting)); });
+  ::kill(client.pid(), SIGUSR1);
+  again.join();
+  ASSERT_EQ(outcome.descriptors.size(), 2u);
+  for (const SeenDescriptor& seen : outcome.descriptors) EXPECT_GT(seen.on.count(), home.count());
 }
 
 // Nobody lends to a tenant that is idle: a launch that waits for a lease must say that its tenant works, or it waits out the limit.

@@ -117,6 +117,23 @@ TEST(BorrowedWork, WhatRunsIsNotAhead) {
   EXPECT_EQ(work.outstanding().predicted, 0us);
 }
 
+TEST(BorrowedWork, WhatDelaysBorrowingAtHomeIsCountedByItself) {
+  using namespace std::chrono_literals;
+  BorrowedWork work;
+  Verdict at_home;
+  EXPECT_EQ(BorrowedWork::bits_of(at_home), 0) << "who never borrows counts nothing";
+  at_home.delays_borrowing = true;
+  const std::uint8_t bits = BorrowedWork::bits_of(at_home);
+  work.add(bits, 400us, 1s);
+  work.add(bits, 60us, 1s);
+  EXPECT_EQ(work.outstanding().at_home, 460us);
+  EXPECT_EQ(work.outstanding().pieces, 0u);
+  work.remove(bits, 400us, 0us, 1s + 1ms);
+  EXPECT_EQ(work.outstanding().at_home, 60us);
+  work.remove(bits, 60us, 0us, 1s + 2ms);
+  EXPECT_EQ(work.outstanding().at_home, 0us);
+}
+
 TEST(MemoryBudget, NeverGoesOverTheLimitFromAnyNumberOfThreads) {
   MemoryBudget budget;
   budget.set_limit(1000);
