@@ -104,7 +104,8 @@ Status Replay::attach() {
   executor.tenant = link_->slot();
   executor.submit_ahead = link_->submit_ahead();
   executor_ = std::make_unique<Executor>(inputs_->gpu, executor, *link_, *link_);
-  executor_->add_queue(kQueue, config_.queued ? LaunchPath::queued_path : LaunchPath::inline_path);
+  const bool straight = config_.tenant_class == TenantClass::latency_critical;
+  executor_->add_queue(kQueue, straight ? LaunchPath::inline_path : LaunchPath::queued_path);
   return {};
 }
 

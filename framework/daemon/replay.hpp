@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A tenant that replays a trace through the tenant library, as an application would run it: requests arrive (or
 // follow each other), each is one graph launch or one launch per kernel. For trying a daemon out and for its tests;
-// it counts every block.
+// it counts every block. Launches queue unless it is latency-critical, whatever its key `queued` says: one thread cannot wait in a call.
 //
 // It survives its daemon: while there is none it goes on launching on its own TPCs and re-attaches. One thread.
 #pragma once
