@@ -14,31 +14,33 @@ Status ExporterFeed::counted(Status status) {
   return status;
 }
 
-bool ExporterFeed::pump(Nanoseconds now, Status& failed) {
+bool ExporterFeed::pump(Status& failed) {
   std::size_t count = 0;
   const EventSlot* const batch = ring_.ready(kBatch, count);
   if (count > 0) {
     failed = counted(service_->events(std::span(batch, count)));
     (failed.ok() ? delivered_ : refused_).fetch_add(count, std::memory_order_relaxed);
+    handed_on_until_ = from_u64(batch[count - 1].event.time_ns);
     ring_.release(count);
   }
   // After what was in the ring when it overflowed, before what was written since there was room again.
   if (ring_.dropped() != dropped_told_)
-    if (Status told = tell_dropped(now); !told.ok()) failed = told;
+    if (Status told = tell_dropped(); !told.ok()) failed = told;
   return count > 0;
 }
 
-void ExporterFeed::pump_all(Nanoseconds now) {
-  for (Status failed; pump(now, failed);) {}
+void ExporterFeed::pump_all() {
+  for (Status failed; pump(failed);) {}
 }
 
-Status ExporterFeed::tell_dropped(Nanoseconds now) {
+// With the time of the event before it: the ring may hold older ones than this moment, and events are in order of time.
+Status ExporterFeed::tell_dropped() {
   const std::uint64_t dropped = ring_.dropped();
   const std::uint64_t fresh = dropped - dropped_told_;
   dropped_told_ = dropped;
   if (!ring_.wants(LITHOS_EVENT_DROPPED)) return {};
   EventSlot slot{};
-  slot.event.time_ns = to_u64(now);
+  slot.event.time_ns = to_u64(handed_on_until_);
   slot.event.type = LITHOS_EVENT_DROPPED;
   slot.event.as.dropped.count = fresh;
   return counted(service_->events(std::span<const EventSlot>(&slot, 1)));

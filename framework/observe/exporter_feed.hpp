@@ -40,19 +40,20 @@ class ExporterFeed {
   const ExporterService& service() const { return *service_; }
 
   // Hands on a batch. False: there was nothing. `failed`: what the exporter said, if it failed.
-  bool pump(Nanoseconds now, Status& failed);
-  void pump_all(Nanoseconds now);
+  bool pump(Status& failed);
+  void pump_all();
   Status sample(const lithos_metrics& metrics);
   Status flush();
   FeedTotals totals() const;
 
  private:
-  Status tell_dropped(Nanoseconds now);
+  Status tell_dropped();
   Status counted(Status status);
 
   std::unique_ptr<ExporterService> service_;
   EventRing ring_;
   std::uint64_t dropped_told_ = 0;
+  Nanoseconds handed_on_until_{0};  // time of the last event that the exporter was given
   std::atomic<std::uint64_t> delivered_ = 0, refused_ = 0, failures_ = 0;
 };
 

@@ -37,7 +37,7 @@ struct LosslessFeed::Reader {
       while (feed.ring().waiting() >= least) {
         lock.unlock();
         Status failed;  // counted by the feed
-        feed.pump(Nanoseconds{0}, failed);
+        feed.pump(failed);
         lock.lock();
         if (writer_waits && has_room()) writer_waits = false, done.notify_all();
       }

@@ -64,7 +64,7 @@ void PluginThread::State::note(const Status& status) {
 
 bool PluginThread::State::carry_events(Nanoseconds now) {
   Status failed;
-  const bool any = feed->pump(now, failed);
+  const bool any = feed->pump(failed);
   note(failed);
   if (const std::uint64_t dropped = feed->totals().dropped; dropped != dropped_told) {
     if (options.on_dropped) options.on_dropped(id, dropped - dropped_told);
@@ -136,7 +136,7 @@ void PluginThread::State::run() {
   if (feed != nullptr) {
     const Nanoseconds now = options.clock();
     busy_since.store(now.count(), std::memory_order_relaxed);
-    feed->pump_all(now);
+    feed->pump_all();
     note(feed->flush());
     feed.reset();  // destroys the plugin here, where it can hang without harm
   } else {

@@ -90,9 +90,13 @@ TEST_F(PluginsTest, AnExporterIsToldEverythingThatHappens) {
   for (const char* kind : {"tenant_joined", "tenant_left", "operator", "atom_submitted", "atom_ended", "lease",
                            "decision", "clock", "policy"})
     EXPECT_GT(count(events, std::string("\"event\":\"") + kind + "\""), 0u) << kind;
-  EXPECT_EQ(count(events, "\"event\":\"policy\""), 5u) << "four at the start, one by the swap";
-  EXPECT_NE(events.find("\"generation\":2,\"kind\":\"scheduler\",\"id\":\"org.lithos.scheduler.static_partition\""),
-            std::string::npos);
+  // Its thread may get no processor for longer than the ring lasts: that is said, and then more may be missing.
+  const bool all = count(events, "\"event\":\"dropped\"") == 0;
+  if (all) {
+    EXPECT_EQ(count(events, "\"event\":\"policy\""), 5u) << "four at the start, one by the swap";
+    EXPECT_NE(events.find("\"generation\":2,\"kind\":\"scheduler\",\"id\":\"org.lithos.scheduler.static_partition\""),
+              std::string::npos);
+  }
   std::istringstream lines(events);
   std::int64_t last = 0;
   for (std::string line; std::getline(lines, line);) {

@@ -27,7 +27,7 @@ class TestExporter {
                                      lithos::param<&Params::gate>(2, "gate", "").doc(""),
                                      lithos::param<&Params::fail>(3, "fail", false).doc("")};
   static constexpr std::tuple metrics{lithos::counter("events_total", "", ""), lithos::counter("dropped_total", "", ""),
-                                      lithos::counter("samples_total", "", "")};
+                                      lithos::counter("samples_total", "", ""), lithos::counter("out_of_order_total", "", "")};
 
   TestExporter(const lithos::Host& host, const Params& values) : host_(host), values_(values) {
     if (!values.out.empty()) file_.reset(std::fopen(values.out.c_str(), "ae"));
@@ -42,6 +42,8 @@ class TestExporter {
     for (const lithos_event& event : batch) {
       if (event.type == LITHOS_EVENT_DROPPED) host_.add(1, static_cast<double>(event.as.dropped.count));
       else host_.add(0);
+      if (event.time_ns < last_ns_) host_.add(3);
+      last_ns_ = event.time_ns;
       if (file_ != nullptr)
         std::fprintf(
             file_.get(), "%u %llu\n", event.type,
@@ -59,6 +61,7 @@ class TestExporter {
   };
   lithos::Host host_;
   TestParams values_;
+  std::uint64_t last_ns_ = 0;
   std::unique_ptr<std::FILE, Close> file_;
 };
 
