@@ -23,7 +23,7 @@ bool ExporterFeed::pump(Status& failed) {
     handed_on_until_ = from_u64(batch[count - 1].event.time_ns);
     ring_.release(count);
   }
-  // After what was in the ring when it overflowed, before what was written since there was room again.
+  // Before what was written since there was room again.
   if (ring_.dropped() != dropped_told_)
     if (Status told = tell_dropped(); !told.ok()) failed = told;
   return count > 0;

@@ -226,10 +226,6 @@ class Window:
         self.spans.append((begin, end))
         self.seconds += (end - begin) / 1e9
 
-    def add_all(self, other):
-        self.spans += other.spans
-        self.seconds += other.seconds
-
     def holds(self, t_ns):
         return any(begin <= t_ns < end for begin, end in self.spans)
 
@@ -248,8 +244,7 @@ class Window:
 
 def sum_of(windows):
     every = Window()
-    for one in windows:
-        every.add_all(one)
+    every.spans, every.seconds = [span for one in windows for span in one.spans], sum(one.seconds for one in windows)
     return every
 
 
@@ -323,8 +318,9 @@ def sharing(options):
                 run.lithos("params", "set", f"scheduler.{key}", str(value))
             begin = time.monotonic_ns()
             time.sleep(options.turn)  # the turn itself
-            windows[name].append(Window())
-            windows[name][-1].add(begin, time.monotonic_ns())
+            window = Window()
+            window.add(begin, time.monotonic_ns())
+            windows[name].append(window)
         arrivals, events = service.latencies(), Events(run)
     figures = {}
     for name, of_name in windows.items():

@@ -365,7 +365,7 @@ TEST(OwnersThatBorrow, NeverWaitWhereNobodyEverLends) {
   EXPECT_EQ(t.device.atoms.size(), 5u);
 }
 
-TEST(OwnersThatBorrow, StarvingOnesGoHome) {
+TEST(OwnersThatBorrow, FlushedLaunchesDoNotWait) {
   Owner t;
   t.launch(t.wide);
   t.launch(t.wide);
