@@ -23,12 +23,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
+EnvironmentChanges told_to_mps(const Way& way, const TenantConfig& tenant) {
+  EnvironmentChanges told = tenant.tenant_class == TenantClass::latency_critical ? EnvironmentChanges{} : way.others;
+  if (tenant.tenant_class == TenantClass::best_effort) told.insert(way.best_effort.begin(), way.best_effort.end());
+  return told;
+}
 
 // What tenants of one environment share: they can serve each other's ways.
 std::string environment_key(const Way& way, const TenantConfig& tenant) {
   std::string key = way.kind == WayKind::plain ? "plain" : way.kind == WayKind::mps ? "mps" : "lithosd";
-  if (tenant.tenant_class == TenantClass::best_effort)
-    for (const auto& [variable, value] : way.best_effort) key += " " + variable + "=" + value;
+  for (const auto& [variable, value] : told_to_mps(way, tenant)) key += " " + variable + "=" + value;
   return key;
 }
 
@@ -90,8 +94,7 @@ Launch Stage::launch_of(const TenantConfig& tenant, const Way& way) const {
     for (const auto& [variable, value] : environment_of(*mps_)) launch.environment[variable] = value;
     launch.environment["CUDA_DEVICE_MAX_CONNECTIONS"] = std::to_string(connections_of(options_.config, tenant));  // as lithos run does: the same for all
   }
-  if (tenant.tenant_class == TenantClass::best_effort)
-    for (const auto& [variable, value] : way.best_effort) launch.environment[variable] = value;
+  for (const auto& [variable, value] : told_to_mps(way, tenant)) launch.environment[variable] = value;
   return launch;
 }
 

@@ -76,10 +76,10 @@ class WayMaker {
     return ways;
   }
   Way with_threads(int percent) const {
-    return {fmt::format("{}{}", kThreads, percent), WayKind::mps, all_, {{"CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", std::to_string(percent)}}};
+    return {fmt::format("{}{}", kThreads, percent), WayKind::mps, all_, {}, {{"CUDA_MPS_ACTIVE_THREAD_PERCENTAGE", std::to_string(percent)}}};
   }
   Way under_lithosd(const PolicySetConfig& set) const {
-    Way way{set.name, WayKind::lithosd, {}, {}, set.name};
+    Way way{.name = set.name, .kind = WayKind::lithosd, .set = set.name};
     for (const TenantConfig& tenant : config_.tenants)
       if (takes_part(set, tenant)) way.tenants.push_back(tenant.name);
     return way;

@@ -17,16 +17,17 @@ enum class WayKind { plain, mps, lithosd };
 struct Way {
   std::string name;
   WayKind kind = WayKind::plain;
-  std::vector<std::string> tenants;     // that take part, in the configuration's order
-  EnvironmentChanges best_effort = {};  // what MPS is told of best-effort tenants
-  std::string set = {};                 // lithosd
+  std::vector<std::string> tenants = {};  // that take part, in the configuration's order
+  EnvironmentChanges best_effort = {};    // what MPS is told of best-effort tenants
+  EnvironmentChanges others = {};         // what MPS is told of all that are not latency-critical
+  std::string set = {};                   // lithosd
 };
 
 // Words, besides the sets' names:
 //   alone         the first open-loop tenant, without MPS; always measured, and first: what the others are compared with
 //   alone_mps     the same under MPS
 //   time_slicing  all, without MPS
-//   mps           all under MPS; mps_priority: best effort below normal; mps_threads_N: best effort on N % of the SMs
+//   mps           all under MPS; mps_priority: best effort below normal; mps_threads_N: all but latency-critical tenants on N % of the SMs each
 //   mps_threads   mps_threads_25, _50 and _75
 //   static        every set whose scheduler is static_partition
 // Empty: alone, time_slicing, mps, mps_priority, mps_threads, and every set that is for MPS and has no name of these.

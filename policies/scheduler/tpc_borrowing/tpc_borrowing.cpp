@@ -6,8 +6,8 @@
 //   1. A share of each owner's TPCs is lent, and the share depends on how much the owner presses: much while it is idle, less while it
 //      works, nothing in a busy period. Borrowers look at the owner's pressure before each atom, so following it needs no decision
 //      here. What is never lent is where a request that arrives during a borrower's long kernel starts at once.
-//   2. Lent TPCs are the owner's last ones. Each goes to one borrower, in slices of neighbours, so that clusters find room; or, with
-//      `overlap`, to several, and the hardware fills what one leaves. Then who owns some TPCs is sure of those, and the others suffer.
+//   2. Lent TPCs are the owner's last ones. Each goes to one borrower, in slices of neighbours, so that clusters find room, as wide as its
+//      class weighs; or, with `overlap`, to several, and the hardware fills what one leaves. Then who owns some TPCs is sure of those.
 //   3. What a borrower may have in flight there is bounded: work outstanding, length of uncuttable launches, length of atoms.
 //   4. Of an owner whose work would be little slower on fewer TPCs, the rest is lent while it works (`spare_*`): its narrow launches take
 //      its lowest TPCs and leave the lent ones alone, its wide ones use all and share. What that frees is no more than the capacity
@@ -34,7 +34,7 @@ class TpcBorrowing {
     std::chrono::nanoseconds idle_grace, outstanding, uncuttable, atom, timer_horizon;
     double spare_active, spare_pressed;
     std::chrono::nanoseconds outlasting;
-    double overlap;
+    double overlap, weight_throughput;
   };
   static constexpr std::tuple params{
       lithos::param<&Params::lend_idle>(1, "lend_idle", 0.95).range(0.0, 1.0).live()
@@ -60,26 +60,30 @@ class TpcBorrowing {
       lithos::param<&Params::outlasting>(12, "outlasting", 1500us).range(0us, 100ms).live()
           .doc("Length of borrowers' long launches on all TPCs: nothing is spared where that frees too little for them to gain by it."),
       lithos::param<&Params::overlap>(13, "overlap", 0.0).range(0.0, 1.0).live()
-          .doc("How far the slices of several borrowers overlap: 0 not at all; 1: each may use all that is lent.")};
+          .doc("How far the slices of several borrowers overlap: 0 not at all; 1: each may use all that is lent."),
+      lithos::param<&Params::weight_throughput>(14, "weight_throughput", 1.0).range(0.01, 100.0).live()
+          .doc("Width of a throughput tenant's slice of what is lent, against a best-effort tenant's: little for one that waits for its CPU.")};
 
   TpcBorrowing(const lithos::Host&, const lithos::Gpu& gpu, const Params& values) : gpu_(gpu), params_(values) {}
   void set_params(const Params& values) { params_ = values; }
 
   void decide(const lithos::SchedView& view, lithos::SchedAnswer& answer) {
     const Pools pools = gather(view);
-    std::uint32_t rank = 0, rank_below_critical = 0;
+    double before = 0, before_below_critical = 0;
     for (const lithos::Tenant tenant : view.tenants()) {
       lithos_lease& lease = answer.lease(tenant);
       set_bounds(lease);
       if (!wants_more(tenant)) continue;
       const unsigned needs = needed(tenant);
+      const double wide = weight(tenant);
       for (std::uint32_t level = 0; level < LITHOS_PRESSURE_LEVELS; ++level) {
-        lease.usable[level] |= slice(pools.of_others[level], rank, pools.borrowers, needs);
+        lease.usable[level] |= slice(pools.of_others[level], before / pools.weights, wide / pools.weights, needs);
         if (!tenant.latency_critical())
-          lease.usable[level] |= slice(pools.of_critical[level], rank_below_critical, pools.borrowers_below_critical, needs);
+          lease.usable[level] |=
+              slice(pools.of_critical[level], before_below_critical / pools.weights_below_critical, wide / pools.weights_below_critical, needs);
       }
-      ++rank;
-      rank_below_critical += tenant.latency_critical() ? 0 : 1;
+      before += wide;
+      before_below_critical += tenant.latency_critical() ? 0 : wide;
     }
   }
 
@@ -88,7 +92,7 @@ class TpcBorrowing {
   struct Pools {
     ByPressure of_critical;  // lent by latency-critical owners, to everybody below them
     ByPressure of_others;    // unowned, or lent by the rest, to everybody
-    std::uint32_t borrowers = 0, borrowers_below_critical = 0;
+    double weights = 0, weights_below_critical = 0;  // of all borrowers, and of those that are not latency-critical
   };
 
   // An idle tenant gets nothing beyond its own: when it wakes, its pressure brings the next decision. A graph's masks
@@ -108,8 +112,8 @@ class TpcBorrowing {
     unsigned needs = 0;
     for (const lithos::Tenant tenant : view.tenants()) {
       if (wants_more(tenant)) {
-        ++pools.borrowers;
-        pools.borrowers_below_critical += tenant.latency_critical() ? 0 : 1;
+        pools.weights += weight(tenant);
+        pools.weights_below_critical += tenant.latency_critical() ? 0 : weight(tenant);
         needs = std::max(needs, needed(tenant));
       }
     }
@@ -169,14 +173,17 @@ class TpcBorrowing {
 
   static unsigned portion(unsigned tpcs, double share) { return static_cast<unsigned>(static_cast<double>(tpcs) * share + 0.5); }
 
-  // The rank-th of `parts` slices of neighbours; all of the pool where a slice would be too small.
-  lithos::TpcSet slice(const lithos::TpcSet& pool, std::uint32_t rank, std::uint32_t parts, unsigned needs) const {
+  double weight(const lithos::Tenant& tenant) const { return tenant->tenant_class == LITHOS_CLASS_THROUGHPUT ? params_.weight_throughput : 1.0; }
+
+  // Neighbours from that share of the pool on, so wide a share of it; all of it where that would be too few.
+  lithos::TpcSet slice(const lithos::TpcSet& pool, double from, double wide, unsigned needs) const {
     const unsigned count = pool.count();
-    if (count / parts < needs) return pool;
+    if (whole(count * wide) < needs) return pool;
     const unsigned shared = portion(count, params_.overlap);
-    const unsigned first = (count - shared) * rank / parts, end = (count - shared) * (rank + 1) / parts + shared;
+    const unsigned first = whole((count - shared) * from), end = whole((count - shared) * (from + wide)) + shared;
     return pool.lowest(end) - pool.lowest(first);
   }
+  static unsigned whole(double tpcs) { return static_cast<unsigned>(tpcs + 1e-6); }  // thirds of 66 are 22
 
   static constexpr unsigned kStep = 2;  // TPCs: leases should not follow every breath of the estimate
 
