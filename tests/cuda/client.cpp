@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <semaphore>
 #include <string>
@@ -86,6 +87,53 @@ void graph(unsigned replays) {
   say_descriptors();
   cuGraphExecDestroy(exec);
   cuGraphDestroy(graph);
+}
+
+// Whether LITHOS_TIMES names the launch as over, within a second or so. The program itself does not wait for the GPU.
+bool is_seen_to_end(unsigned launch) {
+  const std::string wanted = std::to_string(launch) + " ";
+  for (unsigned looks = 0; looks < 5000; ++looks, ::usleep(100)) {
+    std::ifstream file(std::getenv("LITHOS_TIMES"));
+    for (std::string line; std::getline(file, line);)
+      if (line.starts_with(wanted)) return true;
+  }
+  return false;
+}
+
+// Replays end within their launch calls here, unless they are held.
+void graph_ends() {
+  CUstream stream = nullptr;
+  cuStreamCreate(&stream, 0);
+  cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL);
+  launch(kernel("node"), 5000, stream);
+  CUgraph graph = nullptr;
+  cuStreamEndCapture(stream, &graph);
+  CUgraphExec exec = nullptr;
+  cuGraphInstantiateWithFlags(&exec, graph, 0);
+  unsigned launched = 1;  // the captured one has a number, too
+  const auto replay_is_seen = [&] {
+    cuGraphLaunch(exec, stream);
+    return is_seen_to_end(++launched);
+  };
+  const auto two_at_once = [&] {
+    cuStandInHold(1);
+    for (unsigned i = 0; i < 2; ++i) cuGraphLaunch(exec, stream);
+    launched += 2;
+    cuStandInHold(0);
+  };
+  for (unsigned i = 0; i < 3; ++i) say("each", replay_is_seen());
+  for (unsigned i = 0; i < 100; ++i, ++launched) {  // the thread's list of streams is short
+    CUstream other = nullptr;
+    cuStreamCreate(&other, 0);
+    launch(kernel("node"), 5000, other);
+  }
+  two_at_once();
+  cuStreamSynchronize(stream);
+  say("after_a_wait", replay_is_seen());
+  two_at_once();
+  bool seen = false;
+  for (unsigned i = 0; i < 5 && !seen; ++i) seen = replay_is_seen();
+  say("after_a_while", seen);
 }
 
 void memory() {
@@ -242,6 +290,7 @@ int run(const std::string& mode, unsigned n) {
   if (mode == "one_then_threads") from_threads(1, 1);
   if (mode == "threads" || mode == "one_then_threads") from_threads(n, 200);
   if (mode == "graph") graph(n);
+  if (mode == "graph_ends") graph_ends();
   if (mode == "memory") memory();
   if (mode == "facts") facts();
   if (mode == "ways") all_launches();

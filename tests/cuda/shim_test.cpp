@@ -177,6 +177,19 @@ TEST(Shim, GraphsAreMaskedAtTheirFirstLaunchAndCapturesAreNotDisturbed) {
   EXPECT_EQ(timed, 1u) << "the leaf";
 }
 
+// Else the tenant would look busy for ever, and nothing of it would be lent again (seen on an H100: a launch returned when its replay was over).
+TEST(Shim, EveryReplayIsSeenToEndThoughItsLaunchReturnsLaterAndThoughTwoEndAtOnce) {
+  const World world;
+  const Outcome outcome =
+      world.run("client", {"graph_ends", "0"}, {{"LITHOS_TPCS", "20-40"}, {"LITHOS_TIMES", world.folder() + "/times"}});
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const auto [first, last] = outcome.lines.equal_range("each");
+  EXPECT_EQ(std::distance(first, last), 3);
+  for (auto at = first; at != last; ++at) EXPECT_EQ(at->second, "1");
+  EXPECT_EQ(outcome.value("after_a_wait"), 1);
+  EXPECT_EQ(outcome.value("after_a_while"), 1);
+}
+
 // ---- what the program is told ----------------------------------------------------------------------------
 
 TEST(Shim, AdvertisesFewerSmsWhereverTheyShow) {

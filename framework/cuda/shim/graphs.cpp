@@ -11,6 +11,7 @@
 #include "cuda/shim/process.hpp"
 #include "cuda/shim/queued/gate.hpp"
 #include "cuda/shim/quiet.hpp"
+#include "cuda/shim/submission.hpp"
 #include "cuda/shim/tenancy.hpp"
 #include "cuda/shim/thread_state.hpp"
 
@@ -170,14 +171,15 @@ CUresult with_nodes(ThreadState& thread, GraphExec* exec, Call&& call) {
   return result;
 }
 
-void report(ThreadState& thread, GraphExec& exec, CUstream stream, std::uint64_t launch, Nanoseconds now) {
+// `before_ns`: the leaves' newest time before the launch. The replay may end before its launch returns, when the thread was stopped in between.
+void report(ThreadState& thread, GraphExec& exec, CUstream stream, std::uint64_t launch, std::uint64_t before_ns, Nanoseconds now) {
   Tenancy& tenancy = *Process::instance().tenancy();
   LaunchReport told;
   told.kind = LaunchReport::graph_submitted;
   told.kernel = reinterpret_cast<std::uint64_t>(&exec);
   told.launch = launch;
-  told.queue = tenancy.queue_of(reinterpret_cast<std::uint64_t>(stream)) - 1;
-  told.generation = exec.newest_leaf_ns(tenancy.completions());
+  told.queue = queue_of(thread, stream).queue - 1;  // the thread's own list has it from now on: a wait for the stream is noticed
+  told.generation = before_ns;
   told.submitted_ns = to_u64(now);
   told.coverage = static_cast<std::uint8_t>(exec.baked.empty() ? Coverage::unmasked : Coverage::graph);
   thread.use(exec.baked.empty() ? tenancy.gpu().all() : exec.baked);
@@ -201,6 +203,7 @@ CUresult launch_graph(CUgraphExec handle, CUstream stream, Call&& call) {
   const Nanoseconds now = host_now();
   Tenancy& tenancy = *Process::instance().tenancy();
   const std::uint64_t number = tenancy.raise_pressure(now);
+  const std::uint64_t before_ns = exec == nullptr ? 0 : exec->newest_leaf_ns(tenancy.completions());
   const CUresult result = with_nodes(*thread, exec, call);
   if (result == CUDA_SUCCESS && exec != nullptr) thread->counters.add(Count::graph_kernels, exec->nodes.size());
   if constexpr (kQueued)
@@ -208,7 +211,7 @@ CUresult launch_graph(CUgraphExec handle, CUstream stream, Call&& call) {
   const bool flies = result == CUDA_SUCCESS && exec != nullptr && exec->slots != 0 && !is_capturing(stream);
   // A launch that nobody is told of may write into the slots at any time: they are never free again.
   if (flies) exec->users.fetch_add(1, std::memory_order_relaxed);
-  if (flies && thread->reports.has_room()) report(*thread, *exec, stream, number, now);
+  if (flies && thread->reports.has_room()) report(*thread, *exec, stream, number, before_ns, now);
   else tenancy.never_flew();
   return result;
 }

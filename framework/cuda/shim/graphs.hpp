@@ -40,6 +40,7 @@ struct GraphExec {
   std::uint32_t first_slot = 0, slots = 0;
   std::uint64_t generation = 0;         // payload of its slots
   bool told = false;                    // to the daemon; service thread
+  Nanoseconds longest{0};               // replay that was seen to end; service thread
   UnrolledGraph* unrolled = nullptr;    // the queued path's: its nodes, to be launched one by one; nullptr: never
   TpcSet baked;                         // where its nodes may run
   std::atomic<std::uint32_t> users{1};  // the exec itself, and launches that fly

@@ -22,6 +22,8 @@ constexpr Nanoseconds kLookMostSharing{20'000}, kLookAlone{50'000};
 constexpr Nanoseconds kLinkEvery{1'000'000};  // the daemon's socket, while work is in flight
 constexpr Nanoseconds kHangLookEvery{1'000'000'000};
 constexpr Nanoseconds kUntimedMost{1'000'000'000};  // then a launch that nobody times counts as over
+constexpr Nanoseconds kUnsureLeast{1'000'000};      // ended_unseen()
+constexpr int kUnsureReplays = 4;
 constexpr int kSleepMostMs = 100;                   // the daemon may have gone, or come
 constexpr std::uint64_t kQueuesTold = 64;           // the daemon knows this many queues of a tenant
 constexpr std::size_t kReportsPerTurn = 4096;
@@ -201,6 +203,13 @@ bool Service::has_completed(const Flying& flying, Nanoseconds& at_gpu) const {
   return true;
 }
 
+// Two replays ended between two looks, and the leaves show the later one's time for both: nothing more will come. It has been far longer since
+// than a replay takes. Were that wrong, others would get TPCs a little early; where blocks may wait for each other that may not be.
+bool Service::ended_unseen(const Flying& flying, Nanoseconds now) {
+  return flying.graph != nullptr && flying.unsure_since != kNever && !flying.atom.may_spin &&
+         now - flying.unsure_since > kUnsureLeast + kUnsureReplays * flying.graph->longest;
+}
+
 bool Service::watch_completions(Nanoseconds now) {
   bool any = false;
   for (std::size_t index = 0; index < queues_.size(); ++index) {
@@ -211,6 +220,12 @@ bool Service::watch_completions(Nanoseconds now) {
       const Flying& flying = queue.flying[ahead];
       Nanoseconds at_gpu{0};
       if (!has_completed(flying, at_gpu)) {
+        if (ahead == 0 && ended_unseen(flying, now)) {
+          finish(queue, QueueId{static_cast<std::uint32_t>(index)}, queue.last_completed, now);
+          any = true;
+          ahead = static_cast<std::size_t>(-1);
+          continue;
+        }
         if (flying.slot == kNoSlot) continue;
         break;
       }
@@ -221,7 +236,10 @@ bool Service::watch_completions(Nanoseconds now) {
       const Nanoseconds at = clock_.known() ? std::min(clock_.to_host(at_gpu), now) : now;
       if (flying.graph != nullptr)
         for (Flying& later : queue.flying)  // the next replay must show a newer time than this one
-          if (later.graph == flying.graph) later.graph_before_ns = std::max(later.graph_before_ns, to_u64(at_gpu));
+          if (later.graph == flying.graph) {
+            later.graph_before_ns = std::max(later.graph_before_ns, to_u64(at_gpu));
+            if (at >= later.atom.submitted_at) later.unsure_since = now;
+          }
       for (std::size_t n = 0; n <= ahead; ++n) finish(queue, QueueId{static_cast<std::uint32_t>(index)}, at, now);
       any = true;
       ahead = static_cast<std::size_t>(-1);
@@ -243,6 +261,7 @@ void Service::finish(Queue& queue, QueueId id, Nanoseconds completed, Nanosecond
   if (flying.graph != nullptr) completion.node = static_cast<std::uint32_t>(flying.graph->info.nodes.size());
   // Nobody timed it: it took no time that anybody should learn from.
   if (flying.slot == kNoSlot && flying.graph == nullptr) completion.started = completed;
+  if (flying.graph != nullptr && flying.unsure_since == kNever) flying.graph->longest = std::max(flying.graph->longest, completion.completed - completion.started);
   queue.last_completed = completed;
   if (flying.slot != kNoSlot && flying.graph == nullptr) flying.thread->slots_in.push({flying.slot});
   if (flying.atom.may_spin) {  // the union of those that still fly

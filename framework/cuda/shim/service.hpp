@@ -29,7 +29,8 @@ class Service final : private TenantPort {
     std::uint32_t slot = kNoSlot;
     std::uint64_t generation = 0;
     GraphExec* graph = nullptr;
-    std::uint64_t graph_before_ns = 0;  // the leaves' newest time when it was launched
+    std::uint64_t graph_before_ns = 0;  // the leaves' newest time before it was launched, or when another of its replays ended
+    Nanoseconds unsure_since = kNever;  // then that other one ended, and perhaps this one, too
     ThreadState* thread = nullptr;
     std::uint8_t borrowed = 0;
     bool named = false;  // said to hang
@@ -50,6 +51,7 @@ class Service final : private TenantPort {
   void synchronised(ThreadState& thread, std::uint32_t queue, Nanoseconds now);
   bool watch_completions(Nanoseconds now);
   bool has_completed(const Flying& flying, Nanoseconds& at_gpu) const;
+  static bool ended_unseen(const Flying& flying, Nanoseconds now);
   void finish(Queue& queue, QueueId id, Nanoseconds completed, Nanoseconds now);
   Nanoseconds running_borrowed() const;
   void give_up_untimed(Nanoseconds now);
