@@ -4,6 +4,7 @@
 
 #include "daemon/clock.hpp"
 #include "daemon/engine_room_impl.hpp"
+#include "engine/places.hpp"
 #include "ipc/doorman.hpp"
 
 namespace lithos {
@@ -134,6 +135,7 @@ TenantSpec EngineRoom::spec_of(const std::string& name, bool& known) const {
     known = true;
     spec.tenant_class = tenant.tenant_class;
     spec.quota_tpcs = quota_of(config_.set, tenant);
+    spec.place = planned_places(config_.gpu, config_.tenants, config_.set)[name];
     spec.slo = tenant.slo;
     spec.tolerates = tolerates_of(config_.set, tenant);
   }

@@ -64,7 +64,7 @@ Result<TenantId> Engine::join(const TenantSpec& spec, Nanoseconds now) {
   tenant.state = Tenant::State::present;
   tenant.serial = ++e.last_serial;
   tenant.spec = spec;
-  tenant.own = e.ledger.claim(slot, spec.quota_tpcs);
+  tenant.own = e.ledger.claim(slot, spec.quota_tpcs, spec.place);
   ++e.epoch;
   tenant.idle_since = tenant.pressure_since = tenant.heard_at = now;
   tenant.activity.at = now;

@@ -44,6 +44,7 @@ struct TenantSpec {
   unsigned quota_tpcs = 0;  // own TPCs, chosen once and kept for its life, whole GPCs first
   Nanoseconds slo{0};
   Nanoseconds tolerates{0};
+  TpcSet place = {};        // of the quota, if it is free (places.hpp)
 };
 
 struct EngineConfig {

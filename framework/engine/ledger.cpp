@@ -36,7 +36,7 @@ TpcSet Ledger::loose_share(unsigned quota) const {
   return (loose & unowned_).lowest((quota * loose.count() + map_.tpcs() / 2) / map_.tpcs());
 }
 
-TpcSet Ledger::claim(std::uint32_t slot, unsigned quota) {
+TpcSet Ledger::best_place(unsigned quota) const {
   TpcSet mine = loose_share(quota);
   mine |= whole_gpcs(quota - mine.count());
   // The rest out of as few GPCs as possible: the smallest remainder that suffices, else the largest there is.
@@ -53,6 +53,11 @@ TpcSet Ledger::claim(std::uint32_t slot, unsigned quota) {
     if (best.empty()) best = unowned_ - mine;  // those of no GPC
     mine |= best.lowest(missing);
   }
+  return mine;
+}
+
+TpcSet Ledger::claim(std::uint32_t slot, unsigned quota, const TpcSet& place) {
+  const TpcSet mine = place.count() == quota && unowned_.contains(place) ? place : best_place(quota);
   unowned_ -= mine;
   mine.for_each([&](unsigned tpc) { owner_[tpc] = slot; });
   return mine;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 
+#include "engine/places.hpp"
 #include "sim/device_model.hpp"
 
 namespace lithos {
@@ -88,6 +89,7 @@ Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantP
   spec.name = config.name;
   spec.tenant_class = config.tenant_class;
   spec.quota_tpcs = quota_of(set_, config);
+  spec.place = planned_places(inputs_->gpu, config_.tenants, set_)[config.name];
   spec.slo = config.slo;
   spec.tolerates = tolerates_of(set_, config);
   const Result<TenantId> joined = engine_->join(spec, now_);

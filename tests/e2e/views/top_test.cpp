@@ -162,6 +162,20 @@ TEST_F(Top, AsJsonOneSampleALine) {
   EXPECT_GT(atoms, 0);
 }
 
+// Clusters need whole GPCs, and who attaches first is chance.
+TEST_F(Top, WhereATenantsTpcsAreDoesNotDependOnWhoCameFirst) {
+  start({}, config_text("scheduler = \"tpc_borrowing\"\nquotas = { a = 40, b = 12 }"));
+  b_ = tenant("b");
+  ASSERT_TRUE(works("b")) << lithosd.output();
+  a_ = tenant("a");
+  ASSERT_TRUE(works("a")) << lithosd.output();
+  const Result<Json> tenants = ask("tenants");
+  ASSERT_TRUE(tenants.ok() && tenants.value().items() != nullptr);
+  std::map<std::string, std::string> own;
+  for (const Json& tenant : *tenants.value().items()) own[tenant.text_of("name")] = tenant.text_of("own");
+  EXPECT_EQ(own["a"], "0-19,44-63") << "as if it had come first";
+}
+
 TEST_F(Top, IntoAPipeItIsPlainText) {
   start_both();
   const std::string text = output_of("top --samples 1");

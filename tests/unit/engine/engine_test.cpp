@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/places.hpp"
 #include "unit/engine/support.hpp"
 
 namespace lithos::test {
@@ -26,6 +27,44 @@ TEST(Join, OwnTpcsAreWholeGpcsAndDisjoint) {
   EXPECT_EQ(t.engine->own_tpcs(other).count(), 18u);
   EXPECT_FALSE(t.engine->own_tpcs(hp).overlaps(t.engine->own_tpcs(other)));
   EXPECT_EQ(t.lease(hp).own, t.engine->own_tpcs(hp));
+}
+
+// Eleven clusters of eight blocks are what BERT-large's GEMMs have.
+TEST(Join, ConfiguredTenantsAreWhereTheyWouldBeHadTheMostCriticalComeFirst) {
+  PolicySetConfig set;
+  set.quotas = {{"be", 6}, {"b", 12}, {"hp", 48}};
+  std::vector<TenantConfig> tenants(3);
+  const char* const names[] = {"b", "be", "hp"};
+  const TenantClass classes[] = {TenantClass::throughput, TenantClass::best_effort, TenantClass::latency_critical};
+  for (int i = 0; i < 3; ++i) tenants[i].name = names[i], tenants[i].tenant_class = classes[i];
+  const auto clusters_of_hp = [&](bool planned) {
+    EngineUnderTest t;
+    TpcSet hp;
+    std::map<std::string, TpcSet> places = planned_places(t.gpu, tenants, set);
+    for (const TenantConfig& tenant : tenants) {  // the most critical comes last
+      TenantSpec joins = spec(tenant.name, tenant.tenant_class, set.quotas[tenant.name]);
+      if (planned) joins.place = places[tenant.name];
+      hp = t.engine->own_tpcs(t.join(joins));
+    }
+    EXPECT_EQ(hp.count(), 48u);
+    unsigned clusters = 0;
+    for (unsigned g = 0; g < t.gpu.gpcs; ++g) clusters += (t.gpu.gpc(g) & hp).count() / 4;
+    return clusters;
+  };
+  EXPECT_EQ(clusters_of_hp(true), 11u);
+  EXPECT_LT(clusters_of_hp(false), 11u);
+}
+
+TEST(Join, APlaceThatIsTakenOrOfAnotherSizeIsNone) {
+  EngineUnderTest t;
+  TenantSpec first = spec("first", TenantClass::throughput, 10), second = spec("second", TenantClass::throughput, 10), third = second;
+  first.place = second.place = TpcSet::range(20, 30);
+  third.place = TpcSet::range(0, 11);
+  const TpcSet a = t.engine->own_tpcs(t.join(first)), b = t.engine->own_tpcs(t.join(second)), c = t.engine->own_tpcs(t.join(third));
+  EXPECT_EQ(a, first.place);
+  EXPECT_EQ(b.count(), 10u);
+  EXPECT_EQ(c.count(), 10u);
+  EXPECT_FALSE(a.overlaps(b) || a.overlaps(c) || b.overlaps(c));
 }
 
 TEST(Join, RefusesMoreThanIsLeftAndMoreThanTheTable) {
