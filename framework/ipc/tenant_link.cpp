@@ -338,6 +338,18 @@ bool TenantLink::service(Nanoseconds now) {
   return impl.attach().ok();
 }
 
+int TenantLink::listen() {
+  if (!impl_->attached) return -1;
+  raise_flag(&impl_->link->header().tenant_asleep.value);
+  return impl_->link->tenant_event.get();
+}
+
+void TenantLink::stop_listening() {
+  if (!impl_->attached) return;
+  drain_event(impl_->link->tenant_event.get());
+  lower_flag(&impl_->link->header().tenant_asleep.value);
+}
+
 void TenantLink::wait(Nanoseconds now, Nanoseconds until) {
   Impl& impl = *impl_;
   if (!impl.attached && !impl.forked) until = std::min(until, impl.next_try);

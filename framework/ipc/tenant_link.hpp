@@ -95,6 +95,10 @@ class TenantLink final : public TenantPort, public Device {
   bool service(Nanoseconds now);
   // Whether a lease has arrived that lease() has not returned yet.
   bool lease_changed() const;
+  // For a thread that sleeps in a poll of its own: from listen() to stop_listening() the daemon rings this event when a lease has come. Look
+  // at lease_changed() in between, before the poll. -1: no daemon.
+  int listen();
+  void stop_listening();
   // Sleeps until the daemon rings (lease, completion, a lender's pressure), or `until`.
   void wait(Nanoseconds now, Nanoseconds until);
 

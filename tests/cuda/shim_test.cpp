@@ -364,6 +364,27 @@ TEST(ShimWithDaemon, LaunchesFollowTheLeaseAndAreTold) {
   EXPECT_THAT(daemon.kernels(), ::testing::Contains("steady"));
 }
 
+// Who is idle is asked for its rights, too, and whoever waits for them should not have to wait until its silence is taken for an answer.
+TEST(ShimWithDaemon, AnIdleTenantSaysThatItHasSeenTheLeaseThatTakesItsRights) {
+  const World world;
+  const std::string socket = world.folder() + "/tenants.sock";
+  testing::SmallDaemon daemon(socket, testing::h200());
+  Lease lease = testing::lease_of(1, TpcSet::first(8));
+  lease.co_resident = TpcSet::first(8);
+  daemon.accept(lease);
+  testing::Talk client(world, "client", {"steady"}, {{"LITHOS_SOCKET", socket}});
+  client.ask("3");
+  (void)daemon.records([](const auto& all) { return has_completed(all, 3) && all.back().pressure == Pressure::idle; });
+  for (std::uint64_t generation = 2; generation < 5; ++generation) {
+    lease = testing::lease_of(generation, TpcSet::first(8));
+    lease.co_resident = TpcSet::first(static_cast<unsigned>(8 - generation));
+    daemon.publish(lease);
+    const std::vector<Record> records = daemon.records([&](const auto& all) { return all.back().lease_generation >= generation; });
+    EXPECT_EQ(records.back().lease_generation, generation);
+    EXPECT_EQ(records.back().pressure, Pressure::idle);
+  }
+}
+
 // A launch like the last one is not thought through again, and is still as the latest word has it.
 TEST(ShimWithDaemon, WhatIsDecidedAboutAnOperatorCountsFromTheNextLaunch) {
   const World world;

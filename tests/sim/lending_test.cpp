@@ -66,18 +66,18 @@ TEST(Lending, At100RequestsPerSecond) {
   EXPECT_GE(rows["lithos"].best_effort_share, 0.75);
 }
 
-// VGG-16's training in which the kernels that wait for all of their blocks are in clusters of four: one of them needs 58 of the 62 TPCs that
-// such clusters can use, and room for 29 of the 30 that fit there.
+// VGG-16's training in which the kernels that wait for all of their blocks are in clusters of four and not of three: one of them needs 58 of the 62
+// TPCs that such clusters can use, and room for 29 of the 30 that fit there.
 class InClusters {
  public:
   InClusters() {
     std::ifstream from(LITHOS_SOURCE_DIR "/configs/traces/vgg16_train_b32.csv");
     std::ofstream to(path);
-    const std::string shape = ",117,1,1,", none = ",,,,";  // grid; cluster, which was not captured
+    const std::string shape = ",117,1,1,", threes = ",3,1,1,";  // grid; cluster
     for (std::string line; std::getline(from, line); to << line << '\n') {
       if (line.find("_execute_split_k_kern") == std::string::npos) continue;
       line.replace(line.find(shape), shape.size(), ",116,1,1,");
-      line.replace(line.find(none), none.size(), ",4,1,1,");
+      line.replace(line.find(threes), threes.size(), ",4,1,1,");
       ++changed;
     }
   }

@@ -55,9 +55,12 @@ void Service::run() {
     const bool sharing = tenancy_.has_daemon() && lease().masked;
     if (found) last_found_ = now;
     if (found && sharing) continue;
-    if (!found && in_flight_ == 0 && tenancy_.unfinished() == 0) sleep(now);
-    else if (sharing) nap(now - last_found_, kLookMostSharing);
-    else nap(kNever, kLookAlone);
+    if (!found && in_flight_ == 0 && tenancy_.unfinished() == 0) {
+      acknowledge(now);
+      sleep(now);
+    } else {
+      sharing ? nap(now - last_found_, kLookMostSharing) : nap(kNever, kLookAlone);
+    }
   }
 }
 
@@ -335,15 +338,24 @@ void Service::settle(Nanoseconds now) {
   idle_said_ = false;
 }
 
+// Who works says with every record which lease it has seen. Who does not would have its silence taken for an answer, milliseconds later, while
+// somebody waits for the right to spin that was taken from it (engine/co_residency.hpp).
+void Service::acknowledge(Nanoseconds now) {
+  if (tenancy_.has_daemon() && lease().generation != reporter_.last_generation()) reporter_.alive(now);
+}
+
 void Service::sleep(Nanoseconds now) {
   std::uint32_t* const flag = &tenancy_.service_asleep_;
   ipc::raise_flag(flag);
-  if (tenancy_.unfinished() == 0 && !take_reports(now)) {
-    pollfd fds[2] = {{tenancy_.wake_event_, POLLIN, 0}, {-1, POLLIN, 0}};
+  ipc::TenantLink* const listens = tenancy_.has_daemon() && !lease().co_resident.empty() ? tenancy_.link_.get() : nullptr;
+  const int bell = listens != nullptr ? listens->listen() : -1;
+  if (tenancy_.unfinished() == 0 && !take_reports(now) && !(bell >= 0 && listens->lease_changed())) {
+    pollfd fds[2] = {{tenancy_.wake_event_, POLLIN, 0}, {bell, POLLIN, 0}};
     ::poll(fds, 2, kSleepMostMs);
     ipc::drain_event(tenancy_.wake_event_);
     next_link_look_ = Nanoseconds{0};
   }
+  if (bell >= 0) listens->stop_listening();
   ipc::lower_flag(flag);
 }
 

@@ -57,6 +57,7 @@ class Service final : private TenantPort {
   void give_up_untimed(Nanoseconds now);
   void watch_for_hangs(Nanoseconds now);
   void settle(Nanoseconds now);
+  void acknowledge(Nanoseconds now);
   void sleep(Nanoseconds now);
   Queue& queue_at(std::uint64_t index);
 

@@ -178,7 +178,7 @@ class TpcBorrowing {
   // Neighbours from that share of the pool on, so wide a share of it; all of it where that would be too few.
   lithos::TpcSet slice(const lithos::TpcSet& pool, double from, double wide, unsigned needs) const {
     const unsigned count = pool.count();
-    if (whole(count * wide) < needs) return pool;
+    if (whole(count * wide) < std::max(needs, 1u)) return pool;
     const unsigned shared = portion(count, params_.overlap);
     const unsigned first = whole((count - shared) * from), end = whole((count - shared) * (from + wide)) + shared;
     return pool.lowest(end) - pool.lowest(first);

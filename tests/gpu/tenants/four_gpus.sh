@@ -21,7 +21,7 @@ bench() {
   echo "[$((SECONDS - begin)) s] $name: rc $?"
 }
 left() { echo $((within - (SECONDS - begin) - 40)); }
-stacking() { bench "stacking_$1" "$2" colocate_stacking.toml --case "$1" --seconds 6 --ways lithos_all_lent,shared_66,shared_66_half,lithos_floor,lithos_floor_lent,floor_40,orion,static_36_18_12,mps_priority,mps,time_slicing; }
+stacking() { bench "stacking_$1" "$2" colocate_stacking.toml --case "$1" --seconds 6 --ways lithos_all,lithos_all_40,lithos_half,orion,static_54_6_6,static_48_12_6,mps_threads_10,mps_priority; }
 hybrid() { bench "hybrid_$1" "$2" colocate_hybrid.toml --case "$1" --seconds 6 --ways tpc_borrowing,tpc_borrowing_60,tpc_borrowing_95,orion,static_48_18,static_60_6,mps_priority,tgs,mps_threads_25,mps,time_slicing; }
 rules() {
   printf '# No rules: every kernel is unknown.\n' >"$folder/configs/no_rules.toml"

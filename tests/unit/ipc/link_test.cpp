@@ -3,6 +3,7 @@
 // that comes back.
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -350,6 +351,25 @@ TEST_F(LinkTest, ABellEndsTheSleepOfATenant) {
   while (!link->lease_changed()) link->wait(Nanoseconds{1}, Nanoseconds{5'000'000'000});
   ringing.join();
   EXPECT_EQ(link->lease().generation, 2u);
+}
+
+// The shim's service thread has a poll of its own.
+TEST_F(LinkTest, WhoListensIsRungForALeaseAndWhoDoesNotCostsTheDaemonNothing) {
+  attach();
+  daemon->publish(testing::lease_number(1, 0));
+  EXPECT_EQ(daemon->peer->counters().wakes_paid, 0u);
+  (void)link->lease();
+  pollfd bell{link->listen(), POLLIN, 0};
+  ASSERT_GE(bell.fd, 0);
+  EXPECT_FALSE(link->lease_changed());
+  EXPECT_EQ(::poll(&bell, 1, 0), 0);
+  daemon->publish(testing::lease_number(2, 0));
+  EXPECT_EQ(::poll(&bell, 1, 5'000), 1);
+  EXPECT_TRUE(link->lease_changed());
+  link->stop_listening();
+  daemon->publish(testing::lease_number(3, 0));
+  EXPECT_EQ(::poll(&bell, 1, 0), 0);
+  EXPECT_EQ(daemon->peer->counters().wakes_paid, 1u);
 }
 
 }  // namespace

@@ -156,5 +156,16 @@ TEST_F(Slices, OverlapAsFarAsAskedFor) {
   for (const char* name : {"first", "second", "third"}) EXPECT_EQ(of(name), range(0, 66)) << name;
 }
 
+TEST_F(Slices, AreAsWideAsTheirTenantsWeigh) {
+  machine_.throughput("narrow").pressed();
+  with({{"lend_idle", {1.0, {}}}, {"weight_throughput", {0.3, {}}}});
+  EXPECT_EQ(of("first"), range(0, 20));
+  EXPECT_EQ(of("second"), range(20, 40));
+  EXPECT_EQ(of("third"), range(40, 60));
+  EXPECT_EQ(of("narrow"), range(60, 66));
+  with({{"lend_idle", {1.0, {}}}, {"weight_throughput", {0.01, {}}}});
+  EXPECT_EQ(of("narrow"), range(0, 66)) << "less than a TPC would be none";
+}
+
 }  // namespace
 }  // namespace lithos
