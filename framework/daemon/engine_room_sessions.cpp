@@ -128,18 +128,12 @@ bool EngineRoom::register_something(Session& session, ipc::Received& message, Na
 }
 
 TenantSpec EngineRoom::spec_of(const std::string& name, bool& known) const {
-  TenantSpec spec;
-  spec.name = name;
   for (const TenantConfig& tenant : config_.tenants) {
     if (tenant.name != name) continue;
     known = true;
-    spec.tenant_class = tenant.tenant_class;
-    spec.quota_tpcs = quota_of(config_.set, tenant);
-    spec.place = planned_places(config_.gpu, config_.tenants, config_.set)[name];
-    spec.slo = tenant.slo;
-    spec.tolerates = tolerates_of(config_.set, tenant);
+    return configured_spec(tenant, config_.gpu, config_.tenants, config_.set);
   }
-  return spec;
+  return {.name = name};
 }
 
 ipc::TenantTerms EngineRoom::terms_of(const std::string& name) const {

@@ -27,4 +27,15 @@ std::map<std::string, TpcSet> planned_places(const GpuShape& gpu, const std::vec
   return places;
 }
 
+TenantSpec configured_spec(const TenantConfig& tenant, const GpuShape& gpu, const std::vector<TenantConfig>& tenants, const PolicySetConfig& set) {
+  TenantSpec spec;
+  spec.name = tenant.name;
+  spec.tenant_class = tenant.tenant_class;
+  spec.quota_tpcs = quota_of(set, tenant);
+  spec.slo = tenant.slo;
+  spec.tolerates = tolerates_of(set, tenant);
+  if (spec.quota_tpcs != 0) spec.place = planned_places(gpu, tenants, set)[tenant.name];
+  return spec;
+}
+
 }  // namespace lithos

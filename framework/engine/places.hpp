@@ -10,6 +10,7 @@
 
 #include "base/tpc_set.hpp"
 #include "config/config.hpp"
+#include "engine/engine.hpp"
 #include "engine/gpu_shape.hpp"
 
 namespace lithos {
@@ -17,5 +18,8 @@ namespace lithos {
 // By tenant's name, of those with a quota in this set: latency-critical ones choose first, and of each class the largest. Missing: a tenant
 // for whom too little is left; it takes what is free when it joins.
 std::map<std::string, TpcSet> planned_places(const GpuShape& gpu, const std::vector<TenantConfig>& tenants, const PolicySetConfig& set);
+
+// What the configuration says of one of its tenants in this set, for Engine::join.
+TenantSpec configured_spec(const TenantConfig& tenant, const GpuShape& gpu, const std::vector<TenantConfig>& tenants, const PolicySetConfig& set);
 
 }  // namespace lithos

@@ -362,13 +362,9 @@ void TenantLink::wait(Nanoseconds now, Nanoseconds until) {
     ::ppoll(nullptr, 0, &limit, nullptr);
     return;
   }
-  raise_flag(&impl.link->header().tenant_asleep.value);
-  if (!impl.link->leases->changed() && !impl.device.any_completed()) {
-    pollfd fds[2] = {{impl.link->tenant_event.get(), POLLIN, 0}, {impl.link->channel.fd(), POLLIN, 0}};
-    ::ppoll(fds, 2, &limit, nullptr);
-    if ((fds[0].revents & POLLIN) != 0) drain_event(impl.link->tenant_event.get());
-  }
-  lower_flag(&impl.link->header().tenant_asleep.value);
+  pollfd fds[2] = {{listen(), POLLIN, 0}, {impl.link->channel.fd(), POLLIN, 0}};
+  if (!impl.link->leases->changed() && !impl.device.any_completed()) ::ppoll(fds, 2, &limit, nullptr);
+  stop_listening();
 }
 
 }  // namespace lithos::ipc

@@ -85,13 +85,7 @@ Status Run::start() {
 }
 
 Status Run::add_tenant(const TenantConfig& config, std::shared_ptr<const TenantProgram> program) {
-  TenantSpec spec;
-  spec.name = config.name;
-  spec.tenant_class = config.tenant_class;
-  spec.quota_tpcs = quota_of(set_, config);
-  spec.place = planned_places(inputs_->gpu, config_.tenants, set_)[config.name];
-  spec.slo = config.slo;
-  spec.tolerates = tolerates_of(set_, config);
+  const TenantSpec spec = configured_spec(config, inputs_->gpu, config_.tenants, set_);
   const Result<TenantId> joined = engine_->join(spec, now_);
   if (!joined.ok())
     return {joined.status().code(),

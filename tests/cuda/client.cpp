@@ -70,23 +70,28 @@ void from_threads(unsigned threads, unsigned launches) {
   for (std::thread& thread : all) thread.join();
 }
 
-void graph(unsigned replays) {
-  CUstream stream = nullptr;
-  cuStreamCreate(&stream, 0);
+CUgraphExec captured(CUstream stream, unsigned nodes) {
   cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL);
-  for (unsigned i = 0; i < 3; ++i) say("launch", launch(kernel("node"), 5000 + i, stream));
+  for (unsigned i = 0; i < nodes; ++i) say("launch", launch(kernel("node"), 5000 + i, stream));
   CUgraph graph = nullptr;
   say("capture", cuStreamEndCapture(stream, &graph));
   say("descriptors_in_capture", cuStandInDescriptors(nullptr, 0));
   CUgraphExec exec = nullptr;
   cuGraphInstantiateWithFlags(&exec, graph, 0);
+  cuGraphDestroy(graph);
+  return exec;
+}
+
+void graph(unsigned replays) {
+  CUstream stream = nullptr;
+  cuStreamCreate(&stream, 0);
+  const CUgraphExec exec = captured(stream, 3);
   for (unsigned i = 0; i < replays; ++i) {
     say("graph_launch", cuGraphLaunch(exec, stream));
     cuStreamSynchronize(stream);
   }
   say_descriptors();
   cuGraphExecDestroy(exec);
-  cuGraphDestroy(graph);
 }
 
 // Whether LITHOS_TIMES names the launch as over, within a second or so. The program itself does not wait for the GPU.
@@ -104,12 +109,7 @@ bool is_seen_to_end(unsigned launch) {
 void graph_ends() {
   CUstream stream = nullptr;
   cuStreamCreate(&stream, 0);
-  cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_GLOBAL);
-  launch(kernel("node"), 5000, stream);
-  CUgraph graph = nullptr;
-  cuStreamEndCapture(stream, &graph);
-  CUgraphExec exec = nullptr;
-  cuGraphInstantiateWithFlags(&exec, graph, 0);
+  const CUgraphExec exec = captured(stream, 1);
   unsigned launched = 1;  // the captured one has a number, too
   const auto replay_is_seen = [&] {
     cuGraphLaunch(exec, stream);
@@ -134,6 +134,7 @@ void graph_ends() {
   bool seen = false;
   for (unsigned i = 0; i < 5 && !seen; ++i) seen = replay_is_seen();
   say("after_a_while", seen);
+  cuGraphExecDestroy(exec);
 }
 
 void memory() {

@@ -177,7 +177,7 @@ TEST(Shim, GraphsAreMaskedAtTheirFirstLaunchAndCapturesAreNotDisturbed) {
   EXPECT_EQ(timed, 1u) << "the leaf";
 }
 
-// Else the tenant would look busy for ever, and nothing of it would be lent again (seen on an H100: a launch returned when its replay was over).
+// Else the tenant would look busy for ever, and nothing of it would be lent again (what the counters of an H100 looked like: a launch that returned when its replay was over).
 TEST(Shim, EveryReplayIsSeenToEndThoughItsLaunchReturnsLaterAndThoughTwoEndAtOnce) {
   const World world;
   const Outcome outcome =

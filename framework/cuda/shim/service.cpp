@@ -58,8 +58,10 @@ void Service::run() {
     if (!found && in_flight_ == 0 && tenancy_.unfinished() == 0) {
       acknowledge(now);
       sleep(now);
+    } else if (sharing) {
+      nap(now - last_found_, kLookMostSharing);
     } else {
-      sharing ? nap(now - last_found_, kLookMostSharing) : nap(kNever, kLookAlone);
+      nap(kNever, kLookAlone);
     }
   }
 }
@@ -223,12 +225,6 @@ bool Service::watch_completions(Nanoseconds now) {
       const Flying& flying = queue.flying[ahead];
       Nanoseconds at_gpu{0};
       if (!has_completed(flying, at_gpu)) {
-        if (ahead == 0 && ended_unseen(flying, now)) {
-          finish(queue, QueueId{static_cast<std::uint32_t>(index)}, queue.last_completed, now);
-          any = true;
-          ahead = static_cast<std::size_t>(-1);
-          continue;
-        }
         if (flying.slot == kNoSlot) continue;
         break;
       }
@@ -247,6 +243,8 @@ bool Service::watch_completions(Nanoseconds now) {
       any = true;
       ahead = static_cast<std::size_t>(-1);
     }
+    for (; !queue.flying.empty() && ended_unseen(queue.flying.front(), now); any = true)
+      finish(queue, QueueId{static_cast<std::uint32_t>(index)}, queue.last_completed, now);
   }
   return any;
 }
